@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+"""One run of one emulated machine: start, watch, end, clean up.
+
+Knows nothing of which emulator it is: bochs.py and qemu.py prepare a command and read their own signs of an end. Every run happens in a
+folder of its own that is gone afterwards, however the run ends. Must not judge what the serial lines mean beyond the patterns it is given.
+"""
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ESCAPES = re.compile(r"\x1b(\[[0-9;=?]*[A-Za-z]|\([A-Z0-9]|[=>])")
+
+
+@dataclass
+class Options:
+    """What to run and what ends it. Paths are Path objects; 0 or None means the back end's own default."""
+    backend: str = "bochs"              # bochs, bochs-system, qemu-tcg, qemu-kvm
+    image: Path = None                  # disk image, never written to
+    folder: Path = None                 # ... or a folder that becomes the disk
+    files: list = field(default_factory=list)  # ... or entries of tools/mkesp ("path=file", "path:=text"), also added to the folder
+    cpu: str = ""
+    cpus: int = 1
+    ips: int = 0
+    memory: int = 512
+    seconds: float = 300
+    until: str = None                   # a serial line that matches ends the run
+    log: Path = None                    # where COM1 is kept
+    log2: Path = None                   # where COM2 is kept; without it there is no COM2
+    emulator_log: Path = None           # where the emulator's own log is kept
+    emulator_errors: bool = False       # Bochs: say why each VM entry or VMX instruction failed
+    allow_reset: bool = False           # a reset of the machine does not end the run
+    on_line: object = None              # called with (port, line) for each complete serial line, port being 1 or 2
+
+
+@dataclass
+class Result:
+    """How a run ended: shutdown, until, reset, triple fault, time limit, exit (the emulator ended by itself), interrupted."""
+    end: str = ""
+    seconds: float = 0
+    ticks: int = 0                      # Bochs: instructions executed, by its own clock
+    lines: list = field(default_factory=list)   # COM1
+    lines2: list = field(default_factory=list)  # COM2
+    detail: str = ""                    # the emulator's last words, when they matter
+
+    @property
+    def orderly(self):
+        return self.end in ("shutdown", "until")
+
+    def __str__(self):
+        ticks = f", {self.ticks / 1e6:.1f} M ticks" if self.ticks else ""
+        return f"{self.end} after {self.seconds:.1f} s{ticks}" + (f" ({self.detail})" if self.detail else "")
+
+
+class Follower:
+    """Reads a growing file and hands on its complete lines, without terminal escapes."""
+    def __init__(self, path):
+        self.path, self.file, self.rest = path, None, ""
+
+    def lines(self, last=False):
+        if self.file is None:
+            try:
+                self.file = open(self.path, "rb")
+            except FileNotFoundError:
+                return
+        text = self.rest + self.file.read().decode("utf-8", "replace")
+        *whole, self.rest = text.split("\n")
+        if last and self.rest:
+            whole.append(self.rest)
+            self.rest = ""
+        for line in whole:
+            yield ESCAPES.sub("", line).replace("\r", "").rstrip()
+
+
+def find_firmware():
+    for name in (os.environ.get("TESTUDO_OVMF"), "/usr/share/ovmf/OVMF.fd", "/usr/share/OVMF/OVMF.fd", "/usr/share/qemu/OVMF.fd"):
+        if name and os.path.isfile(name):
+            return Path(name)
+    sys.exit("no OVMF.fd: run tools/install-packages")
+
+
+def backend_for(options):
+    """The back end is imported only when used: each looks for its own emulator."""
+    if options.backend.startswith("bochs"):
+        from bochs import Bochs
+        return Bochs(options)
+    from qemu import Qemu
+    return Qemu(options)
+
+
+def make_image(options, work):
+    """The disk: the image as given, or a FAT file system made of the folder and the files."""
+    if options.image:
+        return Path(options.image).resolve()
+    image = work / "esp.img"
+    command = [ROOT / "tools" / "mkesp"]
+    if options.folder:
+        command += ["--folder", options.folder]
+    subprocess.run(command + [image] + list(options.files), check=True)
+    return image
+
+
+class Machine:
+    """A running emulator on a pseudo-terminal (its display, and what keeps a debugger build content)."""
+    def __init__(self, options):
+        self.options = options
+        self.backend = backend_for(options)
+        self.work = Path(tempfile.mkdtemp(prefix="testudo-emu."))
+        self.result = Result()
+        self.process = self.terminal = None
+
+    def start(self):
+        command = self.backend.command(self.work, make_image(self.options, self.work))
+        self.terminal, other = pty.openpty()
+        environment = {**os.environ, "TERM": "vt100"}
+        self.process = subprocess.Popen(command, stdin=other, stdout=other, stderr=other, cwd=self.work, env=environment,
+                                        start_new_session=True)
+        os.close(other)
+
+    def screen(self):
+        """What the emulator says on its terminal; read even when unused, or the emulator would block."""
+        try:
+            return os.read(self.terminal, 65536).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def watch(self):
+        """Runs until something ends it; fills in self.result."""
+        options, result = self.options, self.result
+        serial = [(1, Follower(self.work / "com1"), result.lines), (2, Follower(self.work / "com2"), result.lines2)]
+        log = Follower(self.work / "emulator.log")
+        until = re.compile(options.until) if options.until else None
+        begin, said = time.monotonic(), ""
+        while not result.end:
+            ready, _, _ = select.select([self.terminal], [], [], 0.1)
+            if ready:
+                said = (said + self.screen())[-4000:]
+            ended = self.process.poll() is not None
+            result.seconds = time.monotonic() - begin
+            for port, follower, lines in serial:
+                for line in follower.lines(ended):
+                    lines.append(line)
+                    if options.on_line:
+                        options.on_line(port, line)
+                    if until and until.search(line):
+                        result.end = "until"
+            for line in log.lines(ended):
+                self.backend.read_log(line, result)
+            if result.end == "reset" and options.allow_reset:
+                result.end = ""
+            if ended and not result.end:
+                self.backend.read_exit(self.process.returncode, said, result)
+            elif not result.end and result.seconds > options.seconds:
+                result.end = "time limit"
+
+    def stop(self):
+        """Ends the emulator with all its children and keeps the logs that were asked for."""
+        if self.process:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                if self.process.poll() is None:
+                    try:
+                        os.killpg(self.process.pid, number)
+                        self.process.wait(2)
+                    except (ProcessLookupError, subprocess.TimeoutExpired):
+                        pass
+            os.close(self.terminal)
+        for name, target in (("com1", self.options.log), ("com2", self.options.log2), ("emulator.log", self.options.emulator_log)):
+            if target and (self.work / name).exists():
+                Path(target).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.work / name, target)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+def run(options):
+    """Runs one machine to its end and returns the Result. Ctrl-C and SIGTERM end the machine too, and are then raised as ever."""
+    machine = Machine(options)
+    try:
+        machine.start()
+        machine.watch()
+    except KeyboardInterrupt:
+        machine.result.end = "interrupted"
+        raise
+    finally:
+        machine.stop()
+    return machine.result
