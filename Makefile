@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# Testudo. `make` builds, `make run` shows it, `make check` tests it, `make help` lists the rest.
+# Everything is built in build/; the parts that start emulators are in tools/emu.mk.
+
+BUILD := build
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+NASM ?= nasm
+FUZZ_CC ?= clang
+
+WARN := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wcast-qual -Wpointer-arith -Wvla -Wundef
+FREESTANDING := -std=gnu17 -ffreestanding -fno-common -mgeneral-regs-only -mno-red-zone -fcf-protection=none \
+	-fno-stack-protector -fno-strict-aliasing -fno-delete-null-pointer-checks \
+	-fno-asynchronous-unwind-tables -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. -O2 -g
+KERNEL_CFLAGS := $(FREESTANDING) -fPIE -fvisibility=hidden $(WARN) -I.
+
+# Pure files: no privileged instruction, compiled for the image and for the host alike.
+PURE := $(wildcard drivers/printk.c drivers/acpi.c arch/string.c \
+	mm/ept.c mm/mtrr.c mm/guest_walk.c mm/l1_memory.c \
+	vmx/vmcs_field.c vmx/controls.c vmx/caps.c vmx/events.c vmx/insn_info.c vmx/exit.c vmx/dump.c vmx/msr_bitmap.c \
+	vmx/nested/vmcs12.c vmx/nested/caps12.c vmx/nested/check_*.c vmx/nested/merge.c vmx/nested/sync.c \
+	vmx/nested/reflect.c vmx/nested/insn.c vmx/nested/msr_lists.c vmx/nested/ept02.c)
+KERNEL_C := $(wildcard arch/*.c drivers/*.c mm/*.c vmx/*.c vmx/nested/*.c boot/root/*.c)
+KERNEL_ASM := $(wildcard vmx/*.asm boot/root/*.asm)
+PURE_O := $(PURE:%.c=$(BUILD)/kernel/%.o)
+KERNEL_O := $(filter-out $(PURE_O),$(KERNEL_C:%.c=$(BUILD)/kernel/%.o)) $(KERNEL_ASM:%.asm=$(BUILD)/kernel/%.asm.o)
+
+.PHONY: all help unit fuzz lint format clean
+all: $(BUILD)/BOOTX64.EFI
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20 | sort
+
+# --- the root kernel -------------------------------------------------------
+$(BUILD)/kernel/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+
+# Offsets that assembly needs, generated from offsetof (vmx/asm_offsets.c.in prints them).
+$(BUILD)/asm_offsets.inc: boot/root/asm_offsets.in Makefile $(wildcard vmx/*.h boot/root/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -x c -S $< -o - | sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$*\([0-9-]*\).*/%define \1 \2/p' > $@
+
+$(BUILD)/kernel/%.asm.o: %.asm $(BUILD)/asm_offsets.inc
+	@mkdir -p $(@D)
+	$(NASM) -f elf64 -g -F dwarf -I$(BUILD)/ -MD $(@:.o=.d) -MP -o $@ $<
+
+$(BUILD)/libpure.a: $(PURE_O)
+	rm -f $@
+	ar rcsD $@ $^
+
+$(BUILD)/testudo.elf: $(KERNEL_O) $(BUILD)/libpure.a linker.ld
+	ld -pie --no-dynamic-linker -z noexecstack -z max-page-size=4096 --build-id=none -T linker.ld -o $@ $(KERNEL_O) $(BUILD)/libpure.a
+
+include boot/uefi/uefi.mk
+include tests/unit/unit.mk
+include tests/guests/guests.mk
+include tools/emu.mk
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

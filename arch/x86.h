@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Architectural constants in the SDM's names: control registers, RFLAGS,
+ * vectors, MSRs. No code.
+ */
+#pragma once
+
+#include "arch/bits.h"
+
+#define CR0_PE BIT(0)
+#define CR0_MP BIT(1)
+#define CR0_EM BIT(2)
+#define CR0_TS BIT(3)
+#define CR0_ET BIT(4)
+#define CR0_NE BIT(5)
+#define CR0_WP BIT(16)
+#define CR0_AM BIT(18)
+#define CR0_NW BIT(29)
+#define CR0_CD BIT(30)
+#define CR0_PG BIT(31)
+
+#define CR4_VME BIT(0)
+#define CR4_PVI BIT(1)
+#define CR4_TSD BIT(2)
+#define CR4_DE BIT(3)
+#define CR4_PSE BIT(4)
+#define CR4_PAE BIT(5)
+#define CR4_MCE BIT(6)
+#define CR4_PGE BIT(7)
+#define CR4_PCE BIT(8)
+#define CR4_OSFXSR BIT(9)
+#define CR4_OSXMMEXCPT BIT(10)
+#define CR4_UMIP BIT(11)
+#define CR4_LA57 BIT(12)
+#define CR4_VMXE BIT(13)
+#define CR4_SMXE BIT(14)
+#define CR4_FSGSBASE BIT(16)
+#define CR4_PCIDE BIT(17)
+#define CR4_OSXSAVE BIT(18)
+#define CR4_KL BIT(19)
+#define CR4_SMEP BIT(20)
+#define CR4_SMAP BIT(21)
+#define CR4_PKE BIT(22)
+#define CR4_CET BIT(23)
+#define CR4_PKS BIT(24)
+
+#define EFER_SCE BIT(0)
+#define EFER_LME BIT(8)
+#define EFER_LMA BIT(10)
+#define EFER_NXE BIT(11)
+
+#define RFLAGS_CF BIT(0)
+#define RFLAGS_FIXED BIT(1)
+#define RFLAGS_PF BIT(2)
+#define RFLAGS_AF BIT(4)
+#define RFLAGS_ZF BIT(6)
+#define RFLAGS_SF BIT(7)
+#define RFLAGS_TF BIT(8)
+#define RFLAGS_IF BIT(9)
+#define RFLAGS_DF BIT(10)
+#define RFLAGS_OF BIT(11)
+#define RFLAGS_RF BIT(16)
+#define RFLAGS_VM BIT(17)
+
+enum {
+	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5,
+	VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_NP = 11, VECTOR_SS = 12,
+	VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_MF = 16, VECTOR_AC = 17, VECTOR_MC = 18, VECTOR_XM = 19,
+	VECTOR_VE = 20, VECTOR_CP = 21
+};
+
+#define DR7_FIXED BIT(10)
+#define DR6_BS BIT(14)
+
+#define IA32_TIME_STAMP_COUNTER 0x10
+#define IA32_APIC_BASE 0x1b
+#define IA32_FEATURE_CONTROL 0x3a
+#define IA32_BIOS_UPDT_TRIG 0x79
+#define IA32_BIOS_SIGN_ID 0x8b
+#define IA32_SMM_MONITOR_CTL 0x9b
+#define IA32_SMBASE 0x9e
+#define IA32_MTRRCAP 0xfe
+#define IA32_SYSENTER_CS 0x174
+#define IA32_SYSENTER_ESP 0x175
+#define IA32_SYSENTER_EIP 0x176
+#define IA32_DEBUGCTL 0x1d9
+#define IA32_MTRR_PHYSBASE0 0x200
+#define IA32_MTRR_FIX64K_00000 0x250
+#define IA32_MTRR_FIX16K_80000 0x258
+#define IA32_MTRR_FIX16K_A0000 0x259
+#define IA32_MTRR_FIX4K_C0000 0x268
+#define IA32_PAT 0x277
+#define IA32_MTRR_DEF_TYPE 0x2ff
+#define IA32_PERF_GLOBAL_CTRL 0x38f
+#define IA32_VMX_BASIC 0x480
+#define IA32_VMX_PINBASED_CTLS 0x481
+#define IA32_VMX_PROCBASED_CTLS 0x482
+#define IA32_VMX_EXIT_CTLS 0x483
+#define IA32_VMX_ENTRY_CTLS 0x484
+#define IA32_VMX_MISC 0x485
+#define IA32_VMX_CR0_FIXED0 0x486
+#define IA32_VMX_CR0_FIXED1 0x487
+#define IA32_VMX_CR4_FIXED0 0x488
+#define IA32_VMX_CR4_FIXED1 0x489
+#define IA32_VMX_VMCS_ENUM 0x48a
+#define IA32_VMX_PROCBASED_CTLS2 0x48b
+#define IA32_VMX_EPT_VPID_CAP 0x48c
+#define IA32_VMX_TRUE_PINBASED_CTLS 0x48d
+#define IA32_VMX_TRUE_PROCBASED_CTLS 0x48e
+#define IA32_VMX_TRUE_EXIT_CTLS 0x48f
+#define IA32_VMX_TRUE_ENTRY_CTLS 0x490
+#define IA32_VMX_VMFUNC 0x491
+#define IA32_VMX_PROCBASED_CTLS3 0x492
+#define IA32_VMX_EXIT_CTLS2 0x493
+#define IA32_X2APIC_FIRST 0x800
+#define IA32_X2APIC_LAST 0x8ff
+#define IA32_XSS 0xda0
+#define IA32_EFER 0xc0000080
+#define IA32_FS_BASE 0xc0000100
+#define IA32_GS_BASE 0xc0000101
+#define IA32_KERNEL_GS_BASE 0xc0000102
+#define IA32_TSC_AUX 0xc0000103
+
+#define FEATURE_CONTROL_LOCK BIT(0)
+#define FEATURE_CONTROL_VMX_INSIDE_SMX BIT(1)
+#define FEATURE_CONTROL_VMX_OUTSIDE_SMX BIT(2)

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the UEFI loader hands to the root kernel: a plain struct without any
+ * EFI type, and the contract of the entry point. The only file they share.
+ */
+#pragma once
+
+#include "arch/types.h"
+
+#define HANDOFF_MAGIC UINT64_C(0x004f445554534554) /* "TESTUDO" */
+#define HANDOFF_VERSION 1
+#define HANDOFF_MAX_CPUS 256
+#define HANDOFF_MAX_RANGES 512
+
+enum log_level { LOG_QUIET, LOG_INFO, LOG_DEBUG, LOG_TRACE };
+
+enum console_kind { CONSOLE_NONE, CONSOLE_PORT_16550 };
+
+struct handoff_console {
+	u32 kind;		/* enum console_kind */
+	u32 baud;		/* 0: leave the speed as the firmware set it */
+	u64 base;		/* I/O port */
+};
+
+/* One range of physical memory, as the firmware's memory map has it. */
+struct handoff_range {
+	u64 base;		/* hpa, page aligned */
+	u64 size;		/* bytes */
+	u32 type;		/* EFI memory type number */
+	u32 reserved;
+};
+
+struct handoff_cpu {
+	u32 apic_id;
+	u32 is_boot_processor;
+};
+
+/* Lives in the block; the kernel may keep pointers into it. */
+struct handoff {
+	u64 magic;
+	u32 version;
+	u32 size;		/* sizeof(struct handoff) */
+
+	u64 block_base;		/* hpa of the reserved block, 2 MB aligned */
+	u64 block_size;		/* bytes, a multiple of 2 MB */
+	u64 image_base;		/* hpa where the kernel's ELF was placed: block_base */
+	u64 image_size;		/* bytes in memory, page aligned, .bss included */
+	u64 free_base;		/* hpa of the first free page of the block: behind the image and this struct */
+
+	u64 rsdp;		/* hpa of the ACPI root pointer, or 0 */
+	u32 log_level;		/* enum log_level */
+	u32 cpu_count;		/* CPUs that will be launched */
+	u32 show_cpuid_leaves;	/* 1: answer CPUID 0x40000000... */
+	u32 range_count;
+	struct handoff_console console;
+	struct handoff_cpu cpus[HANDOFF_MAX_CPUS];
+	struct handoff_range ranges[HANDOFF_MAX_RANGES];
+};
+
+/*
+ * What the kernel's entry returns to the loader. LAUNCH_OK is seen by the
+ * caller as a guest; any other value with the firmware's state restored.
+ */
+enum launch_status {
+	LAUNCH_OK,
+	LAUNCH_BAD_HANDOFF,
+	LAUNCH_NO_MEMORY,
+	LAUNCH_FEATURE_CONTROL_LOCKED,
+	LAUNCH_VMXON_FAILED,
+	LAUNCH_MISSING_CONTROL,
+	LAUNCH_VMCS_REFUSED,
+	LAUNCH_STATUS_COUNT
+};
+
+/*
+ * The ELF's entry point (boot/root/entry.asm), SysV calling convention,
+ * interrupts off, once on each CPU, the boot processor last.
+ */
+typedef u64 handoff_entry(struct handoff *handoff, u32 cpu_index);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The checks of VM entry on vmcs12, in the SDM's order and words: arrays of
+ * named predicates over plain structs. SDM "VM Entries". Pure.
+ */
+#pragma once
+
+#include "mm/l1_memory.h"
+#include "vmx/caps.h"
+#include "vmx/nested/vmcs12.h"
+
+/* All that a check may look at. */
+struct entry_context {
+	const struct vmcs12 *vmcs12;
+	const struct vmx_caps *caps;		/* as shown to L1 */
+	const struct l1_memory *memory;
+	l1_gpa_t vmcs12_address;		/* where L1 keeps this vmcs12 */
+	bool l1_in_long_mode;			/* L1's IA32_EFER.LMA at VM entry */
+	u64 l1_cr4;				/* L1's CR4 at VM entry */
+};
+
+/* Why an entry was refused. Strings are constant. */
+struct entry_failure {
+	const char *rule;	/* what is wrong, in words: "guest CS access rights: D/B and L both set" */
+	vmcs_field field;	/* the field that shows it */
+	u64 value;		/* its value */
+	const char *section;	/* SDM section title */
+	u64 qualification;	/* exit qualification, guest-state checks and MSR lists only */
+};
+
+/* Qualification of exit reason 33. SDM "VM-Entry Failures During or After Loading Guest State". */
+enum { ENTRY_FAIL_DEFAULT = 0, ENTRY_FAIL_PDPTE = 2, ENTRY_FAIL_NMI = 3, ENTRY_FAIL_LINK_POINTER = 4 };
+
+/*
+ * Each returns true when all holds, else false with `failure` filled.
+ * check_controls: VMfail 7; check_host: VMfail 8; check_guest: exit reason 33.
+ */
+bool check_controls(const struct entry_context *context, struct entry_failure *failure) must_check;
+bool check_host(const struct entry_context *context, struct entry_failure *failure) must_check;
+bool check_guest(const struct entry_context *context, struct entry_failure *failure) must_check;
