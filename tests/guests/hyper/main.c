@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hyper: a complete small guest hypervisor. It runs its own L2 through one
+ * scenario after another and says what it saw of each exit.
+ */
+#include "tests/guests/hyper/hyper.h"
+
+#include "tests/guests/lib/machine.h"
+#include "tests/guests/lib/vm.h"
+
+void guest_main(void)
+{
+	if (!vmx_present()) {
+		info("no VMX");
+		return;
+	}
+	info("hyper, Testudo %s", under_testudo() ? "below" : "not found");
+	vmx_prepare();
+	vmx_on();
+	scenarios_run(instruction_scenarios, instruction_scenarios_count);
+	scenarios_run(ept_scenarios, ept_scenarios_count);
+	vmx_off();
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scenario runner and the lines on COM1: "T name: result", "B name
+ * figure", "I text", and at last "DONE passed=N failed=N".
+ */
+#include "tests/guests/lib/report.h"
+
+#include "tests/guests/lib/memory.h"
+#include "tests/guests/lib/serial.h"
+#include "tests/guests/lib/text.h"
+#include "tests/guests/lib/traps.h"
+
+static struct text result;
+static struct text other;
+static struct guard *running;
+static bool failed;
+static u32 passed_count, failed_count;
+
+static void print(struct text *t, const char *format, ...) PRINTS(2);
+
+static void print(struct text *t, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	text_clear(t);
+	text_append(t, format, args);
+	va_end(args);
+	serial_puts(t->data);
+}
+
+void say(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	text_append(&result, format, args);
+	va_end(args);
+}
+
+void expect(bool condition)
+{
+	failed |= !condition;
+}
+
+_Noreturn void scenario_abort(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	text_append(&result, format, args);
+	va_end(args);
+	failed = true;
+	if (!running) {
+		serial_puts("I abort outside a scenario: ");
+		serial_puts(result.data);
+		serial_puts("\n");
+		report_done();
+	}
+	guard_raise(running);
+}
+
+static void run_guarded(const struct scenario *s)
+{
+	struct guard guard;
+
+	text_clear(&result);
+	failed = false;
+	if (guard_enter(&guard) == 0) {
+		running = &guard;
+		s->run();
+	} else if (guard.trapped) {
+		say(" L1 exception #%u(%x)", guard.vector, guard.error_code);
+		failed = true;
+	}
+	running = NULL;
+	guard_leave(&guard);
+}
+
+static void run_one(const struct scenario *s)
+{
+	u64 mark = pages_mark();
+
+	if (s->offered && !s->offered()) {
+		print(&other, "I %s: not offered\n", s->name);
+		return;
+	}
+	run_guarded(s);
+	pages_release(mark);
+	print(&other, "T %s: %s\n", s->name, result.data);
+	if (s->expected && !strings_equal(result.data, s->expected)) {
+		failed = true;
+		print(&other, "I %s: expected: %s\n", s->name, s->expected);
+	}
+	if (failed) {
+		failed_count++;
+		print(&other, "I %s: FAILED\n", s->name);
+	} else {
+		passed_count++;
+	}
+}
+
+void scenarios_run(const struct scenario *list, u64 count)
+{
+	for (u64 i = 0; i < count; i++)
+		run_one(&list[i]);
+}
+
+void info(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	text_clear(&other);
+	text_append(&other, format, args);
+	va_end(args);
+	serial_puts("I ");
+	serial_puts(other.data);
+	serial_puts("\n");
+}
+
+void measured(const char *name, u64 hundredths)
+{
+	print(&other, "B %s %lu.%u%u\n", name, hundredths / 100, (u32)(hundredths / 10 % 10),
+	      (u32)(hundredths % 10));
+}
+
+_Noreturn void report_done(void)
+{
+	print(&other, "DONE passed=%u failed=%u\n", passed_count, failed_count);
+	machine_end();
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An exit in words. Only what the SDM defines for the reason is said: what is
+ * undefined may differ from processor to processor.
+ */
+#include "tests/guests/lib/vm_exit.h"
+
+#include "tests/guests/lib/report.h"
+#include "tests/guests/lib/vmx_ops.h"
+
+/* What to say of an exit besides its reason and RIP. */
+#define LENGTH BIT(0)
+#define QUALIFICATION BIT(1)
+#define INSTRUCTION_INFORMATION BIT(2)
+#define INTERRUPTION BIT(3)
+#define GUEST_PHYSICAL BIT(4)
+
+struct reason {
+	const char *name;
+	u64 says;
+};
+
+static const struct reason reasons[] = {
+	[0] = { "EXCEPTION_OR_NMI", INTERRUPTION },
+	[1] = { "EXTERNAL_INTERRUPT", INTERRUPTION },
+	[2] = { "TRIPLE_FAULT", 0 },
+	[3] = { "INIT", 0 },
+	[4] = { "SIPI", QUALIFICATION },
+	[7] = { "INTERRUPT_WINDOW", 0 },
+	[8] = { "NMI_WINDOW", 0 },
+	[9] = { "TASK_SWITCH", QUALIFICATION },
+	[10] = { "CPUID", LENGTH },
+	[11] = { "GETSEC", LENGTH },
+	[12] = { "HLT", LENGTH },
+	[13] = { "INVD", LENGTH },
+	[14] = { "INVLPG", LENGTH | QUALIFICATION },
+	[15] = { "RDPMC", LENGTH },
+	[16] = { "RDTSC", LENGTH },
+	[18] = { "VMCALL", LENGTH },
+	[19] = { "VMCLEAR", LENGTH | QUALIFICATION | INSTRUCTION_INFORMATION },
+	[20] = { "VMLAUNCH", LENGTH },
+	[21] = { "VMPTRLD", LENGTH | QUALIFICATION | INSTRUCTION_INFORMATION },
+	[22] = { "VMPTRST", LENGTH | QUALIFICATION | INSTRUCTION_INFORMATION },
+	[23] = { "VMREAD", LENGTH | INSTRUCTION_INFORMATION },
+	[24] = { "VMRESUME", LENGTH },
+	[25] = { "VMWRITE", LENGTH | INSTRUCTION_INFORMATION },
+	[26] = { "VMXOFF", LENGTH },
+	[27] = { "VMXON", LENGTH | QUALIFICATION | INSTRUCTION_INFORMATION },
+	[28] = { "CR_ACCESS", LENGTH | QUALIFICATION },
+	[29] = { "MOV_DR", LENGTH | QUALIFICATION },
+	[30] = { "IO_INSTRUCTION", LENGTH | QUALIFICATION },
+	[31] = { "RDMSR", LENGTH },
+	[32] = { "WRMSR", LENGTH },
+	[33] = { "INVALID_GUEST_STATE", QUALIFICATION },
+	[34] = { "MSR_LOADING", QUALIFICATION },
+	[36] = { "MWAIT", LENGTH },
+	[37] = { "MONITOR_TRAP_FLAG", 0 },
+	[39] = { "MONITOR", LENGTH },
+	[40] = { "PAUSE", LENGTH },
+	[43] = { "TPR_BELOW_THRESHOLD", 0 },
+	[44] = { "APIC_ACCESS", QUALIFICATION },
+	[45] = { "VIRTUALIZED_EOI", QUALIFICATION },
+	[46] = { "GDTR_IDTR_ACCESS", LENGTH | INSTRUCTION_INFORMATION },
+	[47] = { "LDTR_TR_ACCESS", LENGTH | INSTRUCTION_INFORMATION },
+	[48] = { "EPT_VIOLATION", QUALIFICATION | GUEST_PHYSICAL },
+	[49] = { "EPT_MISCONFIGURATION", GUEST_PHYSICAL },
+	[50] = { "INVEPT", LENGTH | INSTRUCTION_INFORMATION },
+	[51] = { "RDTSCP", LENGTH },
+	[52] = { "PREEMPTION_TIMER", 0 },
+	[53] = { "INVVPID", LENGTH | INSTRUCTION_INFORMATION },
+	[54] = { "WBINVD", LENGTH },
+	[55] = { "XSETBV", LENGTH },
+	[56] = { "APIC_WRITE", QUALIFICATION },
+	[57] = { "RDRAND", LENGTH },
+	[58] = { "INVPCID", LENGTH | INSTRUCTION_INFORMATION },
+	[59] = { "VMFUNC", LENGTH },
+	[60] = { "ENCLS", LENGTH },
+	[61] = { "RDSEED", LENGTH },
+	[62] = { "PML_FULL", QUALIFICATION },
+	[63] = { "XSAVES", LENGTH },
+	[64] = { "XRSTORS", LENGTH },
+};
+
+/* Bits 11:9 of an EPT violation exist only on processors with advanced information. */
+static u64 defined_qualification(u16 basic)
+{
+	u64 qualification = vmread(EXIT_QUALIFICATION);
+
+	return basic == REASON_EPT_VIOLATION ? qualification & 0x11ff : qualification;
+}
+
+const char *exit_reason_name(u32 basic_reason)
+{
+	if (basic_reason >= ARRAY_SIZE(reasons) || !reasons[basic_reason].name)
+		return "UNKNOWN";
+	return reasons[basic_reason].name;
+}
+
+/* A linear address differs from build to build; what lies in L2's code does not. */
+static void say_rip(struct vm *vm)
+{
+	u64 offset = vmread(GUEST_RIP) - vm->code;
+
+	if (offset < PAGE_SIZE)
+		say(" rip=+%lu", offset);
+}
+
+static void say_event(const char *name, enum vmcs_field field, enum vmcs_field error_field)
+{
+	u32 event = (u32)vmread(field);
+
+	if (!(event & EVENT_VALID)) {
+		if (field == VM_EXIT_INTERRUPTION_INFORMATION)
+			say(" %s=none", name);
+		return;
+	}
+	/* Bit 12, NMI unblocking due to IRET, is part of it. */
+	say(" %s=%x", name, event);
+	if (event & EVENT_ERROR_CODE)
+		say(" error=%lx", vmread(error_field));
+}
+
+struct l2_frame *vm_l2_frame(void)
+{
+	if ((u16)vmread(EXIT_REASON) != REASON_VMCALL || vmread(GUEST_RIP) != (u64)l2_stub_vmcall)
+		return NULL;
+	return (struct l2_frame *)vmread(GUEST_RSP);
+}
+
+static void say_l2_interrupt(struct vm *vm, const struct l2_frame *frame)
+{
+	say("L2 took #%lu", frame->vector);
+	if (frame->error_code)
+		say("(%lx)", frame->error_code);
+	if (frame->rip - vm->code < PAGE_SIZE)
+		say(" from +%lu", frame->rip - vm->code);
+	say(" rflags=%lx", frame->rflags);
+}
+
+void vm_say_exit(struct vm *vm)
+{
+	u32 reason = (u32)vmread(EXIT_REASON);
+	u16 basic = (u16)reason;
+	u64 says = basic < ARRAY_SIZE(reasons) ? reasons[basic].says : 0;
+	const struct l2_frame *frame = vm_l2_frame();
+
+	if (frame) {
+		say_l2_interrupt(vm, frame);
+		return;
+	}
+	say("%s(%u)", exit_reason_name(basic), (u32)basic);
+	if (reason >> 16)
+		say(" reason_high=%x", reason >> 16);
+	if (says & QUALIFICATION)
+		say(" qualification=%lx", defined_qualification(basic));
+	if (says & LENGTH)
+		say(" length=%lu", vmread(VM_EXIT_INSTRUCTION_LENGTH));
+	if (says & INSTRUCTION_INFORMATION)
+		say(" information=%lx", vmread(VM_EXIT_INSTRUCTION_INFORMATION));
+	if (says & GUEST_PHYSICAL)
+		say(" physical=%lx", vmread(GUEST_PHYSICAL_ADDRESS));
+	if (says & INTERRUPTION)
+		say_event("event", VM_EXIT_INTERRUPTION_INFORMATION,
+			  VM_EXIT_INTERRUPTION_ERROR_CODE);
+	if (!(reason & REASON_ENTRY_FAILURE))
+		say_event("vectoring", IDT_VECTORING_INFORMATION, IDT_VECTORING_ERROR_CODE);
+	say_rip(vm);
+}
