@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# The UEFI application: boot/uefi with the stripped root kernel inside, linked by gnu-efi's script and turned into a PE image.
+
+EFI_INC ?= /usr/include/efi
+EFI_LIB ?= /usr/lib
+
+UEFI_C := $(wildcard boot/uefi/*.c) $(wildcard arch/string.c)
+UEFI_ASM := $(wildcard boot/uefi/*.asm)
+UEFI_O := $(UEFI_C:%.c=$(BUILD)/uefi/%.o) $(UEFI_ASM:%.asm=$(BUILD)/uefi/%.asm.o)
+UEFI_CFLAGS := $(FREESTANDING) -fpic -fshort-wchar -fvisibility=hidden $(WARN) -DGNU_EFI_USE_MS_ABI -I. -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
+UEFI_LIMIT := 524288
+
+$(BUILD)/uefi/%.o: %.c boot/uefi/uefi.mk
+	@mkdir -p $(@D)
+	$(CC) $(UEFI_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/uefi/testudo.elf: $(BUILD)/testudo.elf
+	@mkdir -p $(@D)
+	objcopy --strip-all $< $@
+
+$(BUILD)/uefi/%.asm.o: %.asm $(BUILD)/uefi/testudo.elf
+	@mkdir -p $(@D)
+	$(NASM) -f elf64 -I$(BUILD)/uefi/ -MD $(@:.o=.d) -MP -o $@ $<
+
+$(BUILD)/uefi/loader.so: $(UEFI_O)
+	ld -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -T $(EFI_LIB)/elf_x86_64_efi.lds \
+		$(EFI_LIB)/crt0-efi-x86_64.o $^ -L$(EFI_LIB) -lgnuefi -o $@
+
+$(BUILD)/BOOTX64.EFI: $(BUILD)/uefi/loader.so
+	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
+		--target=efi-app-x86_64 $< $@.tmp
+	@size=$$(stat -c %s $@.tmp); if [ $$size -gt $(UEFI_LIMIT) ]; then \
+		echo "$@ has $$size bytes, more than $(UEFI_LIMIT)" >&2; rm -f $@.tmp; exit 1; fi
+	mv $@.tmp $@

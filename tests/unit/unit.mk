@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+# Host tests: unit tests (cmocka), fuzzers (libFuzzer), static checks and formatting.
+# The pure sources are compiled once per sanitizer set, into a library that all tests of that set link.
+
+SECONDS ?= 10
+ifdef MINUTES
+FUZZ_TIME = $(shell expr $(MINUTES) \* 60)
+else
+FUZZ_TIME = $(SECONDS)
+endif
+
+# libc's mem* serve on the host; the kernel's own would collide with the sanitizers'.
+HOST_PURE := $(filter-out arch/string.c,$(PURE)) $(wildcard boot/uefi/config.c boot/uefi/machine_check.c boot/uefi/text.c)
+HOST_HELPERS := $(wildcard tests/fake/*.c) $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
+HOST_CFLAGS := -std=gnu17 -DHOST_TEST -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I.
+
+UNIT_CFLAGS := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_LIB := $(BUILD)/unit/libpure.a
+UNIT_LIB_O := $(patsubst %.c,$(BUILD)/unit/obj/%.o,$(HOST_PURE) $(HOST_HELPERS))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+
+FUZZ_CFLAGS := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_LIB := $(BUILD)/fuzz/libpure.a
+FUZZ_LIB_O := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(HOST_PURE) $(HOST_HELPERS))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(BUILD)/unit/obj/%.o: %.c tests/unit/unit.mk
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -c $< -o $@
+
+$(UNIT_LIB): $(UNIT_LIB_O)
+	rm -f $@
+	ar rcsD $@ $^
+
+$(BUILD)/unit/test_%: $(BUILD)/unit/obj/tests/unit/test_%.o $(UNIT_LIB)
+	$(CC) $(UNIT_CFLAGS) $^ -lcmocka -o $@
+
+$(BUILD)/fuzz/obj/%.o: %.c tests/unit/unit.mk
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+$(FUZZ_LIB): $(FUZZ_LIB_O)
+	rm -f $@
+	ar rcsD $@ $^
+
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIB)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@
+
+# A rule's by-products are kept: a second run builds nothing.
+.SECONDARY: $(UNIT_TESTS:$(BUILD)/unit/%=$(BUILD)/unit/obj/tests/unit/%.o) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/obj/tests/fuzz/%.o)
+
+unit: $(UNIT_TESTS) ## unit tests of the pure core, with ASan and UBSan
+	@tests/unit/run $(UNIT_TESTS)
+
+fuzz: $(FUZZERS) ## every fuzzer for SECONDS (10) or MINUTES
+	@tests/fuzz/run $(FUZZ_TIME) $(BUILD)/fuzz $(FUZZERS)
+
+# --- static checks ---------------------------------------------------------
+FORMATTED := $(sort $(foreach folder,arch boot drivers mm vmx tests,$(shell find $(folder) -name '*.[ch]')))
+
+lint: ## layering, purity, stand-alone headers, formatting, cppcheck
+	@tools/lint $(BUILD) $(FORMATTED)
+
+format: ## reformat every C file
+	clang-format -i $(FORMATTED)
