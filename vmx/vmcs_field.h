@@ -21,6 +21,15 @@ enum {
 	VMCS_FIELD_COUNT
 };
 
+enum {
+#define F(encoding, name, class, shadow, exists) VMCS_ENCODING_##name = encoding,
+#include "vmx/vmcs_fields.def"
+#undef F
+};
+
+/* The same field as a constant expression, for tables. */
+#define VMCS_FIELD(name) { VMCS_ENCODING_##name, VMCS_INDEX_##name }
+
 #define F(encoding, name, class, shadow, exists) \
 	static const vmcs_field VMCS_##name = { encoding, VMCS_INDEX_##name };
 #include "vmx/vmcs_fields.def"

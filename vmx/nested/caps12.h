@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The VMX capabilities that L1 is shown: what hardware has and controls.def
+ * offers, never more than L0 implements. SDM Appendix "VMX Capability
+ * Reporting Facility". Pure.
+ */
+#pragma once
+
+#include "vmx/caps.h"
+
+void caps12_derive(struct vmx_caps *offered, const struct vmx_caps *hardware);
+
+/*
+ * L1's RDMSR of IA32_VMX_BASIC and those that follow. False: no such MSR on the
+ * processor L1 is shown (#GP).
+ */
+bool caps12_rdmsr(const struct vmx_caps *offered, u32 msr, u64 *value) must_check;
