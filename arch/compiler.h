@@ -8,11 +8,11 @@
 #define static_assert _Static_assert
 #endif
 
-#define must_check __attribute__((warn_unused_result))
-#define noreturn __attribute__((noreturn))
-#define packed __attribute__((packed))
-#define aligned(n) __attribute__((aligned(n)))
-#define printf_like(format, first) __attribute__((format(printf, format, first)))
+#define must_check __attribute__((__warn_unused_result__))
+#define noreturn __attribute__((__noreturn__))
+#define packed __attribute__((__packed__))
+#define aligned(n) __attribute__((__aligned__(n)))
+#define printf_like(text, first) __attribute__((__format__(__printf__, text, first)))
 #define array_size(a) (sizeof(a) / sizeof((a)[0]))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

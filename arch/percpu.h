@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What belongs to one processor, reached through the GS base that every VM
+ * exit loads. Upper levels hang their own state on the pointers; this level
+ * knows none of it.
+ */
+#pragma once
+
+#include "arch/types.h"
+
+#ifdef HOST_TEST
+#error "GS is the C library's in host tests"
+#endif
+
+struct vcpu;
+struct vmcs;
+struct handoff;
+
+/* Room for vmx/counters.h, which gives them their meaning. */
+#define PERCPU_COUNTERS 176
+
+/*
+ * Where a VM exit lands: HOST_RSP is &exit_frame.regs in every VMCS of this
+ * CPU, so that entry.asm can push one register before it has any other.
+ */
+struct exit_frame {
+	u64 scratch;
+	u64 regs;		/* struct regs of the vcpu_enter() under way */
+	u64 rsp;		/* its stack pointer */
+};
+
+struct percpu {
+	struct percpu *self;	/* at GS:0 */
+	u32 index;		/* as in the handoff */
+	u32 nmi_pending;	/* an NMI came while in root mode: L1 has yet to see it */
+	struct exit_frame exit_frame;
+	const struct vmcs *current_vmcs;
+	struct vcpu *vcpu;
+	const struct handoff *handoff;
+	u64 counter[PERCPU_COUNTERS];
+
+	void *stack_top;	/* the root kernel's stack of this CPU */
+	void *ist_top[3];	/* enum ist in boot/root/host_cpu.h */
+	void *vmxon_region;
+};
+
+static inline struct percpu *percpu(void)
+{
+	struct percpu *self;
+	__asm__("movq %%gs:0, %0" : "=r"(self));
+	return self;
+}
+
+/* One instruction, as it stands on the hottest paths: no memory clobber, so read them through volatile. */
+static inline void percpu_count(u32 index)
+{
+	__asm__ volatile("incq %%gs:%c1(,%q0,8)"
+			 : : "r"((u64)index), "i"(offsetof(struct percpu, counter)) : "cc");
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * L0's console: a serial port and a ring in memory. Lines come whole, in the
+ * form `testudo[cpu]: message`; there is no lock that a panic could hang on.
+ */
+#pragma once
+
+#include "arch/compiler.h"
+#include "arch/types.h"
+#include "boot/handoff.h"
+
+/* Once, by the first CPU. */
+void console_init(const struct handoff_console *console, enum log_level level);
+
+/* Is a line of that level shown? For callers whose arguments cost something. */
+bool console_shows(enum log_level level);
+
+/* One line, without its end. At most 240 characters are shown. */
+void console_line(enum log_level level, const char *format, ...) printf_like(2, 3);
+
+/* log_error is shown at every level. */
+#define log_error(...) console_line(LOG_QUIET, __VA_ARGS__)
+#define log_info(...) console_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) console_line(LOG_DEBUG, __VA_ARGS__)
+#define log_trace(...) console_line(LOG_TRACE, __VA_ARGS__)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Last words. A panic is always our bug (or broken hardware), never something
+ * that a guest did. Upper levels register what they can tell about the state.
+ */
+#pragma once
+
+#include "arch/compiler.h"
+#include "arch/types.h"
+
+/* Prints what it knows by log_error(); must not panic, allocate or take locks. */
+typedef void panic_dumper(void);
+
+/* At most 4; registering is idempotent. */
+void panic_register_dumper(panic_dumper *dumper);
+
+/* Prints the message and all dumps, stops the other CPUs, halts this one. */
+noreturn void panic(const char *format, ...) printf_like(1, 2);
+
+/* Has a CPU panicked? An INIT exit asks this, as that is how the others are stopped. */
+bool panic_is_active(void);
+
+/* cli; hlt, for ever. */
+noreturn void halt_forever(void);
+
+/* In release builds too. */
+#define assert(condition) ((condition) ? (void)0 : panic("assertion failed: %s (%s:%d)", #condition, __FILE__, __LINE__))

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The counters of a CPU, shown to L1 by the CPUID leaves 0x40000002 (by index)
+ * and 0x40000003 (by exit reason). The order is an interface: docs/.
+ */
+#pragma once
+
+#include "arch/compiler.h"
+#include "arch/percpu.h"
+
+#define COUNTED_EXIT_REASONS 80
+
+enum counter {
+	COUNTER_EXITS,			/* VM exits in all */
+	COUNTER_EXITS_L1,
+	COUNTER_EXITS_L2,
+	COUNTER_REFLECTED,		/* exits of L2 given to L1 */
+	COUNTER_VMCS02_BUILDS,
+	COUNTER_EPT02_FILLS,
+	COUNTER_VMREAD_EXITS,
+	COUNTER_VMWRITE_EXITS,
+	COUNTER_VM_ENTRY_EXITS,		/* VMLAUNCH and VMRESUME */
+	COUNTER_ENTRY_REFUSALS,
+	COUNTER_VMREADS,		/* instructions that L0 executed */
+	COUNTER_VMWRITES,
+	COUNTER_VMPTRLDS,
+	COUNTER_VMCLEARS,
+	COUNTER_COUNT,
+
+	COUNTER_BY_REASON_L1 = 16,
+	COUNTER_BY_REASON_L2 = COUNTER_BY_REASON_L1 + COUNTED_EXIT_REASONS,
+	COUNTER_END = COUNTER_BY_REASON_L2 + COUNTED_EXIT_REASONS
+};
+
+static_assert(COUNTER_COUNT <= COUNTER_BY_REASON_L1, "the leaf's indices come first");
+static_assert(COUNTER_END <= PERCPU_COUNTERS, "they live in struct percpu");
+
+static inline void count(enum counter counter)
+{
+	__asm__ volatile("incq %%gs:%c0"
+			 : : "i"(offsetof(struct percpu, counter) + sizeof(u64) * counter) : "cc");
+}
+
+/* A counter whose number is known only at run time; out of range counts nothing. */
+static inline void count_at(u32 counter)
+{
+	if (counter < COUNTER_END)
+		percpu_count(counter);
+}
+
+static inline void count_exit_reason(bool from_l2, u32 reason)
+{
+	if (reason < COUNTED_EXIT_REASONS)
+		percpu_count((from_l2 ? COUNTER_BY_REASON_L2 : COUNTER_BY_REASON_L1) + reason);
+}
+
+static inline u64 counter_value(u32 counter)
+{
+	return counter < COUNTER_END ? ((volatile const u64 *)percpu()->counter)[counter] : 0;
+}

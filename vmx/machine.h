@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all processors share: made once by the first CPU that comes up, and
+ * constant afterwards except EPT01's memory types (vmx/ept01.c has the lock).
+ */
+#pragma once
+
+#include "mm/l1_memory.h"
+#include "vmx/caps.h"
+
+struct ept01;
+struct handoff;
+
+struct machine {
+	const struct handoff *handoff;
+	struct vmx_caps hardware;	/* of the real processors */
+	struct l1_memory memory;
+	struct ept01 *ept01;
+	u64 eptp01;			/* for vmcs01 */
+	void *msr_bitmap;		/* of L1: one page, shared */
+};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One virtual processor: L1 (and what L1 runs) on one real CPU. entry.asm
+ * enters the guest and comes back; all else about the guest is in the VMCS.
+ */
+#pragma once
+
+#include "vmx/machine.h"
+#include "vmx/vmcs.h"
+
+/* Numbered as instructions number them; RSP's place is spare, the VMCS has it. */
+enum {
+	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+	REG_COUNT
+};
+
+struct regs {
+	u64 gpr[REG_COUNT];
+};
+
+struct vcpu {
+	struct regs regs;		/* of whichever level runs */
+	struct vmcs vmcs01;
+	struct machine *machine;
+	struct percpu *cpu;
+	/* nested state follows */
+};
+
+/* How vcpu_enter() ended: the values of enum vmx_result. */
+enum entry_result { ENTRY_EXITED, ENTRY_FAILED_VALID, ENTRY_FAILED_INVALID };
+
+/*
+ * VMLAUNCH, or VMRESUME when `launched`, on the current VMCS; returns at the
+ * next VM exit, or at once when the instruction failed. Guest registers but RSP
+ * are loaded from and saved to `regs`. HOST_RIP must be vcpu_exit, HOST_RSP
+ * vcpu_host_rsp().
+ */
+u64 vcpu_enter(struct regs *regs, bool launched);
+void vcpu_exit(void);
+
+/* The same in every VMCS of this CPU. */
+static inline u64 vcpu_host_rsp(const struct percpu *cpu)
+{
+	return (u64)(uintptr_t)&cpu->exit_frame.regs;
+}
