@@ -57,6 +57,7 @@ struct ept_translation {
 	u64 value;		/* its content; present when value & EPT_RWX */
 	u64 size;		/* bytes that this entry covers: also of a not-present one */
 	u64 permissions;	/* AND of R, W, X over the walk */
+	bool shared;		/* the entry is in a table of ept_link_table */
 	hpa_t address;		/* where the byte is; only when present */
 };
 
@@ -79,14 +80,17 @@ u64 ept_pointer(const struct ept *ept, enum memory_type type, bool accessed_dirt
  * Maps [gpa, gpa + size) to [to, to + size) with the largest pages that
  * alignment and processor allow; all three are page aligned. What was mapped
  * there is replaced; a larger page reaching beyond the range is split first,
- * and existing tables are kept (and filled), never freed. False when the source has no
- * page left: then the range may be mapped in part, and the tables are valid.
+ * and existing tables are kept (and filled), never freed. False when the source
+ * has no page left: then the range may be mapped in part.
  */
 bool ept_map(struct ept *ept, u64 gpa, hpa_t to, u64 size, u64 attributes) must_check;
 
+/* Clears the leaf that maps `gpa`, whatever its size; false when there is none (or a shared one). */
+bool ept_unmap(struct ept *ept, u64 gpa);
+
 /*
- * Makes the page that maps `gpa` no larger than `size` (PAGE_SIZE or SIZE_2M), every
- * translation unchanged. True when it is so now, also where nothing is mapped.
+ * Makes the page that maps `gpa` no larger than `size` (PAGE_SIZE or SIZE_2M),
+ * every translation unchanged. True also where nothing is mapped.
  */
 bool ept_split(struct ept *ept, u64 gpa, u64 size) must_check;
 
