@@ -60,6 +60,42 @@ _Noreturn void scenario_abort(const char *format, ...)
 	guard_raise(running);
 }
 
+/* Prints the T line of what was said, and judges it. */
+static void conclude(const char *name, const char *expected)
+{
+	print(&other, "T %s: %s\n", name, result.data);
+	if (expected && !strings_equal(result.data, expected)) {
+		failed = true;
+		print(&other, "I %s: expected: %s\n", name, expected);
+	}
+	if (failed) {
+		failed_count++;
+		print(&other, "I %s: FAILED\n", name);
+	} else {
+		passed_count++;
+	}
+	text_clear(&result);
+	failed = false;
+}
+
+void check_said(const char *name, const char *expected)
+{
+	conclude(name, expected);
+}
+
+void check_outcome(const char *name, u32 outcome, u32 expected)
+{
+	static struct text wanted;
+
+	text_clear(&result);
+	say("%o", outcome);
+	if (outcome != expected) {
+		failed = true;
+		print(&wanted, "I %s: expected: %o\n", name, expected);
+	}
+	conclude(name, NULL);
+}
+
 static void run_guarded(const struct scenario *s)
 {
 	struct guard guard;
@@ -87,17 +123,7 @@ static void run_one(const struct scenario *s)
 	}
 	run_guarded(s);
 	pages_release(mark);
-	print(&other, "T %s: %s\n", s->name, result.data);
-	if (s->expected && !strings_equal(result.data, s->expected)) {
-		failed = true;
-		print(&other, "I %s: expected: %s\n", s->name, s->expected);
-	}
-	if (failed) {
-		failed_count++;
-		print(&other, "I %s: FAILED\n", s->name);
-	} else {
-		passed_count++;
-	}
+	conclude(s->name, s->expected);
 }
 
 void scenarios_run(const struct scenario *list, u64 count)

@@ -25,6 +25,11 @@ void expect(bool condition);
 /* Ends the running scenario as failed. */
 _Noreturn void scenario_abort(const char *format, ...) PRINTS(1);
 
+/* A line of its own inside a scenario, for lists of small cases. */
+void check_outcome(const char *name, u32 outcome, u32 expected);
+/* The same for what say() has gathered since the last line. */
+void check_said(const char *name, const char *expected);
+
 void scenarios_run(const struct scenario *list, u64 count);
 void info(const char *format, ...) PRINTS(1);
 /* A measured figure in hundredths. */
