@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * L0's console: a serial port and a ring in memory. Lines come whole, in the
- * form `testudo[cpu]: message`; there is no lock that a panic could hang on.
+ * form `testudo[cpu]: message`; no lock is one that a panic could hang on.
  */
 #pragma once
+
+#include <stdarg.h>
 
 #include "arch/compiler.h"
 #include "arch/types.h"
@@ -15,8 +17,9 @@ void console_init(const struct handoff_console *console, enum log_level level);
 /* Is a line of that level shown? For callers whose arguments cost something. */
 bool console_shows(enum log_level level);
 
-/* One line, without its end. At most 240 characters are shown. */
+/* One line, without its end. What passes 260 characters is cut. */
 void console_line(enum log_level level, const char *format, ...) printf_like(2, 3);
+void console_line_va(enum log_level level, const char *format, va_list arguments);
 
 /* log_error is shown at every level. */
 #define log_error(...) console_line(LOG_QUIET, __VA_ARGS__)

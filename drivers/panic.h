@@ -14,6 +14,10 @@ typedef void panic_dumper(void);
 /* At most 4; registering is idempotent. */
 void panic_register_dumper(panic_dumper *dumper);
 
+/* How the other CPUs are stopped; set by whoever can reach the APIC. */
+typedef void panic_stopper(void);
+void panic_set_stopper(panic_stopper *stopper);
+
 /* Prints the message and all dumps, stops the other CPUs, halts this one. */
 noreturn void panic(const char *format, ...) printf_like(1, 2);
 

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Panic: message, dumps of whoever registered, then silence. Only the first
+ * panic of a machine prints everything; a panic while dumping prints one line.
+ */
+#include "drivers/panic.h"
+
+#include "arch/ops.h"
+#include "drivers/console.h"
+
+#define MAX_DUMPERS 4
+
+static panic_dumper *dumpers[MAX_DUMPERS];
+static panic_stopper *stop_others;
+static u32 panic_count;
+
+void panic_register_dumper(panic_dumper *dumper)
+{
+	for (size_t i = 0; i < MAX_DUMPERS; i++) {
+		if (dumpers[i] == dumper)
+			return;
+		if (dumpers[i] == NULL) {
+			dumpers[i] = dumper;
+			return;
+		}
+	}
+}
+
+void panic_set_stopper(panic_stopper *stopper)
+{
+	stop_others = stopper;
+}
+
+bool panic_is_active(void)
+{
+	return __atomic_load_n(&panic_count, __ATOMIC_RELAXED) != 0;
+}
+
+noreturn void halt_forever(void)
+{
+	for (;;) {
+		cli();
+		hlt();
+	}
+}
+
+noreturn void panic(const char *format, ...)
+{
+	bool first = __atomic_fetch_add(&panic_count, 1, __ATOMIC_SEQ_CST) == 0;
+	va_list arguments;
+
+	log_error("PANIC%s", first ? "" : " (another one)");
+	va_start(arguments, format);
+	console_line_va(LOG_QUIET, format, arguments);
+	va_end(arguments);
+	if (first) {
+		for (size_t i = 0; i < MAX_DUMPERS && dumpers[i] != NULL; i++)
+			dumpers[i]();
+		if (stop_others != NULL)
+			stop_others();
+		log_error("this processor is halted");
+	}
+	halt_forever();
+}
