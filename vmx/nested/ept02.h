@@ -12,6 +12,7 @@
 #include "vmx/caps.h"
 
 #define EPT02_ROOTS 8	/* EPTP12 values kept at a time */
+#define EPT02_MIN_PAGES (EPT02_ROOTS * 5)
 
 /* Access that missed; the bits of the exit qualification of reason 48. SDM "Exit Qualification for EPT Violations". */
 #define EPT_ACCESS_READ BIT(0)
@@ -29,10 +30,18 @@ struct ept02_result {
 	u64 qualification;	/* for EPT02_VIOLATION: the complete value for vmcs12 */
 };
 
+/* Pages of the pool, by number; 0 ends a list (page 0 holds the links). */
+struct ept02_pages {
+	u32 first, last;
+	u64 count;
+};
+
 struct ept02_root {
-	u64 eptp12;		/* as in vmcs12; 0: free */
-	u64 *table;		/* the root page in L0's memory */
+	u64 eptp12;			/* the bits of it that matter; 0: free */
+	u64 *table;			/* the root page in L0's memory: stays with the slot */
+	struct ept02_pages tables;	/* all tables below it */
 	u64 last_used;
+	bool flush_needed;		/* INVEPT this root's EPTP before L2 runs on it */
 };
 
 /* A CPU's EPT02 tables and their pages. */
@@ -41,23 +50,26 @@ struct ept02 {
 	const struct vmx_caps *hardware;	/* of the real processor: page sizes, A/D, execute-only */
 	const struct vmx_caps *offered;		/* as shown to L1: what an EPT12 entry may say */
 	struct ept02_root roots[EPT02_ROOTS];
-	u64 *free_list;				/* pages, linked by their first word */
-	u64 free_pages, pages;			/* now free, and in all */
+	u8 *pool;				/* the pages; the first ones are `next` */
+	u32 *next;				/* links of the lists */
+	struct ept02_pages free;
+	u64 pages;				/* of the pool in all */
 	u64 clock;				/* for last_used */
-	bool flush_needed;			/* a table page went back to the pool: the caller must INVEPT before it enters L2 */
+	bool flush_needed;			/* some root has flush_needed */
 	u64 fills, recycled;			/* counters */
 };
 
 /*
- * Gives the tables `count` pages of L0's memory in a row, at `first` (a page
- * each for at least EPT02_ROOTS * 5). Nothing is allocated later.
+ * Gives the tables `count` pages of L0's memory in a row, at `first`: at least
+ * EPT02_MIN_PAGES. Nothing is allocated later.
  */
 void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struct vmx_caps *hardware,
 		const struct vmx_caps *offered, void *first, u64 count);
 
 /*
  * The EPTP for hardware that stands for `eptp12` (which passed the entry
- * checks); makes an empty root when there is none.
+ * checks); makes an empty root when there is none. To be asked before every VM
+ * entry to L2: a root that was not used for long may have become another's.
  */
 u64 ept02_eptp(struct ept02 *ept02, u64 eptp12);
 
@@ -72,3 +84,10 @@ struct ept02_result ept02_handle(struct ept02 *ept02, u64 eptp12, l2_gpa_t addre
 /* INVEPT by L1: forget what was composed from this EPTP12, or from all. */
 void ept02_invalidate_single(struct ept02 *ept02, u64 eptp12);
 void ept02_invalidate_all(struct ept02 *ept02);
+
+/*
+ * Must the caller INVEPT (single-context, what ept02_eptp gives) before L2 runs
+ * on this EPTP12? Answers true once. A caller that does INVEPT for all contexts
+ * instead clears `flush_needed` and need not ask.
+ */
+bool ept02_take_flush(struct ept02 *ept02, u64 eptp12);

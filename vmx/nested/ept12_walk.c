@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading EPT12 and setting its accessed and dirty flags. Touches L1's memory
+ * only through l1_read64 and l1_update64; composes nothing.
+ */
+#include "vmx/nested/ept12_walk.h"
+
+static unsigned int levels_of(u64 eptp12)
+{
+	return (unsigned int)field_get(eptp12, EPTP_WALK_LENGTH) + 1;
+}
+
+/* Where the entry of `level` for this address is, in the table at `table`. */
+static l1_gpa_t entry_at(u64 table, l2_gpa_t address, unsigned int level)
+{
+	u64 index = (address.value / ept_level_size(level)) % EPT_TABLE_ENTRIES;
+
+	return l1_gpa(table + index * sizeof(u64));
+}
+
+struct ept12_walk ept12_walk(const struct l1_memory *memory, const struct ept_rules *rules, u64 eptp12,
+			     l2_gpa_t address)
+{
+	struct ept12_walk walk = { .outcome = EPT12_NOT_PRESENT, .permissions = 0 };
+	u64 table = eptp12 & EPTP_ADDRESS;
+	u64 permissions = EPT_RWX;
+
+	/* SDM "EPT Translation Mechanism": address bits that no level translates must be 0. */
+	if (address.value >= ept_level_size(levels_of(eptp12) + 1))
+		return walk;
+	for (unsigned int level = levels_of(eptp12); level > 0; level--) {
+		struct ept12_step *step = &walk.step[walk.steps++];
+
+		step->at = entry_at(table, address, level);
+		step->value = l1_read64(memory, step->at);
+		permissions &= step->value;
+		if (!(step->value & EPT_RWX))
+			return walk;
+		if (ept_is_misconfigured(step->value, level, rules)) {
+			walk.outcome = EPT12_MISCONFIGURED;
+			return walk;
+		}
+		table = step->value & EPT_ADDRESS;
+		if (!ept_is_leaf(step->value, level))
+			continue;
+		walk.outcome = EPT12_TRANSLATED;
+		walk.permissions = permissions;
+		walk.size = ept_level_size(level);
+		walk.address = l1_gpa(table + (address.value & (walk.size - 1)));
+		return walk;
+	}
+	return walk;
+}
+
+bool ept12_mark_used(struct ept12_walk *walk, const struct l1_memory *memory, bool write)
+{
+	for (unsigned int i = 0; i < walk->steps; i++) {
+		struct ept12_step *step = &walk->step[i];
+		bool leaf = i + 1 == walk->steps;
+		u64 set = (EPT_ACCESSED | (leaf && write ? EPT_DIRTY : 0)) & ~step->value;
+
+		if (!set)
+			continue;
+		if (!l1_update64(memory, step->at, step->value, set))
+			return false;
+		step->value |= set;
+	}
+	return true;
+}
