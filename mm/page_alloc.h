@@ -9,6 +9,9 @@
 #include "arch/compiler.h"
 #include "mm/addr.h"
 
+/* Once, by the first CPU: the pages of [first, end), mapped at VA = PA. */
+void page_alloc_init(hpa_t first, hpa_t end);
+
 /* A zeroed page, or NULL when the block is used up (bring-up then refuses). */
 void *page_alloc(void) must_check;
 /* `count` zeroed pages in a row, or NULL. */

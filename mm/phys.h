@@ -11,10 +11,12 @@
 /* First byte of the direct map of physical memory, as a virtual address. */
 #define DIRECT_MAP_BASE UINT64_C(0xffff800000000000)
 
+/* Once, by the first CPU. Before host_paging is active only the block can be reached. */
+void phys_init(hpa_t block_base, u64 block_size, u64 direct_map_size);
+
 /*
- * A pointer through which `size` bytes at `address` can be accessed, or NULL
- * when they lie (even in part) beyond the direct map or, outside L0's own
- * block, across its edge. `size` is at most a page and must not cross one.
+ * A pointer to the byte at `address`, good up to the end of its page, or NULL
+ * when it lies beyond the direct map.
  */
 void *phys_to_ptr(hpa_t address);
 
