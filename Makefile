@@ -39,8 +39,8 @@ $(BUILD)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
-# Offsets that assembly needs, generated from offsetof (vmx/asm_offsets.c.in prints them).
-$(BUILD)/asm_offsets.inc: boot/root/asm_offsets.in Makefile $(wildcard vmx/*.h boot/root/*.h)
+# Offsets that assembly needs, generated from offsetof (boot/root/asm_offsets.in prints them).
+$(BUILD)/asm_offsets.inc: boot/root/asm_offsets.in Makefile $(wildcard arch/*.h vmx/*.h boot/root/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -x c -S $< -o - | sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$*\([0-9-]*\).*/%define \1 \2/p' > $@
 

@@ -32,16 +32,16 @@ struct exit_frame {
 struct percpu {
 	struct percpu *self;	/* at GS:0 */
 	u32 index;		/* as in the handoff */
-	u32 nmi_pending;	/* an NMI came while in root mode: L1 has yet to see it */
+	u32 nmi_pending;	/* an NMI came while in root mode: see vcpu_enter() */
 	struct exit_frame exit_frame;
 	const struct vmcs *current_vmcs;
 	struct vcpu *vcpu;
 	const struct handoff *handoff;
 	u64 counter[PERCPU_COUNTERS];
 
-	void *stack_top;	/* the root kernel's stack of this CPU */
-	void *ist_top[3];	/* enum ist in boot/root/host_cpu.h */
-	void *vmxon_region;
+	u64 tss_base;		/* as HOST_TR_BASE wants it */
+	u64 stack_top;		/* the root kernel's stack of this CPU */
+	u64 ist_top[3];		/* enum ist in boot/root/host_cpu.h */
 };
 
 static inline struct percpu *percpu(void)

@@ -24,19 +24,31 @@ struct vcpu {
 	struct vmcs vmcs01;
 	struct machine *machine;
 	struct percpu *cpu;
-	/* nested state follows */
+	struct vmcs *running;		/* vmcs01, or the vmcs02 of L1's current VMCS while L2 runs */
+	struct nested *nested;		/* vmx/nested/nested.h */
 };
 
-/* How vcpu_enter() ended: the values of enum vmx_result. */
-enum entry_result { ENTRY_EXITED, ENTRY_FAILED_VALID, ENTRY_FAILED_INVALID };
+/* How vcpu_enter() ended. */
+enum entry_result {
+	ENTRY_EXITED,
+	ENTRY_FAILED_VALID,	/* VMfailValid: VM_INSTRUCTION_ERROR says why */
+	ENTRY_FAILED_INVALID,
+	ENTRY_NMI		/* not entered: percpu()->nmi_pending is set */
+};
 
 /*
  * VMLAUNCH, or VMRESUME when `launched`, on the current VMCS; returns at the
  * next VM exit, or at once when the instruction failed. Guest registers but RSP
- * are loaded from and saved to `regs`. HOST_RIP must be vcpu_exit, HOST_RSP
- * vcpu_host_rsp().
+ * are loaded from and saved to `regs`. The VMCS must have this CPU's host state
+ * (vmx/host_state.h).
+ *
+ * An NMI in root mode sets percpu()->nmi_pending, up to the very instruction
+ * before the entry: nothing is entered while it is set. So the caller clears
+ * it, remembers that an NMI is due, and delivers it when the guest can take it.
  */
 u64 vcpu_enter(struct regs *regs, bool launched);
+
+/* HOST_RIP; not to be called. */
 void vcpu_exit(void);
 
 /* The same in every VMCS of this CPU. */
