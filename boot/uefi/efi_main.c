@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Testudo's UEFI application, as a story: read the configuration, look at the
+ * machine, take one block of memory, place the root kernel there, launch it on
+ * every processor, and, a guest from then on, start L1. Whatever goes wrong is
+ * said in plain words, and the firmware gets control back.
+ */
+#include "boot/uefi/handoff_fill.h"
+#include "boot/uefi/launch.h"
+#include "boot/uefi/loader.h"
+#include "boot/uefi/output.h"
+#include "boot/uefi/own_volume.h"
+#include "boot/uefi/ports.h"
+#include "boot/uefi/reserve.h"
+#include "boot/uefi/start_l1.h"
+
+/* kernel_image.asm */
+extern const u8 kernel_image[], kernel_image_end[];
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
+
+static EFI_GUID loaded_image_protocol = EFI_LOADED_IMAGE_PROTOCOL_GUID;
+
+static struct cpuid_result cpuid(void *context, u32 leaf, u32 subleaf)
+{
+	u32 r[4];
+
+	(void)context;
+	read_cpuid(leaf, subleaf, r);
+	return (struct cpuid_result){ r[0], r[1], r[2], r[3] };
+}
+
+static u64 rdmsr(void *context, u32 msr)
+{
+	(void)context;
+	return read_msr(msr);
+}
+
+static void look_at_machine(struct loader *loader)
+{
+	static const struct machine_reader reader = { cpuid, rdmsr, NULL };
+
+	machine_read(&loader->machine, &reader);
+	loader->machine.cr4 = read_cr4();
+	machine_check(&loader->machine, &loader->faults);
+}
+
+static void introduce(const struct loader *loader)
+{
+	char line[400];
+
+	say("Testudo " TESTUDO_VERSION "%s", loader->machine.is_testudo ? ", started under Testudo" : "");
+	if (loader->config_missing)
+		say("no \\EFI\\testudo\\testudo.cfg on this volume: defaults are in force");
+	for (u32 i = 0; i < loader->notes.count; i++) {
+		config_describe(&loader->notes.note[i], line, sizeof(line));
+		complain("%s", line);
+	}
+	if (loader->notes.dropped)
+		complain("and %u more such lines", loader->notes.dropped);
+}
+
+static EFI_STATUS refuse(struct loader *loader)
+{
+	complain("Testudo cannot run on this machine. It lacks:");
+	for (u32 i = 0; i < loader->faults.count; i++) {
+		const struct machine_fault *fault = &loader->faults.fault[i];
+
+		complain("  %s: %s; cure: %s", fault->what, fault->cause, fault->cure);
+	}
+	if (loader->config.unsupported == CONFIG_UNSUPPORTED_STOP) {
+		complain("returning to the firmware (unsupported = boot would start L1 without Testudo)");
+		return EFI_UNSUPPORTED;
+	}
+	complain("going on without Testudo (unsupported = boot)");
+	return start_l1(loader);
+}
+
+static EFI_STATUS place_kernel(struct loader *loader)
+{
+	u64 size = (u64)(kernel_image_end - kernel_image);
+	const char *error = elf_measure(kernel_image, size, &loader->kernel);
+
+	if (!error && loader->kernel.size + sizeof(struct handoff) + 4096 > loader->block_size)
+		error = "the kernel image does not fit in the reserved block";
+	if (!error)
+		error = elf_place(kernel_image, size, &loader->kernel, (u8 *)(uintptr_t)loader->block_base, loader->block_base);
+	if (error)
+		complain("%s", error);
+	return error ? EFI_LOAD_ERROR : EFI_SUCCESS;
+}
+
+static EFI_STATUS go_beneath_firmware(struct loader *loader)
+{
+	EFI_STATUS status = reserve_block(loader, list_processors(loader));
+
+	if (EFI_ERROR(status))
+		return status;
+	status = place_kernel(loader);
+	if (!EFI_ERROR(status))
+		status = fill_handoff(loader);
+	if (EFI_ERROR(status)) {
+		release_block(loader);
+		return status;
+	}
+	return launch_all(loader);
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
+{
+	static struct loader loader;
+	EFI_STATUS status;
+
+	loader.image = image;
+	loader.system = system;
+	loader.boot = system->BootServices;
+	status = loader.boot->HandleProtocol(image, &loaded_image_protocol, (void **)&loader.self);
+	if (EFI_ERROR(status))
+		return status;
+
+	read_configuration(&loader);
+	output_open(&loader);
+	look_at_machine(&loader);
+	introduce(&loader);
+	if (loader.faults.count)
+		return refuse(&loader);
+	if (loader.machine.is_testudo && !loader.config.l1[0]) {
+		say("Testudo already runs, and there is no L1 image to start above a second one");
+		return EFI_NOT_FOUND;
+	}
+	status = go_beneath_firmware(&loader);
+	if (EFI_ERROR(status)) {
+		complain("Testudo was not started; returning to the firmware");
+		return status;
+	}
+	return start_l1(&loader);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loader's ELF reader. It trusts nothing in the file, though the file is
+ * our own kernel: a broken build should end in a sentence, not in a fault.
+ * Allocates nothing.
+ */
+#include "boot/uefi/elf_load.h"
+
+#include "arch/compiler.h"
+
+#define PAGE UINT64_C(4096)
+#define MAX_IMAGE (UINT64_C(16) << 20)
+
+enum { PT_LOAD = 1, PT_DYNAMIC = 2 };
+enum { DT_NULL = 0, DT_RELA = 7, DT_RELASZ = 8, DT_RELAENT = 9, DT_REL = 17, DT_RELRSZ = 35, DT_RELR = 36 };
+enum { R_X86_64_NONE = 0, R_X86_64_RELATIVE = 8 };
+
+struct elf_header {
+	u8 ident[16];
+	u16 type, machine;
+	u32 version;
+	u64 entry, program_headers, section_headers;
+	u32 flags;
+	u16 size, program_header_size, program_header_count;
+	u16 section_header_size, section_header_count, names;
+};
+
+struct program_header {
+	u32 type, flags;
+	u64 offset, address, physical, file_size, memory_size, alignment;
+};
+
+struct rela {
+	u64 offset, info, addend;
+};
+
+static_assert(sizeof(struct elf_header) == 64, "ELF-64 header");
+static_assert(sizeof(struct program_header) == 56, "ELF-64 program header");
+
+static void copy(void *to, const void *from, u64 size)
+{
+	u8 *t = to;
+	const u8 *f = from;
+
+	while (size--)
+		*t++ = *f++;
+}
+
+/* Is [at, at + size) inside [0, limit)? Never wraps. */
+static bool inside(u64 at, u64 size, u64 limit)
+{
+	return at <= limit && size <= limit - at;
+}
+
+static const char *read_header(const u8 *file, u64 file_size, struct elf_header *header)
+{
+	static const u8 magic[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
+
+	if (file_size < sizeof(*header))
+		return "the kernel image is shorter than an ELF header";
+	copy(header, file, sizeof(*header));
+	for (size_t i = 0; i < sizeof(magic); i++)
+		if (header->ident[i] != magic[i])
+			return "the kernel image is no 64-bit little-endian ELF file";
+	if (header->type != 3 || header->machine != 62)
+		return "the kernel image is not position-independent code for x86-64";
+	if (header->program_header_size != sizeof(struct program_header) ||
+	    !inside(header->program_headers, (u64)header->program_header_count * sizeof(struct program_header), file_size))
+		return "the kernel image's program headers lie outside of it";
+	return NULL;
+}
+
+static struct program_header segment(const u8 *file, const struct elf_header *header, unsigned int i)
+{
+	struct program_header ph;
+
+	copy(&ph, file + header->program_headers + i * sizeof(ph), sizeof(ph));
+	return ph;
+}
+
+const char *elf_measure(const u8 *file, u64 file_size, struct elf_image *image)
+{
+	struct elf_header header;
+	const char *error = read_header(file, file_size, &header);
+	u64 end = 0;
+	bool entry_is_code = false;
+
+	if (error)
+		return error;
+	for (unsigned int i = 0; i < header.program_header_count; i++) {
+		struct program_header ph = segment(file, &header, i);
+
+		if (ph.type != PT_LOAD)
+			continue;
+		if (!inside(ph.offset, ph.file_size, file_size) || ph.file_size > ph.memory_size ||
+		    !inside(ph.address, ph.memory_size, MAX_IMAGE))
+			return "a segment of the kernel image is out of bounds";
+		if (ph.address + ph.memory_size > end)
+			end = ph.address + ph.memory_size;
+		if ((ph.flags & 1) && header.entry >= ph.address && header.entry - ph.address < ph.file_size)
+			entry_is_code = true;
+	}
+	if (!entry_is_code)
+		return "the kernel image's entry point is not in its code";
+	image->size = (end + PAGE - 1) & ~(PAGE - 1);
+	image->entry = header.entry;
+	return NULL;
+}
+
+static const char *relocate(const struct elf_image *image, u8 *memory, u64 base, u64 table, u64 size)
+{
+	struct rela rela;
+
+	if (!inside(table, size, image->size) || size % sizeof(rela))
+		return "the kernel image's relocations lie outside of it";
+	for (u64 at = table; at < table + size; at += sizeof(rela)) {
+		u64 value;
+
+		copy(&rela, memory + at, sizeof(rela));
+		if ((u32)rela.info == R_X86_64_NONE)
+			continue;
+		if (rela.info != R_X86_64_RELATIVE)
+			return "the kernel image has a relocation that is not R_X86_64_RELATIVE";
+		if (!inside(rela.offset, sizeof(value), image->size))
+			return "a relocation of the kernel image points outside of it";
+		value = base + rela.addend;
+		copy(memory + rela.offset, &value, sizeof(value));
+	}
+	return NULL;
+}
+
+/* Finds the relocation table by the dynamic segment and applies it. */
+static const char *apply_dynamic(const struct elf_image *image, u8 *memory, u64 base, const struct program_header *dynamic)
+{
+	u64 table = 0, size = 0, entry_size = sizeof(struct rela);
+	u64 pair[2];
+
+	if (!inside(dynamic->address, dynamic->memory_size, image->size))
+		return "the kernel image's dynamic segment is out of bounds";
+	for (u64 at = 0; at + sizeof(pair) <= dynamic->memory_size; at += sizeof(pair)) {
+		copy(pair, memory + dynamic->address + at, sizeof(pair));
+		if (pair[0] == DT_NULL)
+			break;
+		if (pair[0] == DT_RELA)
+			table = pair[1];
+		if (pair[0] == DT_RELASZ)
+			size = pair[1];
+		if (pair[0] == DT_RELAENT)
+			entry_size = pair[1];
+		if (pair[0] == DT_REL || pair[0] == DT_RELR || pair[0] == DT_RELRSZ)
+			return "the kernel image has relocations of an unexpected form";
+	}
+	if (entry_size != sizeof(struct rela))
+		return "the kernel image has relocations of an unexpected size";
+	return relocate(image, memory, base, table, size);
+}
+
+const char *elf_place(const u8 *file, u64 file_size, const struct elf_image *image, u8 *memory, u64 base)
+{
+	struct elf_image again;
+	struct elf_header header;
+	const char *error = elf_measure(file, file_size, &again);
+
+	if (error)
+		return error;
+	if (again.size > image->size)
+		return "the kernel image is larger than was measured";
+	read_header(file, file_size, &header);
+	for (u64 i = 0; i < image->size; i++)
+		memory[i] = 0;
+	for (unsigned int i = 0; i < header.program_header_count; i++) {
+		struct program_header ph = segment(file, &header, i);
+
+		if (ph.type == PT_LOAD)
+			copy(memory + ph.address, file + ph.offset, ph.file_size);
+	}
+	for (unsigned int i = 0; i < header.program_header_count; i++) {
+		struct program_header ph = segment(file, &header, i);
+
+		if (ph.type == PT_DYNAMIC)
+			return apply_dynamic(image, memory, base, &ph);
+	}
+	return "the kernel image has no dynamic segment, so it cannot be relocated";
+}

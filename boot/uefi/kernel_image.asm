@@ -1,0 +1,13 @@
+; SPDX-License-Identifier: MIT
+;
+; The root kernel's ELF file, stripped, inside the loader. Data only.
+
+section .rodata
+global kernel_image:data hidden
+global kernel_image_end:data hidden
+align 16
+kernel_image:
+	incbin "testudo.elf"
+kernel_image_end:
+
+section .note.GNU-stack noalloc noexec nowrite progbits

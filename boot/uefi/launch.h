@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Takes the processors into the kernel.
+ */
+#pragma once
+
+#include "boot/uefi/loader.h"
+
+/*
+ * Launches every processor of the handoff, the boot processor last. On success
+ * this returns as a guest. After a failure no further one is launched; the
+ * block is given back if none is in it.
+ */
+EFI_STATUS launch_all(struct loader *loader);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the loader's lines go: the configured serial port and the firmware's
+ * screens. A line appears once on each.
+ */
+#pragma once
+
+#include "arch/compiler.h"
+#include "boot/uefi/loader.h"
+
+/* Before it, lines go to the firmware's console alone. */
+void output_open(const struct loader *loader);
+
+/* The I/O port of the console, 0 for none. */
+u16 output_port(void);
+
+/* For those who want to know (log is not quiet). */
+void say(const char *format, ...) printf_like(1, 2);
+/* For everyone: something is wrong. */
+void complain(const char *format, ...) printf_like(1, 2);

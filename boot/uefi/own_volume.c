@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads the configuration from the loader's own volume and load options, and
+ * makes device paths of files there. Failures leave the defaults in force.
+ */
+#include "boot/uefi/own_volume.h"
+
+#include "arch/string.h"
+#include "boot/uefi/text.h"
+
+#define CONFIG_FILE u"\\EFI\\testudo\\testudo.cfg"
+#define CONFIG_FILE_LIMIT 65536
+#define PATH_UNITS 1024
+
+static EFI_GUID file_system_protocol = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
+static EFI_GUID device_path_protocol = EFI_DEVICE_PATH_PROTOCOL_GUID;
+
+/* Reads at most `size` bytes of the configuration file; false if there is none. */
+static bool read_file(const struct loader *loader, char *text, UINTN *size)
+{
+	EFI_FILE_IO_INTERFACE *volume;
+	EFI_FILE *root, *file;
+	EFI_STATUS status;
+
+	if (!loader->self->DeviceHandle ||
+	    EFI_ERROR(loader->boot->HandleProtocol(loader->self->DeviceHandle, &file_system_protocol, (void **)&volume)) ||
+	    EFI_ERROR(volume->OpenVolume(volume, &root)))
+		return false;
+	status = root->Open(root, &file, (CHAR16 *)(uintptr_t)CONFIG_FILE, EFI_FILE_MODE_READ, 0);
+	if (!EFI_ERROR(status)) {
+		status = file->Read(file, size, text);
+		file->Close(file);
+	}
+	root->Close(root);
+	return !EFI_ERROR(status);
+}
+
+static void read_load_options(struct loader *loader)
+{
+	static char text[CONFIG_OPTIONS_SIZE];
+	const u16 *options = loader->self->LoadOptions;
+	size_t units = loader->self->LoadOptionsSize / sizeof(*options);
+	size_t length;
+
+	/* Boot managers also put binary data there: that is not for us. */
+	if (!options || ((uintptr_t)options & 1) || loader->self->LoadOptionsSize % sizeof(*options))
+		return;
+	length = text_from_ucs2(text, sizeof(text), options, units);
+	config_read_load_options(&loader->config, &loader->notes, text, length);
+}
+
+void read_configuration(struct loader *loader)
+{
+	char *text;
+	UINTN size = CONFIG_FILE_LIMIT;
+
+	config_defaults(&loader->config);
+	loader->config_missing = true;
+	if (!EFI_ERROR(loader->boot->AllocatePool(EfiLoaderData, size, (void **)&text))) {
+		if (read_file(loader, text, &size)) {
+			config_read_file(&loader->config, &loader->notes, text, size);
+			loader->config_missing = false;
+		}
+		loader->boot->FreePool(text);
+	}
+	read_load_options(loader);
+}
+
+/* Bytes of a device path before its end node. */
+static UINTN path_length(const EFI_DEVICE_PATH *path)
+{
+	const EFI_DEVICE_PATH *node = path;
+
+	while (!IsDevicePathEnd(node))
+		node = NextDevicePathNode(node);
+	return (UINTN)((const u8 *)node - (const u8 *)path);
+}
+
+EFI_DEVICE_PATH *own_volume_path(const struct loader *loader, const char *path)
+{
+	static u16 name[PATH_UNITS];
+	EFI_DEVICE_PATH *volume, *result, node;
+	UINTN before, units;
+	u8 *at;
+
+	if (!loader->self->DeviceHandle ||
+	    EFI_ERROR(loader->boot->HandleProtocol(loader->self->DeviceHandle, &device_path_protocol, (void **)&volume)))
+		return NULL;
+	before = path_length(volume);
+	units = text_to_ucs2(name, PATH_UNITS, path) + 1;
+	if (EFI_ERROR(loader->boot->AllocatePool(EfiLoaderData, before + units * 2 + 2 * sizeof(node), (void **)&result)))
+		return NULL;
+
+	at = (u8 *)result;
+	memcpy(at, volume, before);
+	at += before;
+	node = (EFI_DEVICE_PATH){ .Type = MEDIA_DEVICE_PATH, .SubType = MEDIA_FILEPATH_DP };
+	SetDevicePathNodeLength(&node, units * 2 + sizeof(node));
+	memcpy(at, &node, sizeof(node));
+	memcpy(at + sizeof(node), name, units * 2);
+	at += sizeof(node) + units * 2;
+	SetDevicePathEndNode(&node);
+	memcpy(at, &node, sizeof(node));
+	return result;
+}
+
+static u16 upper(u16 c)
+{
+	return c >= 'a' && c <= 'z' ? (u16)(c - 'a' + 'A') : c;
+}
+
+bool own_volume_is_self(const struct loader *loader, const char *path)
+{
+	static u16 name[PATH_UNITS];
+	const EFI_DEVICE_PATH *node = loader->self->FilePath;
+	size_t units = text_to_ucs2(name, PATH_UNITS, path) + 1;
+
+	if (!node || DevicePathType(node) != MEDIA_DEVICE_PATH || node->SubType != MEDIA_FILEPATH_DP ||
+	    (size_t)DevicePathNodeLength(node) != sizeof(*node) + units * 2)
+		return false;
+	for (size_t i = 0; i < units; i++) {
+		u16 own;
+
+		memcpy(&own, (const u8 *)node + sizeof(*node) + i * 2, sizeof(own));
+		if (upper(own) != upper(name[i]))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The volume that the loader was started from: its files, and its device path.
+ */
+#pragma once
+
+#include "boot/uefi/loader.h"
+
+/* Reads testudo.cfg and the load options into loader->config and loader->notes. */
+void read_configuration(struct loader *loader);
+
+/*
+ * The device path of the file `path` (UTF-8) on this volume, from the pool, or
+ * NULL where the loader does not come from a device.
+ */
+EFI_DEVICE_PATH *own_volume_path(const struct loader *loader, const char *path);
+
+/* Is `path` the file that the loader itself was started from? */
+bool own_volume_is_self(const struct loader *loader, const char *path);
