@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The world of ept_world.h. What L2 sees is judged at each access: it must be
+ * a translation that EPT12 had since the last INVEPT of its EP4TA or violation
+ * at its address; what L1 is told must be what EPT12 says now.
+ */
+#include "tests/unit/ept_world.h"
+
+#include <string.h>
+
+#include "mm/page_alloc.h"
+#include "mm/phys.h"
+#include "tests/fake/phys.h"
+
+#define ACCESSED 0x100ull
+#define DIRTY 0x200ull
+#define EPTP_AD 0x40ull
+#define ADDRESS 0x000ffffffffff000ull
+
+static const unsigned int tables_of_level[] = { 0, WORLD_PT, WORLD_PD, WORLD_PDPT, WORLD_PML4, WORLD_PML5 };
+
+/* Table n of a level (1 page table ... 5). */
+static u64 table_at(unsigned int level, unsigned int n)
+{
+	u64 at = WORLD_TABLES_AT;
+
+	for (unsigned int below = 1; below < level; below++)
+		at += tables_of_level[below] * 4096;
+	return at + n % tables_of_level[level] * 4096;
+}
+
+u64 world_address(unsigned int n)
+{
+	static const u64 pml4[] = { 0, 1 }, high[] = { 0, 1, 511 }, middle[] = { 0, 1, 2 }, low[] = { 0, 1, 511 };
+
+	return pml4[n / 27 % 2] << 39 | high[n / 9 % 3] << 30 | middle[n / 3 % 3] << 21 | low[n % 3] << 12;
+}
+
+u64 world_eptp(const struct world *world, unsigned int n)
+{
+	bool five = n >= 2 * WORLD_PML4 && (world->hardware.ept_vpid & EPT_CAP_5_LEVEL);
+	bool flags = n % 2 && (world->hardware.ept_vpid & EPT_CAP_ACCESSED_DIRTY);
+	u64 table = five ? table_at(5, 0) : table_at(4, n / 2);
+
+	return table | 6 | (five ? 4 << 3 : 3 << 3) | (flags ? EPTP_AD : 0);
+}
+
+void world_begin(struct world *world, u64 ept_vpid_hardware, u64 ept_vpid_offered, u64 pages)
+{
+	void *scratch, *pool;
+
+	memset(world, 0, sizeof(*world));
+	fake_memory_reset();
+	scratch = page_alloc();
+	pool = page_alloc_contiguous(pages);
+	model_require(scratch && pool);
+	world->memory = (struct l1_memory){
+		.hidden_base = hpa(FAKE_BLOCK_BASE), .hidden_size = FAKE_BLOCK_SIZE,
+		.scratch = phys_of(scratch), .physical_address_bits = 40,
+	};
+	world->hardware.ept_vpid = ept_vpid_hardware;
+	world->offered.ept_vpid = ept_vpid_offered;
+	memset(pool, 0xa5, pages * PAGE_SIZE);
+	ept02_init(&world->ept02, &world->memory, &world->hardware, &world->offered, pool, pages);
+}
+
+void world_populate(struct world *world)
+{
+	static const u64 indices[] = { 0, 1, 2, 511 };
+	static const u64 regions[] = { 0, 0x40000000, 0x200000, 0x400000, 0, FAKE_BLOCK_BASE - 0x200000, FAKE_BLOCK_BASE };
+
+	for (unsigned int level = 1; level <= 5; level++) {
+		for (unsigned int n = 0; n < tables_of_level[level]; n++) {
+			for (unsigned int i = 0; i < 4; i++) {
+				bool leaf = level == 1 || (level <= 3 && (n + i) % 3 == 2);
+				u64 size = 1ull << (12 + 9 * (level - 1)), region = regions[(n + i * 2 + level) % 7] & ~(size - 1);
+				u64 value = leaf ? region + indices[i] * size + (level == 1 ? 0x30 : 0xb0) : table_at(level - 1, n + i);
+
+				world_write(world, table_at(level, n) + indices[i] * 8, value | 7);
+			}
+		}
+	}
+	world_invept_all(world);
+}
+
+/* --- what is legal -------------------------------------------------------- */
+
+static struct world_legal *legal_of(struct world *world, u64 eptp12, unsigned int n)
+{
+	u64 table = ((eptp12 & ADDRESS) - table_at(4, 0)) / 4096;
+
+	return &world->legal[table][n];
+}
+
+static bool is_same(const struct model_page *a, const struct model_page *b)
+{
+	return a->page == b->page && a->permissions == b->permissions && a->type == b->type;
+}
+
+/* What EPT12 says now is legal from now on. */
+static void note_current(struct world *world, u64 eptp12, unsigned int n)
+{
+	struct world_legal *legal = legal_of(world, eptp12, n);
+	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
+
+	if (now.outcome != MODEL_TRANSLATED || legal->anything)
+		return;
+	for (unsigned int i = 0; i < legal->versions; i++) {
+		if (is_same(&legal->version[i], &now))
+			return;
+	}
+	if (legal->versions == WORLD_VERSIONS)
+		legal->anything = true;
+	else
+		legal->version[legal->versions++] = now;
+}
+
+/* Nothing else than what EPT12 says now is legal. */
+static void note_invalidated(struct world *world, u64 eptp12, unsigned int n)
+{
+	*legal_of(world, eptp12, n) = (struct world_legal){ 0 };
+	note_current(world, eptp12, n);
+}
+
+static void check_seen(struct world *world, u64 eptp12, unsigned int n, u64 access, const struct model_page *seen)
+{
+	const struct world_legal *legal = legal_of(world, eptp12, n);
+	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
+	bool found = legal->anything;
+
+	for (unsigned int i = 0; i < legal->versions && !found; i++) {
+		const struct model_page *version = &legal->version[i];
+
+		found = version->page == seen->page && version->type == seen->type && !(access & ~version->permissions);
+	}
+	model_require(found);
+	if (now.outcome != MODEL_TRANSLATED || now.page != seen->page)
+		world->stale++;
+}
+
+/* --- L1 ------------------------------------------------------------------- */
+
+static void for_all_pages(struct world *world, void note(struct world *, u64, unsigned int), u64 ep4ta)
+{
+	for (unsigned int e = 0; e < WORLD_EPTPS; e += 2) {
+		u64 eptp12 = world_eptp(world, e);
+
+		for (unsigned int n = 0; n < WORLD_PAGES && (!ep4ta || (eptp12 & ADDRESS) == ep4ta); n++)
+			note(world, eptp12, n);
+	}
+}
+
+void world_write(struct world *world, u64 at, u64 value)
+{
+	u64 *entry = phys_to_ptr(hpa(at));
+
+	model_require(at < FAKE_BLOCK_BASE || (at & ADDRESS) == world->memory.scratch.value);
+	*entry = value;
+	for_all_pages(world, note_current, 0);
+}
+
+void world_invept(struct world *world, u64 eptp12)
+{
+	ept02_invalidate_single(&world->ept02, eptp12);
+	for_all_pages(world, note_invalidated, eptp12 & ADDRESS);
+	model_audit(&world->ept02);
+}
+
+void world_invept_all(struct world *world)
+{
+	ept02_invalidate_all(&world->ept02);
+	for_all_pages(world, note_invalidated, 0);
+	model_audit(&world->ept02);
+}
+
+/* --- L2 ------------------------------------------------------------------- */
+
+static u8 before[WORLD_TABLES * 4096];
+
+/* EPT12 may have changed only in the accessed flags of the walk and the dirty flag of its leaf. */
+static void check_flags(const struct world *world, u64 eptp12, unsigned int n, bool filled, bool write)
+{
+	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
+	const u8 *after = phys_to_ptr(hpa(WORLD_TABLES_AT));
+	bool flags = (eptp12 & EPTP_AD) != 0 && filled;
+
+	for (unsigned int i = 0; i < now.entries && flags; i++) {
+		bool leaf = i + 1 == now.entries;
+		u64 at = now.entry_at[i] - WORLD_TABLES_AT, want, is;
+
+		memcpy(&is, phys_to_ptr(hpa(now.entry_at[i])), 8);
+		model_require(is & ACCESSED);
+		model_require(!leaf || !write || (is & DIRTY));
+		if (at >= sizeof(before))
+			continue;	/* in the scratch page, where L1 sees hidden memory */
+		memcpy(&want, before + at, 8);
+		want |= ACCESSED | (leaf && write ? DIRTY : 0);
+		memcpy(before + at, &want, 8);
+	}
+	model_require(!memcmp(before, after, sizeof(before)));
+}
+
+static void check_violation(struct world *world, u64 eptp12, unsigned int n, u64 given, u64 told)
+{
+	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
+	u64 permissions = now.outcome == MODEL_TRANSLATED ? now.permissions : 0;
+	u64 access = given & 7;
+
+	if (!(given & 0x100) && (eptp12 & EPTP_AD))
+		access |= 3;
+	model_require(now.outcome != MODEL_MISCONFIGURED);
+	model_require(access & ~permissions);
+	model_require(told == (access | permissions << 3 | (given & 0x180)));
+}
+
+/* One miss: gives it to EPT02 and judges the answer. */
+static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, u64 qualification)
+{
+	bool write = (qualification & 2) || (!(qualification & 0x100) && (eptp12 & EPTP_AD));
+	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
+	struct ept02_result result;
+
+	memcpy(before, phys_to_ptr(hpa(WORLD_TABLES_AT)), sizeof(before));
+	result = ept02_handle(&world->ept02, eptp12, l2_gpa(world_address(n)), qualification, false);
+	model_audit(&world->ept02);
+	check_flags(world, eptp12, n, result.outcome == EPT02_FILLED, write);
+	switch (result.outcome) {
+	case EPT02_FILLED:
+		model_require(now.outcome == MODEL_TRANSLATED);
+		break;
+	case EPT02_MISCONFIGURED:
+		model_require(now.outcome == MODEL_MISCONFIGURED);
+		world->misconfigured++;
+		break;
+	case EPT02_VIOLATION:
+		check_violation(world, eptp12, n, qualification, result.qualification);
+		note_invalidated(world, eptp12, n);
+		world->reflected++;
+		break;
+	}
+	return result.outcome;
+}
+
+bool world_access(struct world *world, u64 eptp12, unsigned int n, u64 access, bool page_walk)
+{
+	for (unsigned int try = 0; try < 4; try++) {
+		u64 eptp02 = ept02_eptp(&world->ept02, eptp12);
+		struct model_access result;
+
+		if (ept02_take_flush(&world->ept02, eptp12))
+			model_flush(&world->processor, eptp02);
+		result = model_try(&world->processor, eptp02, world_address(n), access, page_walk);
+		if (result.done) {
+			check_seen(world, eptp12, n, access, &result.used);
+			world->accesses++;
+			return true;
+		}
+		if (miss(world, eptp12, n, result.qualification) != EPT02_FILLED)
+			return false;
+	}
+	model_require(!"a filled miss lets L2 go on");
+	return false;
+}
+
+/* --- steps ---------------------------------------------------------------- */
+
+static u64 take(struct world *world, u64 below)
+{
+	if (world->bytes) {
+		u8 byte = world->left ? *world->bytes : 0;
+
+		world->bytes += world->left > 0;
+		world->left -= world->left > 0;
+		return byte % below;
+	}
+	world->random ^= world->random << 13;
+	world->random ^= world->random >> 7;
+	world->random ^= world->random << 17;
+	return (world->random >> 20) % below;
+}
+
+/* An address that L1 may put into an entry: ordinary, near or in L0's block, far away, illegal. */
+static u64 some_address(struct world *world, unsigned int level)
+{
+	static const u64 bases[] = {
+		0x200000, 0x400000, 0, FAKE_BLOCK_BASE - 0x200000, FAKE_BLOCK_BASE, FAKE_BLOCK_BASE + 0x1000,
+		FAKE_MEMORY_SIZE - 0x1000, FAKE_MEMORY_SIZE, 0x40000000, 0x8000000000, 0xffc0000000, 0x10000000000,
+	};
+	u64 address = bases[take(world, take(world, 16) ? 11 : 12)];
+
+	address += take(world, 4) << (12 + 9 * (level - 1));
+	return take(world, 8) ? address & ~((1ull << (12 + 9 * (level - 1))) - 1) : address & ADDRESS;
+}
+
+static u64 some_permissions(struct world *world)
+{
+	static const u64 often[] = { 7, 7, 7, 7, 3, 5, 1, 1 };
+
+	return take(world, 4) ? often[take(world, 8)] : take(world, 8);
+}
+
+static u64 some_leaf(struct world *world, unsigned int level)
+{
+	static const u64 types[] = { 6, 6, 6, 0, 1, 4, 5, 6 };
+	u64 type = take(world, 16) ? types[take(world, 8)] : take(world, 8);
+
+	return some_address(world, level) | some_permissions(world) | type << 3 | take(world, 2) << 6 |
+	       (level > 1 ? 0x80 : 0) | take(world, 4) << 8;
+}
+
+static u64 some_entry(struct world *world, unsigned int level)
+{
+	u64 kind = take(world, 16), entry;
+
+	if (kind == 0)
+		return 0;
+	if (kind == 1)		/* garbage in one byte of something sound */
+		return some_leaf(world, level > 3 ? 3 : level) ^ take(world, 256) << take(world, 56);
+	if (level == 1 || (level <= 3 && kind < 7))
+		return some_leaf(world, level);
+	entry = (take(world, 4) ? 7 : some_permissions(world)) | take(world, 2) << 8;
+	if (kind == 15)		/* into a table of any level, itself perhaps, or into L0's block */
+		return entry | (take(world, 4) ? WORLD_TABLES_AT + take(world, WORLD_TABLES) * 4096 : FAKE_BLOCK_BASE);
+	return entry | table_at(level - 1, (unsigned int)take(world, 8));
+}
+
+static void edit(struct world *world)
+{
+	static const u64 indices[] = { 0, 1, 2, 511 };
+	static const u8 levels[] = { 1, 1, 1, 1, 2, 2, 3, 4 };
+	unsigned int level = take(world, 32) ? levels[take(world, 8)] : 5;
+	u64 table = table_at(level, (unsigned int)take(world, 8));
+	u64 value = some_entry(world, level);
+
+	world_write(world, table + indices[take(world, 4)] * 8, value);
+}
+
+bool world_step(struct world *world)
+{
+	static const u64 accesses[] = { 1, 1, 2, 2, 3, 4, 5, 7 };
+	unsigned int page;
+	u64 eptp12;
+
+	if (world->bytes && !world->left)
+		return false;
+	eptp12 = world_eptp(world, (unsigned int)take(world, take(world, 4) ? 3 : WORLD_EPTPS));
+	switch (take(world, 16)) {
+	case 0: case 1: case 2:
+		edit(world);
+		break;
+	case 3:
+		world_invept(world, eptp12);
+		break;
+	case 4:
+		if (!take(world, 16))
+			world_populate(world);
+		else if (!take(world, 4))
+			world_invept_all(world);
+		break;
+	default:
+		page = (unsigned int)take(world, take(world, 4) ? 9 : WORLD_PAGES);
+		(void)world_access(world, eptp12, page, accesses[take(world, 8)], !take(world, 4));
+		break;
+	}
+	return true;
+}
