@@ -9,6 +9,7 @@
 #endif
 
 #define must_check __attribute__((__warn_unused_result__))
+#define maybe_unused __attribute__((unused))
 #define noreturn __attribute__((__noreturn__))
 #define packed __attribute__((__packed__))
 #define aligned(n) __attribute__((__aligned__(n)))

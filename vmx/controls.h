@@ -15,6 +15,14 @@ enum control_word { WORD_PIN, WORD_PROC, WORD_PROC2, WORD_EXIT, WORD_ENTRY, CONT
 #include "vmx/controls.def"
 #undef C
 
+/* The same masks as constant expressions, for tables. */
+enum {
+#define C(word, bit, name, need, offer, merge) BIT_OF_##word##_##name = bit,
+#include "vmx/controls.def"
+#undef C
+};
+#define CONTROL_MASK(word, name) (UINT32_C(1) << BIT_OF_##word##_##name)
+
 enum control_need { NEED_NO, NEED_WANT, NEED_MUST };
 enum control_merge { MERGE_L1, MERGE_L0, MERGE_OR, MERGE_OFF, MERGE_FN };
 

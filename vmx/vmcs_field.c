@@ -77,16 +77,9 @@ struct existence {
 	u32 mask[2];	/* 0: no such alternative; both 0: always */
 };
 
-/* Bit numbers as constant expressions: a `static const` mask is none in C. */
-enum {
-#define C(word, bit, name, need, offer, merge) BIT_OF_##word##_##name = bit,
-#include "vmx/controls.def"
-#undef C
-};
-#define MASK(word, control) (UINT32_C(1) << BIT_OF_##word##_##control)
-#define ONE(word, control) { { WORD_##word, WORD_##word }, { MASK(word, control), 0 } }
+#define ONE(word, control) { { WORD_##word, WORD_##word }, { CONTROL_MASK(word, control), 0 } }
 #define EITHER(word0, control0, word1, control1) \
-	{ { WORD_##word0, WORD_##word1 }, { MASK(word0, control0), MASK(word1, control1) } }
+	{ { WORD_##word0, WORD_##word1 }, { CONTROL_MASK(word0, control0), CONTROL_MASK(word1, control1) } }
 
 /* SDM "VMCS Component Encoding", the notes to its tables. */
 static const struct existence existence[] = {

@@ -38,3 +38,15 @@ enum { ENTRY_FAIL_DEFAULT = 0, ENTRY_FAIL_PDPTE = 2, ENTRY_FAIL_NMI = 3, ENTRY_F
 bool check_controls(const struct entry_context *context, struct entry_failure *failure) must_check;
 bool check_host(const struct entry_context *context, struct entry_failure *failure) must_check;
 bool check_guest(const struct entry_context *context, struct entry_failure *failure) must_check;
+
+/* Would VM entry accept this EPTP? Also asked by INVEPT. SDM "VM-Execution Control Fields". */
+bool check_is_eptp_valid(const struct vmx_caps *caps, u64 eptp) must_check;
+
+/* Does vmcs12's guest use PAE paging, and hence PDPTEs? SDM "Checks on Guest Page-Directory-Pointer-Table Entries". */
+bool check_uses_pae_paging(const struct vmcs12 *vmcs12);
+
+/*
+ * Would a MOV to CR3 accept these? For a guest with PAE paging and without EPT,
+ * whose PDPTEs are in memory at CR3; on false: reason 33, ENTRY_FAIL_PDPTE.
+ */
+bool check_pdptes(const struct vmx_caps *caps, const u64 pdpte[4]) must_check;

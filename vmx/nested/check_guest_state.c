@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checks on guest state that is not in registers: activity, interruptibility,
+ * pending debug exceptions, the link pointer, and the PDPTEs. SDM "Checks on
+ * Guest Non-Register State" and the section after it. Pure.
+ */
+#include "vmx/events.h"
+#include "vmx/nested/check_common.h"
+
+#define DEBUGCTL_BTF BIT(1)
+#define PENDING_DEBUG_ENABLED BIT(12)
+#define PENDING_DEBUG_RTM BIT(16)
+/* Bit 11 (bus lock) and bit 16 (RTM) are left to hardware: struct vmx_caps does not know whether they exist. */
+#define PENDING_DEBUG_RESERVED (BITS(10, 4) | BIT(13) | BIT(15) | BITS(63, 17))
+#define INTERRUPTIBILITY_RESERVED BITS(31, 5)
+#define INTERRUPTIBILITY_SHADOWS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
+#define LINK_POINTER_NONE UINT64_MAX
+#define REVISION_SHADOW BIT(31)
+#define PDPTE_P BIT(0)
+#define PDPTE_RESERVED (BITS(8, 5) | BITS(2, 1))
+
+static u64 activity(const struct entry_context *context)
+{
+	return get(context, VMCS_GUEST_ACTIVITY_STATE);
+}
+
+static u64 interruptibility(const struct entry_context *context)
+{
+	return get(context, VMCS_GUEST_INTERRUPTIBILITY_STATE);
+}
+
+static u64 information(const struct entry_context *context)
+{
+	return get(context, VMCS_ENTRY_INTERRUPTION_INFORMATION);
+}
+
+static bool injects(const struct entry_context *context, enum interruption_type type)
+{
+	return (information(context) & INTERRUPTION_VALID) != 0 && interruption_type(information(context)) == type;
+}
+
+/* --- activity state ---------------------------------------------------------- */
+
+static bool activity_supported(const struct entry_context *context, maybe_unused u32 which)
+{
+	switch (activity(context)) {
+	case ACTIVITY_ACTIVE:
+		return true;
+	case ACTIVITY_HLT:
+		return (context->caps->misc & VMX_MISC_ACTIVITY_HLT) != 0;
+	case ACTIVITY_SHUTDOWN:
+		return (context->caps->misc & VMX_MISC_ACTIVITY_SHUTDOWN) != 0;
+	case ACTIVITY_WAIT_FOR_SIPI:
+		return (context->caps->misc & VMX_MISC_ACTIVITY_WAIT_FOR_SIPI) != 0;
+	default:
+		return false;
+	}
+}
+
+static bool hlt_privilege(const struct entry_context *context, maybe_unused u32 which)
+{
+	return activity(context) != ACTIVITY_HLT || (get(context, VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL) == 0;
+}
+
+static bool active_when_blocking(const struct entry_context *context, maybe_unused u32 which)
+{
+	return activity(context) == ACTIVITY_ACTIVE || (interruptibility(context) & INTERRUPTIBILITY_SHADOWS) == 0;
+}
+
+static bool wakes_from_hlt(u64 event)
+{
+	u64 vector = event & INTERRUPTION_VECTOR;
+
+	switch (interruption_type(event)) {
+	case INTERRUPTION_EXTERNAL:
+	case INTERRUPTION_NMI:
+		return true;
+	case INTERRUPTION_HARDWARE_EXCEPTION:
+		return vector == VECTOR_DB || vector == VECTOR_MC;
+	case INTERRUPTION_OTHER_EVENT:
+		return vector == 0;
+	case INTERRUPTION_SOFTWARE_INTERRUPT:
+	case INTERRUPTION_PRIVILEGED_SOFTWARE_EXCEPTION:
+	case INTERRUPTION_SOFTWARE_EXCEPTION:
+		break;
+	}
+	return false;
+}
+
+static bool event_fits_activity(const struct entry_context *context, maybe_unused u32 which)
+{
+	u64 event = information(context);
+
+	if ((event & INTERRUPTION_VALID) == 0)
+		return true;
+	switch (activity(context)) {
+	case ACTIVITY_ACTIVE:
+		return true;
+	case ACTIVITY_HLT:
+		return wakes_from_hlt(event);
+	case ACTIVITY_SHUTDOWN:
+		return interruption_type(event) == INTERRUPTION_NMI ||
+		       (interruption_type(event) == INTERRUPTION_HARDWARE_EXCEPTION &&
+			(event & INTERRUPTION_VECTOR) == VECTOR_MC);
+	default:
+		return false;
+	}
+}
+
+/* --- interruptibility --------------------------------------------------------- */
+
+static bool interruptibility_reserved(const struct entry_context *context, maybe_unused u32 which)
+{
+	return (interruptibility(context) & INTERRUPTIBILITY_RESERVED) == 0;
+}
+
+static bool one_shadow(const struct entry_context *context, maybe_unused u32 which)
+{
+	return (interruptibility(context) & INTERRUPTIBILITY_SHADOWS) != INTERRUPTIBILITY_SHADOWS;
+}
+
+static bool sti_with_if(const struct entry_context *context, maybe_unused u32 which)
+{
+	return (interruptibility(context) & INTERRUPTIBILITY_STI) == 0 || (get(context, VMCS_GUEST_RFLAGS) & RFLAGS_IF) != 0;
+}
+
+static bool interrupt_unblocked(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !injects(context, INTERRUPTION_EXTERNAL) || (interruptibility(context) & INTERRUPTIBILITY_SHADOWS) == 0;
+}
+
+static bool nmi_not_after_mov_ss(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !injects(context, INTERRUPTION_NMI) || (interruptibility(context) & INTERRUPTIBILITY_MOV_SS) == 0;
+}
+
+static bool not_in_smm(const struct entry_context *context, maybe_unused u32 which)
+{
+	return (interruptibility(context) & INTERRUPTIBILITY_SMI) == 0;
+}
+
+/* The SDM leaves it to the processor whether blocking by STI blocks NMIs; on ours it does. */
+static bool nmi_not_after_sti(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !injects(context, INTERRUPTION_NMI) || (interruptibility(context) & INTERRUPTIBILITY_STI) == 0;
+}
+
+static bool nmi_unblocked(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !injects(context, INTERRUPTION_NMI) || !has(context, WORD_PIN, PIN_VIRTUAL_NMIS) ||
+	       (interruptibility(context) & INTERRUPTIBILITY_NMI) == 0;
+}
+
+/* Whether enclaves exist is for hardware to say; this is what holds where they do. */
+static bool enclave_not_after_mov_ss(const struct entry_context *context, maybe_unused u32 which)
+{
+	const u64 both = INTERRUPTIBILITY_ENCLAVE | INTERRUPTIBILITY_MOV_SS;
+
+	return (interruptibility(context) & both) != both;
+}
+
+/* --- pending debug exceptions -------------------------------------------------- */
+
+static u64 pending_debug(const struct entry_context *context)
+{
+	return get(context, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS);
+}
+
+static bool pending_debug_reserved(const struct entry_context *context, maybe_unused u32 which)
+{
+	return (pending_debug(context) & PENDING_DEBUG_RESERVED) == 0;
+}
+
+static bool pending_single_step(const struct entry_context *context, maybe_unused u32 which)
+{
+	bool steps = (get(context, VMCS_GUEST_RFLAGS) & RFLAGS_TF) != 0 &&
+		     (get(context, VMCS_GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF) == 0;
+
+	if ((interruptibility(context) & INTERRUPTIBILITY_SHADOWS) == 0 && activity(context) != ACTIVITY_HLT)
+		return true;
+	return ((pending_debug(context) & PENDING_DEBUG_BS) != 0) == steps;
+}
+
+static bool pending_rtm(const struct entry_context *context, maybe_unused u32 which)
+{
+	if ((pending_debug(context) & PENDING_DEBUG_RTM) == 0)
+		return true;
+	return pending_debug(context) == (PENDING_DEBUG_RTM | PENDING_DEBUG_ENABLED) &&
+	       (interruptibility(context) & INTERRUPTIBILITY_MOV_SS) == 0;
+}
+
+/* --- VMCS link pointer ---------------------------------------------------------- */
+
+static u64 link_pointer(const struct entry_context *context)
+{
+	return get(context, VMCS_VMCS_LINK_POINTER);
+}
+
+static bool link_page(const struct entry_context *context, maybe_unused u32 which)
+{
+	return link_pointer(context) == LINK_POINTER_NONE || is_physical_page(context, link_pointer(context));
+}
+
+static bool link_revision(const struct entry_context *context, maybe_unused u32 which)
+{
+	u64 expected = field_get(context->caps->basic, VMX_BASIC_REVISION);
+	u32 revision;
+
+	if (link_pointer(context) == LINK_POINTER_NONE)
+		return true;
+	if (has(context, WORD_PROC2, PROC2_VMCS_SHADOWING))
+		expected |= REVISION_SHADOW;
+	l1_read(context->memory, l1_gpa(link_pointer(context)), &revision, sizeof(revision));
+	return revision == expected;
+}
+
+static bool link_not_current(const struct entry_context *context, maybe_unused u32 which)
+{
+	return link_pointer(context) != context->vmcs12_address.value;
+}
+
+static const struct entry_check non_register_checks[] = {
+	CHECK(activity_supported, GUEST_ACTIVITY_STATE, "guest activity state: not supported"),
+	CHECK(hlt_privilege, GUEST_ACTIVITY_STATE, "guest activity state: HLT with SS's DPL not 0"),
+	CHECK(active_when_blocking, GUEST_ACTIVITY_STATE, "guest activity state: not active with blocking by STI or MOV SS"),
+	CHECK(event_fits_activity, GUEST_ACTIVITY_STATE, "guest activity state: blocks the injected event"),
+	CHECK(interruptibility_reserved, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: bits 31:5 are not 0"),
+	CHECK(one_shadow, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by both STI and MOV SS"),
+	CHECK(sti_with_if, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by STI with RFLAGS.IF 0"),
+	CHECK(interrupt_unblocked, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocks the injected external interrupt"),
+	CHECK(nmi_not_after_mov_ss, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: MOV SS blocks the injected NMI"),
+	CHECK(not_in_smm, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by SMI outside SMM"),
+	CHECK_QUALIFIED(nmi_not_after_sti, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: STI blocks the injected NMI",
+			ENTRY_FAIL_NMI),
+	CHECK(nmi_unblocked, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by NMI while a virtual NMI is injected"),
+	CHECK(enclave_not_after_mov_ss, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: enclave interruption with MOV SS"),
+	CHECK(pending_debug_reserved, GUEST_PENDING_DEBUG_EXCEPTIONS, "guest pending debug exceptions: a reserved bit is 1"),
+	CHECK(pending_single_step, GUEST_PENDING_DEBUG_EXCEPTIONS, "guest pending debug exceptions: BS does not fit RFLAGS.TF and BTF"),
+	CHECK(pending_rtm, GUEST_PENDING_DEBUG_EXCEPTIONS, "guest pending debug exceptions: RTM with other causes or with MOV SS"),
+	CHECK_QUALIFIED(link_page, VMCS_LINK_POINTER, "VMCS link pointer: not a page within the physical-address width",
+			ENTRY_FAIL_LINK_POINTER),
+	CHECK_QUALIFIED(link_revision, VMCS_LINK_POINTER, "VMCS link pointer: revision or shadow indicator there is wrong",
+			ENTRY_FAIL_LINK_POINTER),
+	CHECK_QUALIFIED(link_not_current, VMCS_LINK_POINTER, "VMCS link pointer: it is the current VMCS", ENTRY_FAIL_LINK_POINTER),
+};
+
+/* --- PDPTEs ----------------------------------------------------------------------- */
+
+/* SDM "PDPTE Registers": reserved bits count only in a present entry. */
+static bool is_pdpte_valid(const struct vmx_caps *caps, u64 pdpte)
+{
+	return (pdpte & PDPTE_P) == 0 || ((pdpte & PDPTE_RESERVED) == 0 && (pdpte >> caps->physical_address_bits) == 0);
+}
+
+bool check_pdptes(const struct vmx_caps *caps, const u64 pdpte[4])
+{
+	for (u32 i = 0; i < 4; i++)
+		if (!is_pdpte_valid(caps, pdpte[i]))
+			return false;
+	return true;
+}
+
+bool check_uses_pae_paging(const struct vmcs12 *vmcs12)
+{
+	return (vmcs12_get(vmcs12, VMCS_GUEST_CR0) & CR0_PG) != 0 && (vmcs12_get(vmcs12, VMCS_GUEST_CR4) & CR4_PAE) != 0 &&
+	       !vmcs12_has(vmcs12, WORD_ENTRY, ENTRY_IA32E_MODE_GUEST);
+}
+
+/* Without EPT they are in memory at CR3: whoever loads them from there asks check_pdptes. */
+static bool pdpte(const struct entry_context *context, u32 which)
+{
+	return !has(context, WORD_PROC2, PROC2_ENABLE_EPT) || !check_uses_pae_paging(context->vmcs12) ||
+	       is_pdpte_valid(context->caps, get_below(context, VMCS_GUEST_PDPTE0, which));
+}
+
+static_assert(VMCS_INDEX_GUEST_PDPTE3 == VMCS_INDEX_GUEST_PDPTE0 + 3, "PDPTEs are counted by rows");
+
+#define PDPTE_CHECK(number) \
+	{ .holds = pdpte, .which = number, .field = VMCS_FIELD(GUEST_PDPTE##number), \
+	  .rule = "guest PDPTE" #number ": a reserved bit is 1", .qualification = ENTRY_FAIL_PDPTE }
+
+static const struct entry_check pdpte_checks[] = { PDPTE_CHECK(0), PDPTE_CHECK(1), PDPTE_CHECK(2), PDPTE_CHECK(3) };
+
+const struct entry_section check_guest_non_register_section =
+	SECTION("Checks on Guest Non-Register State", non_register_checks);
+const struct entry_section check_guest_pdptes_section =
+	SECTION("Checks on Guest Page-Directory-Pointer-Table Entries", pdpte_checks);

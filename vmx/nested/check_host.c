@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checks on the host-state area of vmcs12, where L1 lands when L2 exits. A
+ * failure is VMfail 8. SDM "Checks on Host Control Registers, MSRs, and SSP" and
+ * the two sections after it. Pure.
+ */
+#include "vmx/nested/check_common.h"
+
+#define SELECTOR_RPL_TI BITS(2, 0)
+
+static bool is_64bit_host(const struct entry_context *context)
+{
+	return has(context, WORD_EXIT, EXIT_HOST_ADDRESS_SPACE_SIZE);
+}
+
+/* --- control registers and MSRs ------------------------------------------- */
+
+static bool cr0(const struct entry_context *context, maybe_unused u32 which)
+{
+	/* A VM exit leaves NW and CD alone, so they are not looked at. */
+	return check_is_fixed(get(context, VMCS_HOST_CR0), context->caps->cr0_fixed0, context->caps->cr0_fixed1, CR0_NW | CR0_CD);
+}
+
+static bool cr4(const struct entry_context *context, maybe_unused u32 which)
+{
+	return check_is_fixed(get(context, VMCS_HOST_CR4), context->caps->cr4_fixed0, context->caps->cr4_fixed1, 0);
+}
+
+static bool cet_with_wp(const struct entry_context *context, maybe_unused u32 which)
+{
+	return (get(context, VMCS_HOST_CR4) & CR4_CET) == 0 || (get(context, VMCS_HOST_CR0) & CR0_WP) != 0;
+}
+
+static bool cr3(const struct entry_context *context, maybe_unused u32 which)
+{
+	return check_is_cr3_valid(context, get(context, VMCS_HOST_CR3));
+}
+
+static bool sysenter_esp(const struct entry_context *context, maybe_unused u32 which)
+{
+	return is_canonical_base(context, get(context, VMCS_HOST_IA32_SYSENTER_ESP));
+}
+
+static bool sysenter_eip(const struct entry_context *context, maybe_unused u32 which)
+{
+	return is_canonical_base(context, get(context, VMCS_HOST_IA32_SYSENTER_EIP));
+}
+
+static bool perf_global_ctrl(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !has(context, WORD_EXIT, EXIT_LOAD_IA32_PERF_GLOBAL_CTRL) ||
+	       (get(context, VMCS_HOST_IA32_PERF_GLOBAL_CTRL) & ~context->caps->perf_global_ctrl_valid) == 0;
+}
+
+static bool pat(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !has(context, WORD_EXIT, EXIT_LOAD_IA32_PAT) || check_is_pat_valid(get(context, VMCS_HOST_IA32_PAT));
+}
+
+static bool efer_reserved(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !has(context, WORD_EXIT, EXIT_LOAD_IA32_EFER) ||
+	       (get(context, VMCS_HOST_IA32_EFER) & ~context->caps->efer_valid) == 0;
+}
+
+static bool efer_long_mode(const struct entry_context *context, maybe_unused u32 which)
+{
+	u64 expected = is_64bit_host(context) ? EFER_LMA | EFER_LME : 0;
+
+	return !has(context, WORD_EXIT, EXIT_LOAD_IA32_EFER) ||
+	       (get(context, VMCS_HOST_IA32_EFER) & (EFER_LMA | EFER_LME)) == expected;
+}
+
+static const struct entry_check register_checks[] = {
+	CHECK(cr0, HOST_CR0, "host CR0: a bit has a value not supported in VMX operation"),
+	CHECK(cr4, HOST_CR4, "host CR4: a bit has a value not supported in VMX operation"),
+	CHECK(cet_with_wp, HOST_CR0, "host CR4.CET without CR0.WP"),
+	CHECK(cr3, HOST_CR3, "host CR3: a bit beyond the physical-address width"),
+	CHECK(sysenter_esp, HOST_IA32_SYSENTER_ESP, "host IA32_SYSENTER_ESP: not canonical"),
+	CHECK(sysenter_eip, HOST_IA32_SYSENTER_EIP, "host IA32_SYSENTER_EIP: not canonical"),
+	CHECK(perf_global_ctrl, HOST_IA32_PERF_GLOBAL_CTRL, "host IA32_PERF_GLOBAL_CTRL: a reserved bit is 1"),
+	CHECK(pat, HOST_IA32_PAT, "host IA32_PAT: a reserved memory type"),
+	CHECK(efer_reserved, HOST_IA32_EFER, "host IA32_EFER: a reserved bit is 1"),
+	CHECK(efer_long_mode, HOST_IA32_EFER, "host IA32_EFER: LMA and LME disagree with host address-space size"),
+};
+
+/* --- segments and descriptor tables --------------------------------------- */
+
+/* Host selectors in the table's order; there is none for LDTR. */
+enum { HOST_ES, HOST_CS, HOST_SS, HOST_DS, HOST_FS, HOST_GS, HOST_TR };
+
+static_assert(VMCS_INDEX_HOST_CS_SELECTOR == VMCS_INDEX_HOST_ES_SELECTOR + HOST_CS &&
+		      VMCS_INDEX_HOST_TR_SELECTOR == VMCS_INDEX_HOST_ES_SELECTOR + HOST_TR,
+	      "selectors are counted by rows");
+
+static bool selector_bits(const struct entry_context *context, u32 which)
+{
+	return (get_below(context, VMCS_HOST_ES_SELECTOR, which) & SELECTOR_RPL_TI) == 0;
+}
+
+static bool selector_not_null(const struct entry_context *context, u32 which)
+{
+	return get_below(context, VMCS_HOST_ES_SELECTOR, which) != 0;
+}
+
+static bool ss_not_null(const struct entry_context *context, maybe_unused u32 which)
+{
+	return is_64bit_host(context) || get(context, VMCS_HOST_SS_SELECTOR) != 0;
+}
+
+/* Bases in the table's order. */
+enum { BASE_FS, BASE_GS, BASE_TR, BASE_GDTR, BASE_IDTR };
+
+static_assert(VMCS_INDEX_HOST_IDTR_BASE == VMCS_INDEX_HOST_FS_BASE + BASE_IDTR, "bases are counted by rows");
+
+static bool base(const struct entry_context *context, u32 which)
+{
+	return is_canonical_base(context, get_below(context, VMCS_HOST_FS_BASE, which));
+}
+
+static const struct entry_check segment_checks[] = {
+	CHECK_OF(selector_bits, HOST_CS, HOST_CS_SELECTOR, "host CS selector: RPL or TI is not 0"),
+	CHECK_OF(selector_bits, HOST_SS, HOST_SS_SELECTOR, "host SS selector: RPL or TI is not 0"),
+	CHECK_OF(selector_bits, HOST_DS, HOST_DS_SELECTOR, "host DS selector: RPL or TI is not 0"),
+	CHECK_OF(selector_bits, HOST_ES, HOST_ES_SELECTOR, "host ES selector: RPL or TI is not 0"),
+	CHECK_OF(selector_bits, HOST_FS, HOST_FS_SELECTOR, "host FS selector: RPL or TI is not 0"),
+	CHECK_OF(selector_bits, HOST_GS, HOST_GS_SELECTOR, "host GS selector: RPL or TI is not 0"),
+	CHECK_OF(selector_bits, HOST_TR, HOST_TR_SELECTOR, "host TR selector: RPL or TI is not 0"),
+	CHECK_OF(selector_not_null, HOST_CS, HOST_CS_SELECTOR, "host CS selector: 0"),
+	CHECK_OF(selector_not_null, HOST_TR, HOST_TR_SELECTOR, "host TR selector: 0"),
+	CHECK(ss_not_null, HOST_SS_SELECTOR, "host SS selector: 0 for a host of 32 bits"),
+	CHECK_OF(base, BASE_FS, HOST_FS_BASE, "host FS base: not canonical"),
+	CHECK_OF(base, BASE_GS, HOST_GS_BASE, "host GS base: not canonical"),
+	CHECK_OF(base, BASE_GDTR, HOST_GDTR_BASE, "host GDTR base: not canonical"),
+	CHECK_OF(base, BASE_IDTR, HOST_IDTR_BASE, "host IDTR base: not canonical"),
+	CHECK_OF(base, BASE_TR, HOST_TR_BASE, "host TR base: not canonical"),
+};
+
+/* --- address-space size --------------------------------------------------- */
+
+static bool guest_needs_long_mode(const struct entry_context *context, maybe_unused u32 which)
+{
+	return context->l1_in_long_mode || !is_ia32e_guest(context);
+}
+
+static bool host_is_as_now(const struct entry_context *context, maybe_unused u32 which)
+{
+	return context->l1_in_long_mode == is_64bit_host(context);
+}
+
+static bool guest_needs_64bit_host(const struct entry_context *context, maybe_unused u32 which)
+{
+	return is_64bit_host(context) || !is_ia32e_guest(context);
+}
+
+static bool pcid_needs_64bit_host(const struct entry_context *context, maybe_unused u32 which)
+{
+	return is_64bit_host(context) || (get(context, VMCS_HOST_CR4) & CR4_PCIDE) == 0;
+}
+
+static bool rip_32bit(const struct entry_context *context, maybe_unused u32 which)
+{
+	return is_64bit_host(context) || (get(context, VMCS_HOST_RIP) >> 32) == 0;
+}
+
+static bool pae_for_64bit_host(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !is_64bit_host(context) || (get(context, VMCS_HOST_CR4) & CR4_PAE) != 0;
+}
+
+/* RIP goes by the paging that the exit turns on, unlike bases. */
+static bool rip_canonical(const struct entry_context *context, maybe_unused u32 which)
+{
+	u8 width = (get(context, VMCS_HOST_CR4) & CR4_LA57) != 0 ? 57 : 48;
+
+	return !is_64bit_host(context) || is_canonical(get(context, VMCS_HOST_RIP), width);
+}
+
+static const struct entry_check size_checks[] = {
+	CHECK(guest_needs_long_mode, ENTRY_CONTROLS, "IA-32e mode guest, but VM entry is made outside IA-32e mode"),
+	CHECK(host_is_as_now, EXIT_CONTROLS, "host address-space size differs from IA32_EFER.LMA at VM entry"),
+	CHECK(guest_needs_64bit_host, ENTRY_CONTROLS, "IA-32e mode guest without host address-space size"),
+	CHECK(pcid_needs_64bit_host, HOST_CR4, "host CR4.PCIDE without host address-space size"),
+	CHECK(rip_32bit, HOST_RIP, "host RIP: bits 63:32 are not 0 for a host of 32 bits"),
+	CHECK(pae_for_64bit_host, HOST_CR4, "host CR4.PAE: 0 with host address-space size"),
+	CHECK(rip_canonical, HOST_RIP, "host RIP: not canonical"),
+};
+
+static const struct entry_section register_section = SECTION("Checks on Host Control Registers, MSRs, and SSP", register_checks);
+static const struct entry_section segment_section =
+	SECTION("Checks on Host Segment and Descriptor-Table Registers", segment_checks);
+static const struct entry_section size_section = SECTION("Checks Related to Address-Space Size", size_checks);
+
+bool check_host(const struct entry_context *context, struct entry_failure *failure)
+{
+	return check_section(&register_section, context, failure) && check_section(&segment_section, context, failure) &&
+	       check_section(&size_section, context, failure);
+}
