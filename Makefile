@@ -9,6 +9,8 @@ CC := gcc
 endif
 NASM ?= nasm
 FUZZ_CC ?= clang
+# V=1 shows the commands.
+Q := $(if $(V),,@)
 
 WARN := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wcast-qual -Wpointer-arith -Wvla -Wundef
@@ -37,28 +39,31 @@ help:
 # --- the root kernel -------------------------------------------------------
 $(BUILD)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC    $<"
+	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
 # Offsets that assembly needs, generated from offsetof (boot/root/asm_offsets.in prints them).
 $(BUILD)/asm_offsets.inc: boot/root/asm_offsets.in Makefile $(wildcard arch/*.h vmx/*.h boot/root/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) -x c -S $< -o - | sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$*\([0-9-]*\).*/%define \1 \2/p' > $@
+	$(Q)$(CC) $(KERNEL_CFLAGS) -x c -S $< -o - | sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$*\([0-9-]*\).*/%define \1 \2/p' > $@
 
 $(BUILD)/kernel/%.asm.o: %.asm $(BUILD)/asm_offsets.inc
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -g -F dwarf -I$(BUILD)/ -MD $(@:.o=.d) -MP -o $@ $<
+	@echo "  NASM  $<"
+	$(Q)$(NASM) -f elf64 -g -F dwarf -I$(BUILD)/ -MD $(@:.o=.d) -MP -o $@ $<
 
 $(BUILD)/libpure.a: $(PURE_O)
-	rm -f $@
-	ar rcsD $@ $^
+	@rm -f $@
+	$(Q)ar rcsD $@ $^
 
 $(BUILD)/testudo.elf: $(KERNEL_O) $(BUILD)/libpure.a linker.ld
-	ld -pie --no-dynamic-linker -z noexecstack -z max-page-size=4096 --build-id=none -T linker.ld -o $@ $(KERNEL_O) $(BUILD)/libpure.a
+	@echo "  LD    $@"
+	$(Q)ld -pie --no-dynamic-linker -z noexecstack -z max-page-size=4096 --build-id=none -T linker.ld -o $@ $(KERNEL_O) $(BUILD)/libpure.a
 
 include boot/uefi/uefi.mk
 include tests/unit/unit.mk
 include tests/guests/guests.mk
-include tools/emu.mk
+-include tools/emu.mk
 
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "arch/bits.h"
 #include "vmx/controls.h"
 
 /* SDM "Reserved Controls and Default Settings": the TRUE MSRs where they exist. */

@@ -106,3 +106,5 @@ vcpu_exit:
 	xor eax, eax				; ENTRY_EXITED
 	pop_callee_saved
 	ret
+
+section .note.GNU-stack noalloc noexec nowrite progbits

@@ -162,11 +162,11 @@ static const struct entry_check entry_checks[] = {
 	CHECK_OF(msr_limit, ENTRY_LOAD, ENTRY_MSR_LOAD_COUNT, "VM-entry MSR-load count: more than IA32_VMX_MISC recommends"),
 };
 
-static const struct entry_section exit_section = SECTION("VM-Exit Control Fields", exit_checks);
-static const struct entry_section entry_section = SECTION("VM-Entry Control Fields", entry_checks);
+const struct entry_section check_exit_section = SECTION("VM-Exit Control Fields", exit_checks);
+const struct entry_section check_entry_section = SECTION("VM-Entry Control Fields", entry_checks);
 
 bool check_controls(const struct entry_context *context, struct entry_failure *failure)
 {
-	return check_section(&check_execution_section, context, failure) && check_section(&exit_section, context, failure) &&
-	       check_section(&entry_section, context, failure);
+	return check_section(&check_execution_section, context, failure) && check_section(&check_exit_section, context, failure) &&
+	       check_section(&check_entry_section, context, failure);
 }

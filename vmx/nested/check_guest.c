@@ -205,16 +205,16 @@ static const struct entry_check rip_checks[] = {
 	CHECK(rflags_if, GUEST_RFLAGS, "guest RFLAGS.IF: 0 while an external interrupt is injected"),
 };
 
-static const struct entry_section register_section =
+const struct entry_section check_guest_registers_section =
 	SECTION("Checks on Guest Control Registers, Debug Registers, and MSRs", register_checks);
-static const struct entry_section table_section = SECTION("Checks on Guest Descriptor-Table Registers", table_checks);
-static const struct entry_section rip_section = SECTION("Checks on Guest RIP, RFLAGS, and SSP", rip_checks);
+const struct entry_section check_guest_tables_section = SECTION("Checks on Guest Descriptor-Table Registers", table_checks);
+const struct entry_section check_guest_rip_section = SECTION("Checks on Guest RIP, RFLAGS, and SSP", rip_checks);
 
 bool check_guest(const struct entry_context *context, struct entry_failure *failure)
 {
-	return check_section(&register_section, context, failure) &&
+	return check_section(&check_guest_registers_section, context, failure) &&
 	       check_section(&check_guest_segments_section, context, failure) &&
-	       check_section(&table_section, context, failure) && check_section(&rip_section, context, failure) &&
+	       check_section(&check_guest_tables_section, context, failure) && check_section(&check_guest_rip_section, context, failure) &&
 	       check_section(&check_guest_non_register_section, context, failure) &&
 	       check_section(&check_guest_pdptes_section, context, failure);
 }

@@ -84,8 +84,8 @@ static void root_drop(struct ept02 *ept02, struct ept02_root *root)
 	root->tables = (struct ept02_pages){ 0 };
 }
 
-/* Sees to it that one fill of `current` finds its pages, dropping the tables used least recently. */
-static void make_room(struct ept02 *ept02, struct ept02_root *current)
+/* Sees to it that one fill finds its pages, dropping the tables used least recently: the present root's last. */
+static void make_room(struct ept02 *ept02)
 {
 	while (ept02->free.count < TABLES_PER_FILL) {
 		struct ept02_root *oldest = NULL;
@@ -93,12 +93,10 @@ static void make_room(struct ept02 *ept02, struct ept02_root *current)
 		for (unsigned int i = 0; i < EPT02_ROOTS; i++) {
 			struct ept02_root *root = &ept02->roots[i];
 
-			if (root == current || root->tables.count == 0)
-				continue;
-			if (!oldest || root->last_used < oldest->last_used)
+			if (root->tables.count && (!oldest || root->last_used < oldest->last_used))
 				oldest = root;
 		}
-		root_drop(ept02, oldest ? oldest : current);
+		root_drop(ept02, oldest);
 		ept02->recycled++;
 	}
 }
@@ -232,7 +230,7 @@ static void fill_leaf(struct ept02 *ept02, struct ept02_root *root, const struct
 	u64 size, attributes;
 	hpa_t to;
 
-	make_room(ept02, root);
+	make_room(ept02);
 	old = ept_lookup(&tables, address.value);
 	size = page_size(ept02, walk, old.size);
 	to = l1_to_hpa(ept02->memory, l1_gpa(align_down(walk->address.value, size)));

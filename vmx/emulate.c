@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Stepping over instructions and raising exceptions in the guest that runs. */
+
+#include "vmx/emulate.h"
+
+#include "arch/ops.h"
+#include "arch/x86.h"
+#include "vmx/events.h"
+#include "vmx/insn_info.h"
+#include "vmx/nested/nested.h"
+
+#define DEBUGCTL_BTF BIT(1)
+
+u8 emulate_cpl(const struct vcpu *vcpu)
+{
+	return (u8)field_get(vmcs_read(vcpu->running, VMCS_GUEST_SS_ACCESS_RIGHTS), ACCESS_RIGHTS_DPL);
+}
+
+/* Outside 64-bit mode RIP wraps at 32 bits. */
+static u64 next_rip(const struct vcpu *vcpu)
+{
+	u64 rip = vmcs_read(vcpu->running, VMCS_GUEST_RIP) + vmcs_read(vcpu->running, VMCS_EXIT_INSTRUCTION_LENGTH);
+	bool long_mode = vmcs_read(vcpu->running, VMCS_GUEST_IA32_EFER) & EFER_LMA;
+	bool mode_64bit = long_mode && (vmcs_read(vcpu->running, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L);
+
+	return mode_64bit ? rip : (u32)rip;
+}
+
+void emulate_advance(struct vcpu *vcpu)
+{
+	u64 interruptibility = vmcs_read(vcpu->running, VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	const u64 one_instruction = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
+
+	nested_write(vcpu, VMCS_GUEST_RIP, next_rip(vcpu));
+	if (interruptibility & one_instruction)
+		nested_write(vcpu, VMCS_GUEST_INTERRUPTIBILITY_STATE, interruptibility & ~one_instruction);
+	/* The trap after a single-stepped instruction is still due. SDM "Guest Non-Register State". */
+	if ((vmcs_read(vcpu->running, VMCS_GUEST_RFLAGS) & RFLAGS_TF) &&
+	    !(vmcs_read(vcpu->running, VMCS_GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
+		nested_write(vcpu, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+			     vmcs_read(vcpu->running, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+}
+
+void emulate_exception(struct vcpu *vcpu, u8 vector, u32 error_code)
+{
+	u32 information = event_exception(vector);
+	bool real_mode = !(vmcs_read(vcpu->running, VMCS_GUEST_CR0) & CR0_PE);
+
+	if (real_mode) /* no error codes there. SDM "VM-Entry Controls for Event Injection" */
+		information &= ~(u32)INTERRUPTION_DELIVER_ERROR_CODE;
+	nested_write(vcpu, VMCS_ENTRY_INTERRUPTION_INFORMATION, information);
+	nested_write(vcpu, VMCS_ENTRY_EXCEPTION_ERROR_CODE, error_code);
+	nested_write(vcpu, VMCS_GUEST_RFLAGS, vmcs_read(vcpu->running, VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+}
+
+void emulate_page_fault(struct vcpu *vcpu, u64 address, u32 error_code)
+{
+	write_cr2(address);
+	emulate_exception(vcpu, VECTOR_PF, error_code);
+}
+
+void emulate_reinject(struct vcpu *vcpu)
+{
+	u64 vectoring = vmcs_read(vcpu->running, VMCS_IDT_VECTORING_INFORMATION);
+	u64 interruptibility;
+
+	if (!(vectoring & INTERRUPTION_VALID) ||
+	    (vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID))
+		return;
+	nested_write(vcpu, VMCS_ENTRY_INTERRUPTION_INFORMATION, vectoring & ~INTERRUPTION_NMI_UNBLOCKING);
+	if (vectoring & INTERRUPTION_DELIVER_ERROR_CODE)
+		nested_write(vcpu, VMCS_ENTRY_EXCEPTION_ERROR_CODE, vmcs_read(vcpu->running, VMCS_IDT_VECTORING_ERROR_CODE));
+	if (interruption_has_length(vectoring))
+		nested_write(vcpu, VMCS_ENTRY_INSTRUCTION_LENGTH, vmcs_read(vcpu->running, VMCS_EXIT_INSTRUCTION_LENGTH));
+	if (interruption_is_nmi(vectoring)) {
+		/* Its delivery has blocked NMIs already; injected again, it does so again. */
+		interruptibility = vmcs_read(vcpu->running, VMCS_GUEST_INTERRUPTIBILITY_STATE);
+		nested_write(vcpu, VMCS_GUEST_INTERRUPTIBILITY_STATE, interruptibility & ~INTERRUPTIBILITY_NMI);
+	}
+}
+
+void emulate_keep_nmi_blocking(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	const u64 unblocked_by_iret = BIT(12); /* SDM "Exit Qualification for EPT Violations" */
+
+	if (exit->basic == EXIT_EPT_VIOLATION && (exit->qualification & unblocked_by_iret) &&
+	    !(vmcs_read(vcpu->running, VMCS_IDT_VECTORING_INFORMATION) & INTERRUPTION_VALID))
+		nested_write(vcpu, VMCS_GUEST_INTERRUPTIBILITY_STATE,
+			     vmcs_read(vcpu->running, VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
+}

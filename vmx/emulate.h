@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every handler needs to carry out an instruction in the guest's place:
+ * step over it, or raise an exception. Works on the VMCS that runs, be it L1's or
+ * vmcs02.
+ */
+#pragma once
+
+#include "vmx/exit.h"
+#include "vmx/vcpu.h"
+
+/* Steps over the instruction that exited, as its completion would. */
+void emulate_advance(struct vcpu *vcpu);
+
+/* Raises an exception (error code where the vector has one) instead. */
+void emulate_exception(struct vcpu *vcpu, u8 vector, u32 error_code);
+
+/* #PF with its address. */
+void emulate_page_fault(struct vcpu *vcpu, u64 address, u32 error_code);
+
+/*
+ * An event whose delivery the exit interrupted is delivered again, unless another
+ * is being injected. SDM "Information for VM Exits That Occur During Event Delivery".
+ */
+void emulate_reinject(struct vcpu *vcpu);
+
+/* An exit in IRET unblocked NMIs although IRET did not complete: block them again. */
+void emulate_keep_nmi_blocking(struct vcpu *vcpu, const struct vm_exit *exit);
+
+/* The guest's privilege level. */
+u8 emulate_cpl(const struct vcpu *vcpu);

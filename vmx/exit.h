@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VM exit as a value: the reason and what every path needs, read once from
+ * the current VMCS; the rest is read by whoever needs it. Pure.
+ */
+#pragma once
+
+#include "arch/types.h"
+
+/* EXIT_CPUID and so on. SDM "VMX Basic Exit Reasons". */
+enum {
+#define X(number, name, handler, rule) EXIT_##name = number,
+#include "vmx/exits.def"
+#undef X
+};
+
+#define EXIT_REASON_COUNT 78			/* known numbers are below this */
+#define EXIT_REASON_BASIC UINT32_C(0x0000ffff)
+#define EXIT_REASON_ENTRY_FAILURE (UINT32_C(1) << 31)
+
+struct vm_exit {
+	u32 reason;			/* the whole field */
+	u16 basic;			/* its low 16 bits: EXIT_... */
+	bool entry_failure;		/* bit 31 */
+	u64 qualification;
+	u32 interruption_information;	/* of the exit: exceptions, NMIs, acknowledged interrupts */
+};
+
+/* The name of a basic exit reason, or "UNKNOWN". */
+const char *exit_name(u32 basic);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPUID of L1: the processor's answers, but for what depends on L1's CR4, what
+ * is not offered, and L0's own leaves (docs/cpuid.md).
+ */
+
+#include "arch/ops.h"
+#include "arch/x86.h"
+#include "boot/handoff.h"
+#include "vmx/counters.h"
+#include "vmx/emulate.h"
+#include "vmx/exits.h"
+#include "vmx/nested/nested.h"
+#include "vmx/version.h"
+
+#define LEAF_SIGNATURE 0x40000000
+#define LEAF_FEATURES 0x40000001
+#define LEAF_COUNTERS 0x40000002
+#define LEAF_EXITS 0x40000003
+
+#define CPUID1_ECX_VMX BIT(5)
+#define CPUID1_ECX_SMX BIT(6)
+#define CPUID1_ECX_OSXSAVE BIT(27)
+#define CPUID7_ECX_OSPKE BIT(4)
+
+static struct cpuid_result of_u64(u64 first, u64 second)
+{
+	return (struct cpuid_result){ (u32)first, (u32)(first >> 32), (u32)second, (u32)(second >> 32) };
+}
+
+static struct cpuid_result signature(void)
+{
+	/* "Testudo L0  " */
+	return (struct cpuid_result){ LEAF_EXITS, 0x74736554, 0x206f6475, 0x2020304c };
+}
+
+static struct cpuid_result own_leaf(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+{
+	switch (leaf) {
+	case LEAF_SIGNATURE:
+		return signature();
+	case LEAF_FEATURES:
+		return (struct cpuid_result){ TESTUDO_VERSION, vcpu->nested->shadowing, COUNTER_COUNT, EXIT_REASON_COUNT };
+	case LEAF_COUNTERS: {
+		u64 value = subleaf < COUNTER_COUNT ? counter_value(subleaf) : 0;
+
+		return (struct cpuid_result){ .eax = (u32)value, .edx = (u32)(value >> 32) };
+	}
+	default:
+		if (subleaf >= COUNTED_EXIT_REASONS)
+			return (struct cpuid_result){ 0 };
+		return of_u64(counter_value(COUNTER_BY_REASON_L1 + subleaf), counter_value(COUNTER_BY_REASON_L2 + subleaf));
+	}
+}
+
+static u32 replace(u32 word, u64 mask, bool on)
+{
+	return on ? word | (u32)mask : word & ~(u32)mask;
+}
+
+static struct cpuid_result processor_leaf(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+{
+	struct cpuid_result result = cpuid(leaf, subleaf);
+	u64 cr4 = vmcs_read(vcpu->running, VMCS_GUEST_CR4);
+
+	if (leaf == 1) {
+		result.ecx = replace(result.ecx, CPUID1_ECX_VMX, true);
+		result.ecx = replace(result.ecx, CPUID1_ECX_SMX, false);
+		result.ecx = replace(result.ecx, CPUID1_ECX_OSXSAVE, cr4 & CR4_OSXSAVE);
+	} else if (leaf == 7 && subleaf == 0) {
+		result.ecx = replace(result.ecx, CPUID7_ECX_OSPKE, cr4 & CR4_PKE);
+	}
+	return result;
+}
+
+void handle_cpuid(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	u64 *gpr = vcpu->regs.gpr;
+	u32 leaf = (u32)gpr[REG_RAX], subleaf = (u32)gpr[REG_RCX];
+	bool own = leaf >= LEAF_SIGNATURE && leaf <= LEAF_EXITS && vcpu->machine->handoff->show_cpuid_leaves;
+	struct cpuid_result result = own ? own_leaf(vcpu, leaf, subleaf) : processor_leaf(vcpu, leaf, subleaf);
+
+	(void)exit;
+	gpr[REG_RAX] = result.eax;
+	gpr[REG_RBX] = result.ebx;
+	gpr[REG_RCX] = result.ecx;
+	gpr[REG_RDX] = result.edx;
+	emulate_advance(vcpu);
+}

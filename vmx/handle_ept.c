@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * EPT01 exits: of L1, or of an L2 that runs without EPT12. EPT01 maps everything,
+ * so only addresses whose tables were not worth making at bring-up come here.
+ */
+
+#include "drivers/panic.h"
+#include "vmx/ept01.h"
+#include "vmx/exits.h"
+
+void handle_ept_violation(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	u64 address = vmcs_read(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS);
+
+	if (!ept01_map_more(vcpu->machine->ept01, l1_gpa(address)))
+		panic("EPT01 does not map 0x%lx (qualification 0x%lx)", address, exit->qualification);
+}
+
+void handle_ept_misconfiguration(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	(void)exit;
+	panic("EPT01 is misconfigured at 0x%lx", vmcs_read(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS));
+}

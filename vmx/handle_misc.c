@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exits that VMX forces on L0 and that concern few: XSETBV, INVD, instructions
+ * that L1's processor does not have, the end of L1, and reasons nobody asked for.
+ */
+
+#include "arch/ops.h"
+#include "arch/x86.h"
+#include "drivers/panic.h"
+#include "vmx/emulate.h"
+#include "vmx/exits.h"
+#include "vmx/nested/msr_store.h"
+#include "vmx/nested/nested.h"
+#include "vmx/shutdown.h"
+
+/* The processor judges the value; XCR0 is the guest's, L0 uses no extended state. */
+void handle_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	const u64 *gpr = vcpu->regs.gpr;
+	u64 value = (u32)gpr[REG_RAX] | gpr[REG_RDX] << 32;
+
+	(void)exit;
+	if (emulate_cpl(vcpu) == 0 && xsetbv_safe((u32)gpr[REG_RCX], value))
+		emulate_advance(vcpu);
+	else
+		emulate_exception(vcpu, VECTOR_GP, 0);
+}
+
+/* Dropping caches without writing them back would lose L0's own data, too. */
+void handle_invd(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	(void)exit;
+	wbinvd();
+	emulate_advance(vcpu);
+}
+
+void handle_undefined_opcode(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	(void)exit;
+	emulate_exception(vcpu, VECTOR_UD, 0);
+}
+
+/* CPUID hides SMX, and CR4.SMXE cannot be set. */
+void handle_getsec(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	handle_undefined_opcode(vcpu, exit);
+}
+
+void handle_triple_fault(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	(void)exit;
+	(void)vcpu;
+	shutdown("triple fault");
+}
+
+void handle_machine_check(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	(void)vcpu;
+	(void)exit;
+	panic("machine check during VM entry");
+}
+
+/*
+ * An entry to L1 failed after it had begun. With L1's own exit-MSR-load list under
+ * way that is L1's VMX abort; otherwise vmcs01 is bad, which is our bug.
+ */
+void handle_entry_failure(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	if (exit->basic == EXIT_MSR_LOADING && vcpu->nested->exit_load_count)
+		msr_vmx_abort(vcpu, ABORT_LOAD_MSRS);
+	panic("VM entry of L1 failed: %s, qualification 0x%lx", exit_name(exit->basic), exit->qualification);
+}
+
+void handle_unexpected(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	(void)vcpu;
+	panic("unexpected VM exit %u (%s), qualification 0x%lx", exit->basic, exit_name(exit->basic), exit->qualification);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * L1's VMREAD and VMWRITE that hardware shadowing did not take, and INVEPT and
+ * INVVPID. SDM "VMX Instruction Reference".
+ */
+
+#include "arch/x86.h"
+#include "vmx/exits.h"
+#include "vmx/handle_vmx.h"
+#include "vmx/nested/merge.h"
+#include "vmx/nested/nested.h"
+#include "vmx/nested/sync.h"
+#include "vmx/vmx_operand.h"
+
+/* A field that vmcs02 still holds is fetched before anyone looks at it. */
+static void fetch_if_rare(struct vcpu *vcpu, u64 encoding)
+{
+	struct nested *nested = vcpu->nested;
+	const struct vmcs_field_info *info = insn_field(&nested->offered, encoding);
+
+	if (info && nested->is_rare[info->field.index])
+		slots_fetch_rare(vcpu, nested->current);
+}
+
+static struct insn_result vmread(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+	struct insn_mode mode = operand_mode(vcpu);
+	struct insn_result result = insn_check_mode(&mode);
+	struct insn_info info = operand_info(vcpu);
+	u64 encoding, value;
+
+	if (result.outcome != INSN_OK)
+		return result;
+	if (!nested->current)
+		return insn_fail(false, VMERR_UNSUPPORTED_FIELD);
+	encoding = operand_register(vcpu, info.reg2);
+	fetch_if_rare(vcpu, encoding);
+	result = insn_vmread(nested->current->vmcs12, &nested->offered, encoding, &value);
+	if (result.outcome != INSN_OK)
+		return result;
+	if (!info.is_register)
+		return operand_write(vcpu, exit, &value, operand_size(vcpu));
+	operand_set_register(vcpu, info.reg1, value);
+	return result;
+}
+
+void handle_vmread(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	count(COUNTER_VMREAD_EXITS);
+	handle_vmx_apply(vcpu, vmread(vcpu, exit));
+}
+
+static struct insn_result vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+	struct insn_mode mode = operand_mode(vcpu);
+	struct insn_result result = insn_check_mode(&mode);
+	struct insn_info info = operand_info(vcpu);
+	u64 encoding, value = 0;
+
+	if (result.outcome != INSN_OK)
+		return result;
+	if (!nested->current)
+		return insn_fail(false, VMERR_UNSUPPORTED_FIELD);
+	if (info.is_register)
+		value = operand_register(vcpu, info.reg1);
+	else
+		result = operand_read(vcpu, exit, &value, operand_size(vcpu));
+	if (result.outcome != INSN_OK)
+		return result;
+	encoding = operand_register(vcpu, info.reg2);
+	fetch_if_rare(vcpu, encoding);
+	result = insn_vmwrite(nested->current->vmcs12, &nested->offered, encoding, value);
+	if (result.outcome == INSN_OK)
+		shadow_push_field(vcpu, nested->current, insn_field(&nested->offered, encoding));
+	return result;
+}
+
+void handle_vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	count(COUNTER_VMWRITE_EXITS);
+	handle_vmx_apply(vcpu, vmwrite(vcpu, exit));
+}
+
+static struct insn_result invept12(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+	struct insn_mode mode = operand_mode(vcpu);
+	struct insn_result result = insn_check_mode(&mode);
+	u64 type = operand_register(vcpu, operand_info(vcpu).reg2);
+	u64 descriptor[2];
+
+	if (result.outcome == INSN_OK)
+		result = insn_check_invept(&nested->offered, type, nested->current);
+	if (result.outcome == INSN_OK)
+		result = operand_read(vcpu, exit, descriptor, sizeof(descriptor));
+	if (result.outcome == INSN_OK)
+		result = insn_check_invept_descriptor(&nested->offered, type, descriptor, nested->current);
+	if (result.outcome != INSN_OK)
+		return result;
+	if (type == INVEPT_SINGLE)
+		ept02_invalidate_single(&nested->ept02, descriptor[0]);
+	else
+		ept02_invalidate_all(&nested->ept02);
+	return result;
+}
+
+void handle_invept(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	handle_vmx_apply(vcpu, invept12(vcpu, exit));
+}
+
+static struct insn_result invvpid12(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+	struct insn_mode mode = operand_mode(vcpu);
+	struct insn_result result = insn_check_mode(&mode);
+	u64 type = operand_register(vcpu, operand_info(vcpu).reg2);
+	u64 descriptor[2];
+
+	if (result.outcome == INSN_OK)
+		result = insn_check_invvpid(&nested->offered, type, nested->current);
+	if (result.outcome == INSN_OK)
+		result = operand_read(vcpu, exit, descriptor, sizeof(descriptor));
+	if (result.outcome == INSN_OK)
+		result = insn_check_invvpid_descriptor(&nested->offered, type, descriptor, nested->current);
+	if (result.outcome == INSN_OK)
+		(void)invvpid(type, type == INVVPID_ALL ? 0 : merge_vpid02((u16)descriptor[0]), descriptor[1]);
+	return result;
+}
+
+void handle_invvpid(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	handle_vmx_apply(vcpu, invvpid12(vcpu, exit));
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * L1's VMX instructions, but those in handle_vmcs.c that work on a VMCS's
+ * content: fetch the operands, ask nested/insn.c, apply the result. SDM "VMX
+ * Instruction Reference"; the order of the steps is the SDM's.
+ */
+
+#include "vmx/handle_vmx.h"
+
+#include "arch/x86.h"
+#include "drivers/console.h"
+#include "vmx/emulate.h"
+#include "vmx/events.h"
+#include "vmx/exits.h"
+#include "vmx/handle_cr.h"
+#include "vmx/nested/merge.h"
+#include "vmx/nested/nested.h"
+#include "vmx/shutdown.h"
+#include "vmx/vmx_operand.h"
+
+static void set_flags(struct vcpu *vcpu, u64 set)
+{
+	const u64 status = RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF;
+
+	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_RFLAGS, (vmcs_read(&vcpu->vmcs01, VMCS_GUEST_RFLAGS) & ~status) | set);
+}
+
+void handle_vmx_apply(struct vcpu *vcpu, struct insn_result result)
+{
+	struct nested_slot *slot = vcpu->nested->current;
+
+	switch ((enum insn_outcome)result.outcome) {
+	case INSN_DONE:
+		return;
+	case INSN_FAULT:
+		if (result.vector == VECTOR_PF)
+			emulate_page_fault(vcpu, result.cr2, result.error_code);
+		else
+			emulate_exception(vcpu, result.vector, result.error_code);
+		return;
+	case INSN_FAIL_INVALID:
+		set_flags(vcpu, RFLAGS_CF);
+		break;
+	case INSN_FAIL_VALID:
+		set_flags(vcpu, RFLAGS_ZF);
+		vmcs12_set(slot->vmcs12, VMCS_VM_INSTRUCTION_ERROR, result.error);
+		break;
+	case INSN_OK:
+		set_flags(vcpu, 0);
+		break;
+	}
+	emulate_advance(vcpu);
+}
+
+static bool has_current(const struct vcpu *vcpu)
+{
+	return vcpu->nested->current != NULL;
+}
+
+/* The checks before any operand, then the 64-bit address that the operand holds. */
+static struct insn_result fetch_pointer(struct vcpu *vcpu, const struct vm_exit *exit, u64 *pointer)
+{
+	struct insn_mode mode = operand_mode(vcpu);
+	struct insn_result result = insn_check_mode(&mode);
+
+	if (result.outcome != INSN_OK)
+		return result;
+	return operand_read(vcpu, exit, pointer, sizeof(*pointer));
+}
+
+/* --- VMXON, VMXOFF ----------------------------------------------------------- */
+
+static struct insn_result vmxon_l1(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+	struct insn_mode mode = operand_mode(vcpu);
+	struct insn_result result;
+	u64 pointer;
+	u32 revision;
+
+	if (mode.in_vmx_operation) {
+		result = insn_check_mode(&mode);
+		return result.outcome != INSN_OK ? result : insn_fail(has_current(vcpu), VMERR_VMXON_IN_ROOT);
+	}
+	result = insn_check_vmxon(&mode, &nested->offered);
+	if (result.outcome == INSN_OK)
+		result = operand_read(vcpu, exit, &pointer, sizeof(pointer));
+	if (result.outcome != INSN_OK)
+		return result;
+	if (!insn_is_region_address(nested->memory, pointer))
+		return insn_fail(false, VMERR_VMCLEAR_ADDRESS);
+	l1_read(nested->memory, l1_gpa(pointer), &revision, sizeof(revision));
+	if (revision != VMCS12_REVISION)
+		return insn_fail(false, VMERR_VMPTRLD_REVISION);
+	nested->vmxon_pointer = pointer;
+	nested->state = NESTED_ROOT;
+	handle_cr_update_masks(vcpu);
+	return insn_ok();
+}
+
+void handle_vmxon(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	handle_vmx_apply(vcpu, vmxon_l1(vcpu, exit));
+}
+
+void handle_vmxoff(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+	struct insn_mode mode = operand_mode(vcpu);
+	struct insn_result result = insn_check_mode(&mode);
+
+	if (result.outcome == INSN_OK) {
+		slots_release_all(vcpu);
+		nested->state = NESTED_OUTSIDE;
+		nested->vmxon_pointer = NO_ADDRESS;
+		handle_cr_update_masks(vcpu);
+	}
+	handle_vmx_apply(vcpu, result);
+	if (result.outcome == INSN_OK && nested->init_blocked) {
+		nested->init_blocked = false;
+		handle_init_signal(vcpu, exit);
+	}
+}
+
+/* --- VMCLEAR, VMPTRLD, VMPTRST ------------------------------------------------- */
+
+static struct insn_result vmclear_l1(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+	struct nested_slot *slot;
+	u64 pointer;
+	struct insn_result result = fetch_pointer(vcpu, exit, &pointer);
+
+	if (result.outcome != INSN_OK)
+		return result;
+	if (!insn_is_region_address(nested->memory, pointer))
+		return insn_fail(has_current(vcpu), VMERR_VMCLEAR_ADDRESS);
+	if (pointer == nested->vmxon_pointer)
+		return insn_fail(has_current(vcpu), VMERR_VMCLEAR_VMXON_POINTER);
+	slot = slots_find(nested, pointer);
+	if (slot) {
+		slot->vmcs12->launch_state = LAUNCH_STATE_CLEAR;
+		slots_release(vcpu, slot);
+	} else {
+		slots_clear_in_memory(nested, pointer);
+	}
+	return insn_ok();
+}
+
+void handle_vmclear(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	handle_vmx_apply(vcpu, vmclear_l1(vcpu, exit));
+}
+
+static struct insn_result vmptrld_l1(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+	u64 pointer;
+	u32 revision;
+	struct insn_result result = fetch_pointer(vcpu, exit, &pointer);
+
+	if (result.outcome != INSN_OK)
+		return result;
+	if (!insn_is_region_address(nested->memory, pointer))
+		return insn_fail(has_current(vcpu), VMERR_VMPTRLD_ADDRESS);
+	if (pointer == nested->vmxon_pointer)
+		return insn_fail(has_current(vcpu), VMERR_VMPTRLD_VMXON_POINTER);
+	l1_read(nested->memory, l1_gpa(pointer), &revision, sizeof(revision));
+	if (revision != VMCS12_REVISION)
+		return insn_fail(has_current(vcpu), VMERR_VMPTRLD_REVISION);
+	slots_set_current(vcpu, slots_load(vcpu, pointer));
+	return insn_ok();
+}
+
+void handle_vmptrld(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	handle_vmx_apply(vcpu, vmptrld_l1(vcpu, exit));
+}
+
+void handle_vmptrst(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct insn_mode mode = operand_mode(vcpu);
+	struct insn_result result = insn_check_mode(&mode);
+	u64 pointer = has_current(vcpu) ? vcpu->nested->current->address : NO_ADDRESS;
+
+	if (result.outcome == INSN_OK)
+		result = operand_write(vcpu, exit, &pointer, sizeof(pointer));
+	handle_vmx_apply(vcpu, result);
+}
+
+/* --- VMLAUNCH, VMRESUME ----------------------------------------------------------- */
+
+static struct insn_result enter_l1(struct vcpu *vcpu, bool launch)
+{
+	struct nested *nested = vcpu->nested;
+	struct insn_mode mode = operand_mode(vcpu);
+	struct insn_result result = insn_check_mode(&mode);
+	bool launched;
+
+	count(COUNTER_VM_ENTRY_EXITS);
+	if (result.outcome != INSN_OK)
+		return result;
+	if (!has_current(vcpu))
+		return insn_fail(false, VMERR_VMLAUNCH_NOT_CLEAR);
+	if (vmcs_read(&vcpu->vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)
+		return insn_fail(true, VMERR_MOV_SS);
+	launched = nested->current->vmcs12->launch_state == LAUNCH_STATE_LAUNCHED;
+	if (launch && launched)
+		return insn_fail(true, VMERR_VMLAUNCH_NOT_CLEAR);
+	if (!launch && !launched)
+		return insn_fail(true, VMERR_VMRESUME_NOT_LAUNCHED);
+	return switch_enter_l2(vcpu);
+}
+
+void handle_vmlaunch(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	(void)exit;
+	handle_vmx_apply(vcpu, enter_l1(vcpu, true));
+}
+
+void handle_vmresume(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	(void)exit;
+	handle_vmx_apply(vcpu, enter_l1(vcpu, false));
+}
+
+/* --- VMCALL ------------------------------------------------------------------------ */
+
+/* There is no SMM monitor to call. SDM "VMCALL". */
+void handle_vmcall(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct insn_mode mode = operand_mode(vcpu);
+	struct insn_result result = insn_check_mode(&mode);
+
+	(void)exit;
+	if (result.outcome == INSN_OK)
+		result = insn_fail(has_current(vcpu), VMERR_VMCALL_IN_ROOT);
+	handle_vmx_apply(vcpu, result);
+}

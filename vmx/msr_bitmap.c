@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* MSR bitmaps: layout, test, union. */
+
+#include "vmx/msr_bitmap.h"
+
+#include "arch/bits.h"
+
+bool msr_bitmap_position(u32 msr, enum msr_access access, u32 *byte, u8 *mask)
+{
+	u32 half = access == MSR_WRITE ? 2048 : 0;
+	u32 index = msr & 0x1fff;
+
+	if ((msr & ~UINT32_C(0x1fff)) == 0xc0000000)
+		half += 1024;
+	else if (msr > 0x1fff)
+		return false;
+	*byte = half + index / 8;
+	*mask = (u8)(1u << (index % 8));
+	return true;
+}
+
+void msr_bitmap_set(u8 *bitmap, u32 msr, enum msr_access access)
+{
+	u32 byte;
+	u8 mask;
+
+	if (msr_bitmap_position(msr, access, &byte, &mask))
+		bitmap[byte] |= mask;
+}
+
+bool msr_bitmap_exits(const u8 *bitmap, u32 msr, enum msr_access access)
+{
+	u32 byte;
+	u8 mask;
+
+	return !msr_bitmap_position(msr, access, &byte, &mask) || (bitmap[byte] & mask);
+}
+
+void msr_bitmap_or(u8 *to, const u8 *from)
+{
+	u64 *out = (u64 *)(void *)to;
+	const u64 *in = (const u64 *)(const void *)from;
+
+	for (u32 i = 0; i < MSR_BITMAP_BYTES / sizeof(u64); i++)
+		out[i] |= in[i];
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bring-up of a CPU's nested state: every page it will ever need, the rows of
+ * vmcs02 that this processor has, and vmcs01's controls as an image.
+ */
+
+#include "drivers/console.h"
+#include "mm/page_alloc.h"
+#include "mm/phys.h"
+#include "vmx/nested/caps12.h"
+#include "vmx/nested/nested.h"
+#include "vmx/nested/sync.h"
+
+/* Table pages of EPT02 for each CPU: 2.5 MB, enough for 1.2 GB in 4 KB pages. */
+#define EPT02_PAGES 640
+
+/* Does the processor let L0 write this row of a VMCS? */
+static bool is_written(const struct vmcs_field_info *info, const struct vmx_caps *hardware)
+{
+	return info->class != CLASS_INFO && info->class != CLASS_ABSENT && vmcs_field_exists(info, hardware);
+}
+
+static void choose_rows(struct nested *nested)
+{
+	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++) {
+		const struct vmcs_field_info *info = &vmcs_fields[i];
+
+		if (!is_written(info, nested->hardware))
+			continue;
+		nested->rows02[nested->row02_count++] = i;
+		nested->is_rare[i] = sync_is_rare(info);
+		if (nested->is_rare[i])
+			nested->rare_rows[nested->rare_count++] = i;
+	}
+}
+
+/* vmcs01 is complete and current: take what vmcs02 shares with it. */
+static void read_image01(struct vcpu *vcpu)
+{
+	struct nested *nested = vcpu->nested;
+
+	vmcs_load(&vcpu->vmcs01);
+	for (u16 i = 0; i < nested->row02_count; i++) {
+		vmcs_field field = vmcs_fields[nested->rows02[i]].field;
+
+		image_set(&nested->image01, field, vmcs_read(&vcpu->vmcs01, field));
+	}
+}
+
+static bool init_slots(struct nested *nested)
+{
+	u32 revision = (u32)field_get(nested->hardware->basic, VMX_BASIC_REVISION);
+
+	for (u32 i = 0; i < NESTED_SLOTS; i++) {
+		struct nested_slot *slot = &nested->slots[i];
+		void *page02 = page_alloc(), *shadow = page_alloc();
+
+		slot->address = NO_ADDRESS;
+		slot->vmcs12 = page_alloc();
+		if (!page02 || !shadow || !slot->vmcs12)
+			return false;
+		vmcs_init(&slot->vmcs02, page02, revision, "vmcs02");
+		if (caps_allow(nested->hardware, WORD_PROC2, PROC2_VMCS_SHADOWING))
+			vmcs_init(&slot->shadow, shadow, revision | VMCS_SHADOW_INDICATOR, "shadow VMCS");
+	}
+	return true;
+}
+
+static bool init_pages(struct nested *nested)
+{
+	void *tables = page_alloc_contiguous(EPT02_PAGES);
+
+	nested->msr_bitmap02 = page_alloc();
+	nested->entry_load = page_alloc_contiguous(MSR_LIST_MAX * sizeof(struct msr_entry) / PAGE_SIZE);
+	nested->exit_load = page_alloc_contiguous(MSR_LIST_MAX * sizeof(struct msr_entry) / PAGE_SIZE);
+	if (!tables || !nested->msr_bitmap02 || !nested->entry_load || !nested->exit_load)
+		return false;
+	ept02_init(&nested->ept02, nested->memory, nested->hardware, &nested->offered, tables, EPT02_PAGES);
+	return true;
+}
+
+bool nested_init(struct vcpu *vcpu)
+{
+	struct nested *nested = page_alloc_contiguous(align_up(sizeof(struct nested), PAGE_SIZE) / PAGE_SIZE);
+
+	if (!nested)
+		return false;
+	vcpu->nested = nested;
+	vcpu->running = &vcpu->vmcs01;
+	nested->state = NESTED_OUTSIDE;
+	nested->vmxon_pointer = NO_ADDRESS;
+	nested->hardware = &vcpu->machine->hardware;
+	nested->memory = &vcpu->machine->memory;
+	nested->msr_bitmap01 = vcpu->machine->msr_bitmap;
+	caps12_derive(&nested->offered, nested->hardware);
+	choose_rows(nested);
+	if (!init_slots(nested) || !init_pages(nested))
+		return false;
+	read_image01(vcpu);
+	if (!shadow_init(vcpu))
+		return false;
+	log_debug("VMCS shadowing: %s; vmcs02 has %u rows", nested->shadowing ? "hardware" : "software", nested->row02_count);
+	return true;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmcs02 = merge(L0's needs, vmcs12). Straight copies are expanded from the
+ * field table and control words from the control table, so the compiler folds
+ * both to constants; what is left is computed by a named function each.
+ */
+
+#include "vmx/nested/merge.h"
+
+#include "arch/x86.h"
+#include "vmx/events.h"
+
+/* The bits of a word whose merge column says `kind`; a constant where both arguments are. */
+static inline __attribute__((always_inline)) u32 mask_of(enum control_word word, enum control_merge kind)
+{
+	u32 mask = 0;
+
+#define C(w, bit, name, need, offer, merge)                 \
+	if (WORD_##w == word && MERGE_##merge == kind)      \
+		mask |= UINT32_C(1) << (bit);
+#include "vmx/controls.def"
+#undef C
+	return mask;
+}
+
+/*
+ * Bits that no row names are default1 or reserved: they are as in vmcs01, whose
+ * value the processor accepted. SDM "Reserved Controls and Default Settings".
+ */
+static inline __attribute__((always_inline)) u32 merge_word(u32 l1, u32 l0, enum control_word word)
+{
+	const u32 from_l1 = mask_of(word, MERGE_L1);
+	const u32 either = mask_of(word, MERGE_OR);
+	const u32 off = mask_of(word, MERGE_OFF) | mask_of(word, MERGE_FN);
+
+	return (l1 & (from_l1 | either)) | (l0 & ~(from_l1 | off));
+}
+
+static inline __attribute__((always_inline)) u32 control02(const struct merge_input *input, enum control_word word)
+{
+	u32 l1 = vmcs12_control(input->vmcs12, word);
+	u32 l0 = (u32)image_get(input->image01, control_fields[word]);
+
+	return merge_word(l1, l0, word);
+}
+
+u32 merge_control(const struct vmcs12 *vmcs12, const struct vmcs_image *image01, enum control_word word)
+{
+	u32 l1 = vmcs12_control(vmcs12, word), l0 = (u32)image_get(image01, control_fields[word]);
+
+	if (word == WORD_PROC2 && !vmcs12_has(vmcs12, WORD_PROC, PROC_ACTIVATE_SECONDARY_CONTROLS))
+		l1 = 0;
+	switch (word) {
+	case WORD_PIN: return merge_word(l1, l0, WORD_PIN);
+	case WORD_PROC: return merge_word(l1, l0, WORD_PROC);
+	case WORD_PROC2: return merge_word(l1, l0, WORD_PROC2);
+	case WORD_EXIT: return merge_word(l1, l0, WORD_EXIT);
+	case WORD_ENTRY: return merge_word(l1, l0, WORD_ENTRY);
+	case CONTROL_WORD_COUNT: break;
+	}
+	return 0;
+}
+
+u16 merge_vpid02(u16 vpid12)
+{
+	return vpid12 == 0xffff ? 2 : (u16)(vpid12 + 1);
+}
+
+u16 merge_vpid(const struct vmcs12 *vmcs12)
+{
+	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_VPID))
+		return 0;
+	return merge_vpid02((u16)vmcs12_get(vmcs12, VMCS_VPID));
+}
+
+static void copy_straight(struct vmcs_image *image02, const struct merge_input *input)
+{
+	const struct vmcs_image *image12 = &input->vmcs12->fields;
+	const struct vmcs_image *image01 = input->image01;
+
+#define COPY_GUEST(i) image02->value[i] = image12->value[i];
+#define COPY_PASS(i) image02->value[i] = image12->value[i];
+#define COPY_HOST(i) image02->value[i] = image01->value[i];
+#define COPY_L0(i) image02->value[i] = image01->value[i];
+#define COPY_INFO(i)
+#define COPY_MERGE(i)
+#define COPY_ABSENT(i)
+#define F(encoding, name, class, shadow, exists) COPY_##class(VMCS_INDEX_##name)
+#include "vmx/vmcs_fields.def"
+#undef F
+}
+
+static void merge_controls(struct vmcs_image *image02, const struct merge_input *input)
+{
+	const struct vmcs12 *vmcs12 = input->vmcs12;
+	bool secondary = vmcs12_has(vmcs12, WORD_PROC, PROC_ACTIVATE_SECONDARY_CONTROLS);
+	u32 pin = control02(input, WORD_PIN);
+	u32 exit = control02(input, WORD_EXIT);
+	u32 proc2 = secondary ? control02(input, WORD_PROC2)
+			      : merge_word(0, (u32)image_get(input->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS), WORD_PROC2);
+
+	/* An exit that L0 keeps to itself must not restart L1's timer. */
+	if (pin & PIN_ACTIVATE_PREEMPTION_TIMER)
+		exit |= EXIT_SAVE_PREEMPTION_TIMER;
+
+	image_set(image02, VMCS_PIN_BASED_CONTROLS, pin);
+	image_set(image02, VMCS_PROCESSOR_BASED_CONTROLS, control02(input, WORD_PROC));
+	image_set(image02, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, proc2);
+	image_set(image02, VMCS_EXIT_CONTROLS, exit);
+	image_set(image02, VMCS_ENTRY_CONTROLS, control02(input, WORD_ENTRY));
+	image_set(image02, VMCS_ENTRY_INTERRUPTION_INFORMATION,
+		  vmcs12_get(vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION));
+}
+
+/* Every address that L1 hands to hardware is L1's idea of physical. */
+static void merge_addresses(struct vmcs_image *image02, const struct merge_input *input)
+{
+	static const vmcs_field pages[] = {
+		VMCS_FIELD(IO_BITMAP_A_ADDRESS), VMCS_FIELD(IO_BITMAP_B_ADDRESS), VMCS_FIELD(VIRTUAL_APIC_ADDRESS),
+		VMCS_FIELD(APIC_ACCESS_ADDRESS), VMCS_FIELD(POSTED_INTERRUPT_DESCRIPTOR_ADDRESS),
+	};
+
+	for (u32 i = 0; i < array_size(pages); i++) {
+		l1_gpa_t address = l1_gpa(vmcs12_get(input->vmcs12, pages[i]));
+
+		image_set(image02, pages[i], l1_to_hpa(input->memory, address).value);
+	}
+	image_set(image02, VMCS_MSR_BITMAP_ADDRESS, input->msr_bitmap02.value);
+	image_set(image02, VMCS_EPT_POINTER, input->eptp02);
+	image_set(image02, VMCS_VPID, input->vpid02);
+}
+
+/*
+ * State that vmcs12 need not load is then L1's: hardware would leave it alone,
+ * but between L1 and L2 there was L0. SDM "Loading Guest Control Registers,
+ * Debug Registers, and MSRs".
+ */
+static void merge_unloaded_state(struct vmcs_image *image02, const struct merge_input *input)
+{
+	u32 entry = vmcs12_control(input->vmcs12, WORD_ENTRY);
+
+	if (!(entry & ENTRY_LOAD_IA32_EFER)) {
+		u64 mode = EFER_LMA | (vmcs12_get(input->vmcs12, VMCS_GUEST_CR0) & CR0_PG ? EFER_LME : 0);
+		u64 efer = input->l1.efer & ~EFER_LMA;
+
+		/* LME follows IA-32e mode only while paging is on. */
+		if (entry & ENTRY_IA32E_MODE_GUEST)
+			efer |= mode;
+		else if (mode & EFER_LME)
+			efer &= ~EFER_LME;
+		image_set(image02, VMCS_GUEST_IA32_EFER, efer);
+	}
+	if (!(entry & ENTRY_LOAD_IA32_PAT))
+		image_set(image02, VMCS_GUEST_IA32_PAT, input->l1.pat);
+	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS)) {
+		image_set(image02, VMCS_GUEST_DR7, input->l1.dr7);
+		image_set(image02, VMCS_GUEST_IA32_DEBUGCTL, input->l1.debugctl);
+	}
+}
+
+/* L1's lists run on hardware from L0's copies. */
+static void merge_msr_lists(struct vmcs_image *image02, const struct merge_input *input)
+{
+	image_set(image02, VMCS_ENTRY_MSR_LOAD_ADDRESS, input->entry_msr_load.value);
+	image_set(image02, VMCS_EXIT_MSR_STORE_ADDRESS, input->exit_msr_store.value);
+	image_set(image02, VMCS_ENTRY_MSR_LOAD_COUNT, vmcs12_get(input->vmcs12, VMCS_ENTRY_MSR_LOAD_COUNT));
+	image_set(image02, VMCS_EXIT_MSR_STORE_COUNT, vmcs12_get(input->vmcs12, VMCS_EXIT_MSR_STORE_COUNT));
+	image_set(image02, VMCS_EXIT_MSR_LOAD_COUNT, 0);
+}
+
+void merge(struct vmcs_image *image02, const struct merge_input *input)
+{
+	copy_straight(image02, input);
+	merge_controls(image02, input);
+	merge_addresses(image02, input);
+	merge_unloaded_state(image02, input);
+	merge_msr_lists(image02, input);
+	image_set(image02, VMCS_VMCS_LINK_POINTER, ~UINT64_C(0));
+	for (u32 i = 0; input->pdpte && i < 4; i++)
+		image02->value[VMCS_INDEX_GUEST_PDPTE0 + i] = input->pdpte[i];
+}

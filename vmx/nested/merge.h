@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmcs02 = merge(L0's needs, vmcs12): images to images, no hardware. What each
+ * field and control does is said in the tables; the few computed ones are here.
+ * SDM "VM Entries". Pure.
+ */
+#pragma once
+
+#include "mm/l1_memory.h"
+#include "vmx/caps.h"
+#include "vmx/nested/vmcs12.h"
+
+/* What of L1's live state counts for L2 when vmcs12 does not load it. */
+struct merge_l1_state {
+	u64 efer;
+	u64 pat;
+	u64 dr7;
+	u64 debugctl;
+};
+
+struct merge_input {
+	const struct vmcs12 *vmcs12;
+	const struct vmcs_image *image01;	/* L0's control words and host state */
+	const struct l1_memory *memory;
+	struct merge_l1_state l1;
+	u64 eptp02;
+	hpa_t msr_bitmap02;
+	hpa_t entry_msr_load, exit_msr_store;	/* L0's copies of L1's lists */
+	u16 vpid02;
+	const u64 *pdpte;			/* four, when L1 uses no EPT and L2 is in PAE paging; else NULL */
+};
+
+/* Fills every row that vmcs02 has; rows of class INFO and ABSENT are left alone. */
+void merge(struct vmcs_image *image02, const struct merge_input *input);
+
+/* One control word of vmcs02, from the table's merge column. */
+u32 merge_control(const struct vmcs12 *vmcs12, const struct vmcs_image *image01, enum control_word word);
+
+/*
+ * The VPID tag for L2: a bijection on L1's VPIDs, but for one, that stays clear of
+ * VPID01, which tags L1's own translations. 0 when vmcs12 uses none.
+ */
+#define VPID01 1
+u16 merge_vpid(const struct vmcs12 *vmcs12);
+u16 merge_vpid02(u16 vpid12);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All nested state of a vCPU, and the functions that change it. Where L1 stands
+ * is an enum, changed in switch.c and slots.c only. The words: vmcs12 is L1's
+ * VMCS for L2, vmcs02 the one that runs on hardware in its place.
+ */
+#pragma once
+
+#include "vmx/exit.h"
+#include "vmx/nested/ept02.h"
+#include "vmx/nested/insn.h"
+#include "vmx/nested/msr_lists.h"
+#include "vmx/vcpu.h"
+
+/* SDM "VMX Operation", as L1 sees it. */
+enum nested_state {
+	NESTED_OUTSIDE,		/* before VMXON */
+	NESTED_ROOT,		/* VMX root operation, no current VMCS */
+	NESTED_ROOT_CURRENT,	/* with one */
+	NESTED_IN_L2		/* VMX non-root operation: vmcs02 runs */
+};
+
+/* Active vmcs12s that a CPU keeps at a time; one more evicts the least recently used to L1's memory. */
+#define NESTED_SLOTS 8
+
+#define NO_ADDRESS UINT64_C(0xffffffffffffffff)
+
+/* One vmcs12 between VMPTRLD and VMCLEAR, and what runs on its behalf. */
+struct nested_slot {
+	u64 address;			/* l1_gpa of L1's region, or NO_ADDRESS */
+	u64 last_used;
+	struct vmcs12 *vmcs12;
+	struct vmcs vmcs02, shadow;
+	struct vmcs_image written02;	/* what vmcs02 holds, row by row, as L0 last wrote or read it */
+	bool written_valid;
+	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
+};
+
+struct nested {
+	enum nested_state state;
+	u64 vmxon_pointer;		/* l1_gpa */
+	struct nested_slot *current;	/* NULL: none */
+	struct nested_slot slots[NESTED_SLOTS];
+	u64 clock;
+
+	const struct vmx_caps *hardware;
+	struct vmx_caps offered;	/* what L1 is shown */
+	const struct l1_memory *memory;
+	struct vmcs_image image01;	/* vmcs01's controls and L0's host state; guest rows are scratch */
+	struct ept02 ept02;
+
+	u8 *msr_bitmap01;		/* L0's own, shared */
+	u8 *msr_bitmap02;		/* L1's and L0's together, made at each entry */
+	struct msr_entry *entry_load, *exit_load;	/* L0's copies of L1's lists */
+	u32 exit_load_count;		/* to be loaded by the next entry to L1 */
+
+	u16 rows02[VMCS_FIELD_COUNT];	/* rows that vmcs02 has and L0 writes */
+	u16 row02_count;
+	u16 rare_rows[VMCS_FIELD_COUNT];	/* guest fields left in vmcs02 until L1 asks */
+	u16 rare_count;
+	bool is_rare[VMCS_FIELD_COUNT];
+	bool shadowing;			/* the processor has VMCS shadowing */
+	u8 *vmread_bitmap, *vmwrite_bitmap;
+	u16 shadow_ro[VMCS_FIELD_COUNT], shadow_rw[VMCS_FIELD_COUNT];
+	u16 shadow_ro_count, shadow_rw_count;
+
+	bool nmi_for_l1;		/* an NMI that L0 took for L1 waits for its window */
+	bool nmi_window01, nmi_window02;	/* vmcs01, the current vmcs02 exit for it */
+	u64 own_pin02, own_proc02;	/* vmcs02's controls without that */
+	bool init_blocked;		/* an INIT came in VMX root operation: it waits */
+};
+
+/* Bring-up: everything that this CPU will ever need. False: the block is used up. */
+bool nested_init(struct vcpu *vcpu) must_check;
+
+/* --- slots.c: which vmcs12s are cached --------------------------------------- */
+
+struct nested_slot *slots_find(struct nested *nested, u64 address);
+/* A slot for `address`, read from L1's region; evicts when all are taken. */
+struct nested_slot *slots_load(struct vcpu *vcpu, u64 address);
+/* Writes the vmcs12 back to L1's region, with everything that vmcs02 still holds, and frees the slot. */
+void slots_release(struct vcpu *vcpu, struct nested_slot *slot);
+void slots_release_all(struct vcpu *vcpu);
+/* VMCLEAR of a region that no slot has: only the launch state changes. */
+void slots_clear_in_memory(struct nested *nested, u64 address);
+/* Brings all rare guest fields of vmcs12 up to date from vmcs02. */
+void slots_fetch_rare(struct vcpu *vcpu, struct nested_slot *slot);
+/* Makes `slot` (or none, NULL) L1's current VMCS, with its shadow VMCS linked. */
+void slots_set_current(struct vcpu *vcpu, struct nested_slot *slot);
+
+/* --- shadow_vmcs.c: hardware VMCS shadowing ---------------------------------- */
+
+bool shadow_init(struct vcpu *vcpu) must_check;
+void shadow_link(struct vcpu *vcpu, struct nested_slot *slot);
+void shadow_unlink(struct vcpu *vcpu);
+/* vmcs12 -> shadow VMCS: all shadowed fields, or one that L1 may read from it. */
+void shadow_push(struct vcpu *vcpu, struct nested_slot *slot);
+void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info);
+/* Shadow VMCS -> vmcs12: the fields that L1 may have written without an exit. */
+void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot);
+
+/* --- switch.c: between L1 and L2 ---------------------------------------------- */
+
+/* VMLAUNCH or VMRESUME of the current vmcs12, launch state and MOV SS already checked. */
+struct insn_result switch_enter_l2(struct vcpu *vcpu);
+/* Gives an exit of L2 to L1. vmcs02 is current; vmcs01 is, afterwards. */
+void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit);
+/* The processor refused vmcs02 (VMfail): as though L1's instruction had failed. */
+struct insn_result switch_unwind_entry(struct vcpu *vcpu);
+/* Each exit of L2 that is no failed entry, before anything else. */
+void switch_note_exit(struct vcpu *vcpu);
+/* The processor refused L2's state at entry although our checks passed it: say why, if the checks can now. */
+void switch_explain_refusal(struct vcpu *vcpu, const struct vm_exit *exit);
+/* L0 handled the exit itself: what must hold before L2 goes on. */
+void switch_prepare_resume(struct vcpu *vcpu);
+
+/* Writes a field of the VMCS that runs, remembering it where vmcs02 is meant. */
+static inline void nested_write(struct vcpu *vcpu, vmcs_field field, u64 value)
+{
+	vmcs_write(vcpu->running, field, value);
+	if (vcpu->nested->state == NESTED_IN_L2)
+		image_set(&vcpu->nested->current->written02, field, value);
+}
+
+static inline bool nested_in_l2(const struct vcpu *vcpu)
+{
+	return vcpu->nested->state == NESTED_IN_L2;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* The reflection rules of exits.def, and the callbacks behind ASK(). */
+
+#include "vmx/nested/reflect.h"
+
+#include "vmx/events.h"
+#include "vmx/msr_bitmap.h"
+
+typedef enum reflect_owner reflect_function(const struct reflect_question *question);
+
+enum rule_kind { RULE_NONE, RULE_L0, RULE_L1, RULE_IF, RULE_ASK };
+
+struct reflect_rule {
+	u8 kind;		/* enum rule_kind */
+	u8 word;		/* of a RULE_IF */
+	u32 control;
+	reflect_function *ask;
+};
+
+/* Exceptions exit from L2 only where L1 asked; L0 intercepts none. */
+static enum reflect_owner ask_exception_or_nmi(const struct reflect_question *question)
+{
+	if (!interruption_is_nmi(question->exit->interruption_information))
+		return OWNER_L1;
+	return vmcs12_has(question->vmcs12, WORD_PIN, PIN_NMI_EXITING) ? OWNER_L1 : OWNER_L0;
+}
+
+static enum reflect_owner ask_nmi_window(const struct reflect_question *question)
+{
+	if (question->l0_wants_nmi)
+		return OWNER_L0;
+	return vmcs12_has(question->vmcs12, WORD_PROC, PROC_NMI_WINDOW_EXITING) ? OWNER_L1 : OWNER_L0;
+}
+
+/* SDM "MSR-Bitmap Address", on L1's own bitmap. */
+static enum reflect_owner msr_owner(const struct reflect_question *question, enum msr_access access)
+{
+	u64 bitmap = vmcs12_get(question->vmcs12, VMCS_MSR_BITMAP_ADDRESS);
+	u32 byte;
+	u8 mask, content;
+
+	if (!vmcs12_has(question->vmcs12, WORD_PROC, PROC_USE_MSR_BITMAPS) ||
+	    !msr_bitmap_position(question->msr, access, &byte, &mask))
+		return OWNER_L1;
+	l1_read(question->memory, l1_gpa(bitmap + byte), &content, 1);
+	return content & mask ? OWNER_L1 : OWNER_L0;
+}
+
+static enum reflect_owner ask_rdmsr(const struct reflect_question *question)
+{
+	return msr_owner(question, MSR_READ);
+}
+
+static enum reflect_owner ask_wrmsr(const struct reflect_question *question)
+{
+	return msr_owner(question, MSR_WRITE);
+}
+
+/* Without EPT12, L2's guest-physical addresses are L1's, and L0's EPT01 translates them. */
+static enum reflect_owner ask_ept(const struct reflect_question *question)
+{
+	return vmcs12_has(question->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT) ? OWNER_EPT12 : OWNER_L0;
+}
+
+#define L0 { .kind = RULE_L0 }
+#define L1 { .kind = RULE_L1 }
+#define IF(w, name) { .kind = RULE_IF, .word = WORD_##w, .control = w##_##name }
+#define ASK(function) { .kind = RULE_ASK, .ask = ask_##function }
+static const struct reflect_rule rules[] = {
+#define X(number, name, handler, rule) [number] = rule,
+#include "vmx/exits.def"
+#undef X
+};
+#undef L0
+#undef L1
+#undef IF
+#undef ASK
+
+bool reflect_is_known(u32 basic)
+{
+	return basic < array_size(rules) && rules[basic].kind != RULE_NONE;
+}
+
+enum reflect_owner reflect(const struct reflect_question *question)
+{
+	u16 basic = question->exit->basic;
+	const struct reflect_rule *rule;
+
+	if (!reflect_is_known(basic) || question->exit->entry_failure)
+		return OWNER_L1;
+	rule = &rules[basic];
+	switch ((enum rule_kind)rule->kind) {
+	case RULE_L0: return OWNER_L0;
+	case RULE_IF: return vmcs12_has(question->vmcs12, (enum control_word)rule->word, rule->control) ? OWNER_L1 : OWNER_L0;
+	case RULE_ASK: return rule->ask(question);
+	case RULE_L1:
+	case RULE_NONE: break;
+	}
+	return OWNER_L1;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hardware VMCS shadowing: L1's VMREAD and VMWRITE of the fields that the table
+ * marks go to a shadow VMCS without an exit. SDM "VMCS Shadowing". The shadow
+ * VMCS is written while it is current and VMCLEARed before it is linked.
+ */
+
+#include "arch/bits.h"
+#include "mm/page_alloc.h"
+#include "mm/phys.h"
+#include "vmx/nested/nested.h"
+
+/* Bits 14:0 of an encoding number its bit. SDM "VMREAD-Bitmap Address". */
+static void open_field(u8 *bitmap, u32 encoding)
+{
+	bitmap[encoding / 8] &= (u8)~(1u << (encoding % 8));
+	if (vmcs_encoding_width(encoding) == WIDTH_64) /* the high half is a field of its own */
+		bitmap[encoding / 8] &= (u8)~(1u << (encoding % 8 + 1));
+}
+
+static void choose_fields(struct nested *nested)
+{
+	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++) {
+		const struct vmcs_field_info *info = &vmcs_fields[i];
+
+		if (info->shadow == SHADOW_NO || !insn_field(&nested->offered, info->field.encoding) ||
+		    !vmcs_field_exists(info, nested->hardware))
+			continue;
+		open_field(nested->vmread_bitmap, info->field.encoding);
+		if (info->shadow == SHADOW_RW) {
+			open_field(nested->vmwrite_bitmap, info->field.encoding);
+			nested->shadow_rw[nested->shadow_rw_count++] = i;
+		} else {
+			nested->shadow_ro[nested->shadow_ro_count++] = i;
+		}
+	}
+}
+
+bool shadow_init(struct vcpu *vcpu)
+{
+	struct nested *nested = vcpu->nested;
+
+	/* Exit information can be put there only by VMWRITE to read-only fields. */
+	nested->shadowing = caps_allow(nested->hardware, WORD_PROC2, PROC2_VMCS_SHADOWING) &&
+			    (nested->hardware->misc & VMX_MISC_VMWRITE_ANY_FIELD);
+	if (!nested->shadowing)
+		return true;
+	nested->vmread_bitmap = page_alloc();
+	nested->vmwrite_bitmap = page_alloc();
+	if (!nested->vmread_bitmap || !nested->vmwrite_bitmap)
+		return false;
+	for (u32 i = 0; i < PAGE_SIZE; i++)
+		nested->vmread_bitmap[i] = nested->vmwrite_bitmap[i] = 0xff;
+	choose_fields(nested);
+	vmcs_load(&vcpu->vmcs01);
+	vmcs_write(&vcpu->vmcs01, VMCS_VMREAD_BITMAP_ADDRESS, phys_of(nested->vmread_bitmap).value);
+	vmcs_write(&vcpu->vmcs01, VMCS_VMWRITE_BITMAP_ADDRESS, phys_of(nested->vmwrite_bitmap).value);
+	shadow_unlink(vcpu);
+	return true;
+}
+
+static void set_control(struct vcpu *vcpu, bool on, u64 link)
+{
+	struct nested *nested = vcpu->nested;
+	u64 proc2 = image_get(&nested->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS);
+
+	proc2 = on ? proc2 | PROC2_VMCS_SHADOWING : proc2 & ~(u64)PROC2_VMCS_SHADOWING;
+	image_set(&nested->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, proc2);
+	vmcs_load(&vcpu->vmcs01);
+	vmcs_write(&vcpu->vmcs01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, proc2);
+	vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, link);
+}
+
+void shadow_link(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	if (!vcpu->nested->shadowing)
+		return;
+	shadow_push(vcpu, slot);
+	set_control(vcpu, true, slot->shadow.address.value);
+}
+
+/* Without the control every VMREAD and VMWRITE exits, and gets its #UD or VMfailInvalid from L0. */
+void shadow_unlink(struct vcpu *vcpu)
+{
+	if (vcpu->nested->shadowing)
+		set_control(vcpu, false, NO_ADDRESS);
+}
+
+static void push_rows(const struct nested_slot *slot, const u16 *rows, u16 count)
+{
+	for (u16 i = 0; i < count; i++) {
+		vmcs_field field = vmcs_fields[rows[i]].field;
+
+		vmcs_write(&slot->shadow, field, vmcs12_get(slot->vmcs12, field));
+	}
+}
+
+void shadow_push(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	struct nested *nested = vcpu->nested;
+
+	if (!nested->shadowing)
+		return;
+	vmcs_load(&slot->shadow);
+	push_rows(slot, nested->shadow_ro, nested->shadow_ro_count);
+	push_rows(slot, nested->shadow_rw, nested->shadow_rw_count);
+	vmcs_clear(&slot->shadow);
+	vmcs_load(&vcpu->vmcs01);
+}
+
+void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info)
+{
+	if (!vcpu->nested->shadowing || info->shadow == SHADOW_NO)
+		return;
+	vmcs_load(&slot->shadow);
+	vmcs_write(&slot->shadow, info->field, vmcs12_get(slot->vmcs12, info->field));
+	vmcs_clear(&slot->shadow);
+	vmcs_load(&vcpu->vmcs01);
+}
+
+void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	struct nested *nested = vcpu->nested;
+
+	if (!nested->shadowing)
+		return;
+	vmcs_load(&slot->shadow);
+	for (u16 i = 0; i < nested->shadow_rw_count; i++) {
+		vmcs_field field = vmcs_fields[nested->shadow_rw[i]].field;
+
+		vmcs12_set(slot->vmcs12, field, vmcs_read(&slot->shadow, field));
+	}
+	vmcs_clear(&slot->shadow);
+	vmcs_load(&vcpu->vmcs01);
+}

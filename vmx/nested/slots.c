@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vmcs12s that L0 keeps between L1's VMPTRLD and VMCLEAR. In between, L1's
+ * region in memory is stale, as with a processor that caches its VMCSs: SDM
+ * "Managing VMCS Regions and Pointers".
+ */
+
+#include "arch/string.h"
+#include "mm/page_alloc.h"
+#include "mm/phys.h"
+#include "vmx/nested/nested.h"
+#include "vmx/nested/sync.h"
+
+#define VMCS12_STORED_BYTES (offsetof(struct vmcs12, unused))
+
+struct nested_slot *slots_find(struct nested *nested, u64 address)
+{
+	for (u32 i = 0; i < NESTED_SLOTS; i++)
+		if (nested->slots[i].address == address)
+			return &nested->slots[i];
+	return NULL;
+}
+
+void slots_fetch_rare(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	struct nested *nested = vcpu->nested;
+
+	if (!slot->rare_in_02)
+		return;
+	slot->rare_in_02 = false;
+	vmcs_load(&slot->vmcs02);
+	for (u16 i = 0; i < nested->rare_count; i++) {
+		vmcs_field field = vmcs_fields[nested->rare_rows[i]].field;
+
+		image_set(&slot->written02, field, vmcs_read(&slot->vmcs02, field));
+		sync_rare(slot->vmcs12, &slot->written02, field);
+	}
+	vmcs_load(vcpu->running);
+}
+
+void slots_release(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	struct nested *nested = vcpu->nested;
+
+	if (slot == nested->current)
+		slots_set_current(vcpu, NULL);
+	slots_fetch_rare(vcpu, slot);
+	l1_write(nested->memory, l1_gpa(slot->address), slot->vmcs12, VMCS12_STORED_BYTES);
+	vmcs_clear(&slot->vmcs02);
+	vmcs_load(vcpu->running);
+	slot->address = NO_ADDRESS;
+	slot->written_valid = false;
+}
+
+void slots_release_all(struct vcpu *vcpu)
+{
+	for (u32 i = 0; i < NESTED_SLOTS; i++)
+		if (vcpu->nested->slots[i].address != NO_ADDRESS)
+			slots_release(vcpu, &vcpu->nested->slots[i]);
+}
+
+static struct nested_slot *least_recently_used(struct nested *nested)
+{
+	struct nested_slot *oldest = NULL;
+
+	for (u32 i = 0; i < NESTED_SLOTS; i++) {
+		struct nested_slot *slot = &nested->slots[i];
+
+		if (slot->address == NO_ADDRESS)
+			return slot;
+		if (!oldest || slot->last_used < oldest->last_used)
+			oldest = slot;
+	}
+	return oldest;
+}
+
+struct nested_slot *slots_load(struct vcpu *vcpu, u64 address)
+{
+	struct nested *nested = vcpu->nested;
+	struct nested_slot *slot = slots_find(nested, address);
+
+	if (slot)
+		return slot;
+	slot = least_recently_used(nested);
+	if (slot->address != NO_ADDRESS)
+		slots_release(vcpu, slot);
+	l1_read(nested->memory, l1_gpa(address), slot->vmcs12, VMCS12_STORED_BYTES);
+	vmcs12_sanitize(slot->vmcs12);
+	slot->vmcs12->revision = VMCS12_REVISION;
+	slot->address = address;
+	slot->rare_in_02 = false;
+	slot->written_valid = false;
+	return slot;
+}
+
+void slots_clear_in_memory(struct nested *nested, u64 address)
+{
+	const u32 state = LAUNCH_STATE_CLEAR;
+
+	l1_write(nested->memory, l1_gpa(address + offsetof(struct vmcs12, launch_state)), &state, sizeof(state));
+}
+
+void slots_set_current(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	struct nested *nested = vcpu->nested;
+
+	if (slot == nested->current)
+		return;
+	if (nested->current) {
+		shadow_pull(vcpu, nested->current);
+		shadow_unlink(vcpu);
+	}
+	nested->current = slot;
+	if (slot) {
+		slot->last_used = ++nested->clock;
+		shadow_link(vcpu, slot);
+	}
+	nested->state = slot ? NESTED_ROOT_CURRENT : NESTED_ROOT;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop of a vCPU. Each turn: what must be done before entering, the entry,
+ * the exit as a value, and one of three ends: L1's own exit goes to its handler,
+ * an exit of L2 is L1's (reflected) or L0's (handled).
+ */
+
+#include "vmx/run.h"
+
+#include "drivers/console.h"
+#include "drivers/panic.h"
+#include "vmx/emulate.h"
+#include "vmx/exits.h"
+#include "vmx/handle_vmx.h"
+#include "vmx/nested/nested.h"
+#include "vmx/nested/reflect.h"
+#include "vmx/nmi.h"
+
+static struct vm_exit read_exit(const struct vcpu *vcpu)
+{
+	u32 reason = (u32)vmcs_read(vcpu->running, VMCS_EXIT_REASON);
+
+	return (struct vm_exit){
+		.reason = reason,
+		.basic = (u16)(reason & EXIT_REASON_BASIC),
+		.entry_failure = (reason & EXIT_REASON_ENTRY_FAILURE) != 0,
+		.qualification = vmcs_read(vcpu->running, VMCS_EXIT_QUALIFICATION),
+		.interruption_information = (u32)vmcs_read(vcpu->running, VMCS_EXIT_INTERRUPTION_INFORMATION),
+	};
+}
+
+/* EPT12's fault becomes L1's exit, in hardware's words; a mere miss is filled. */
+static enum reflect_owner ask_ept12(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+	u64 eptp12 = vmcs12_get(nested->current->vmcs12, VMCS_EPT_POINTER);
+	u64 address = vmcs_read(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS);
+	bool misconfiguration = exit->basic == EXIT_EPT_MISCONFIGURATION;
+	struct ept02_result result = ept02_handle(&nested->ept02, eptp12, l2_gpa(address), exit->qualification, misconfiguration);
+
+	switch (result.outcome) {
+	case EPT02_FILLED:
+		count(COUNTER_EPT02_FILLS);
+		emulate_keep_nmi_blocking(vcpu, exit);
+		return OWNER_L0;
+	case EPT02_VIOLATION:
+		exit->basic = EXIT_EPT_VIOLATION;
+		exit->qualification = result.qualification;
+		break;
+	case EPT02_MISCONFIGURED:
+		exit->basic = EXIT_EPT_MISCONFIGURATION;
+		exit->qualification = 0;
+		break;
+	}
+	exit->reason = exit->basic;
+	return OWNER_L1;
+}
+
+static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	struct reflect_question question = {
+		.vmcs12 = vcpu->nested->current->vmcs12,
+		.exit = exit,
+		.memory = vcpu->nested->memory,
+		.msr = (u32)vcpu->regs.gpr[REG_RCX],
+		.l0_wants_nmi = vcpu->nested->nmi_window02,
+	};
+	enum reflect_owner owner;
+
+	count(COUNTER_EXITS_L2);
+	count_exit_reason(true, exit->basic);
+	if (exit->entry_failure)
+		switch_explain_refusal(vcpu, exit);
+	else
+		switch_note_exit(vcpu);
+	if (!reflect_is_known(exit->basic))
+		log_info("L2 exit with unknown reason %u: given to L1", exit->basic);
+
+	owner = reflect(&question);
+	if (owner == OWNER_EPT12) {
+		owner = ask_ept12(vcpu, exit);
+		if (owner == OWNER_L0) {
+			emulate_reinject(vcpu);
+			switch_prepare_resume(vcpu);
+			return;
+		}
+	}
+	if (owner == OWNER_L1) {
+		switch_leave_l2(vcpu, exit);
+		return;
+	}
+	exits_dispatch(vcpu, exit);
+	if (nested_in_l2(vcpu)) {
+		emulate_reinject(vcpu);
+		switch_prepare_resume(vcpu);
+	}
+}
+
+static void handle_l1_exit(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+
+	count(COUNTER_EXITS_L1);
+	count_exit_reason(false, exit->basic);
+	if (nested->exit_load_count && !exit->entry_failure) {
+		/* L1's list of the last exit from L2 is loaded: once is enough. */
+		nested->exit_load_count = 0;
+		vmcs_write(&vcpu->vmcs01, VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+	}
+	exits_dispatch(vcpu, exit);
+	emulate_reinject(vcpu);
+}
+
+/* VMLAUNCH or VMRESUME itself failed: never for vmcs01, after the first time. */
+static void handle_failed_entry(struct vcpu *vcpu)
+{
+	if (!nested_in_l2(vcpu))
+		panic("VM entry of L1 failed, VM-instruction error %lu", vmcs_read(vcpu->running, VMCS_VM_INSTRUCTION_ERROR));
+	handle_vmx_apply(vcpu, switch_unwind_entry(vcpu));
+}
+
+enum launch_status vcpu_run(struct vcpu *vcpu)
+{
+	bool first = true;
+
+	for (;; first = false) {
+		struct vm_exit exit;
+
+		nmi_before_entry(vcpu);
+		vmcs_load(vcpu->running);
+		if (vcpu_enter(&vcpu->regs, vcpu->running->launched) != ENTRY_EXITED) {
+			if (first)
+				return LAUNCH_VMCS_REFUSED;
+			handle_failed_entry(vcpu);
+			continue;
+		}
+		exit = read_exit(vcpu);
+		if (first && exit.entry_failure)
+			return LAUNCH_VMCS_REFUSED;
+		vcpu->running->launched = !exit.entry_failure || vcpu->running->launched;
+		count(COUNTER_EXITS);
+		if (nested_in_l2(vcpu))
+			handle_l2_exit(vcpu, &exit);
+		else
+			handle_l1_exit(vcpu, &exit);
+	}
+}

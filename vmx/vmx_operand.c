@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Fetching and storing the operands of L1's VMX instructions. vmcs01 is current. */
+
+#include "vmx/vmx_operand.h"
+
+#include "arch/ops.h"
+#include "arch/x86.h"
+#include "mm/guest_walk.h"
+#include "vmx/emulate.h"
+#include "vmx/nested/nested.h"
+
+/* What L1 reads of a control register of which L0 owns some bits. */
+static u64 visible(u64 value, u64 mask, u64 shadow)
+{
+	return (value & ~mask) | (shadow & mask);
+}
+
+static bool in_64bit_mode(const struct vcpu *vcpu)
+{
+	return (vmcs_read(&vcpu->vmcs01, VMCS_GUEST_IA32_EFER) & EFER_LMA) &&
+	       (vmcs_read(&vcpu->vmcs01, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L);
+}
+
+struct insn_mode operand_mode(const struct vcpu *vcpu)
+{
+	const struct vmcs *v = &vcpu->vmcs01;
+
+	return (struct insn_mode){
+		.cr0 = visible(vmcs_read(v, VMCS_GUEST_CR0), vmcs_read(v, VMCS_CR0_GUEST_HOST_MASK), vmcs_read(v, VMCS_CR0_READ_SHADOW)),
+		.cr4 = visible(vmcs_read(v, VMCS_GUEST_CR4), vmcs_read(v, VMCS_CR4_GUEST_HOST_MASK), vmcs_read(v, VMCS_CR4_READ_SHADOW)),
+		.rflags = vmcs_read(v, VMCS_GUEST_RFLAGS),
+		.efer = vmcs_read(v, VMCS_GUEST_IA32_EFER),
+		.cs_l = vmcs_read(v, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L,
+		.cpl = emulate_cpl(vcpu),
+		.in_vmx_operation = vcpu->nested->state != NESTED_OUTSIDE,
+	};
+}
+
+struct insn_info operand_info(const struct vcpu *vcpu)
+{
+	return insn_info_decode((u32)vmcs_read(&vcpu->vmcs01, VMCS_EXIT_INSTRUCTION_INFORMATION));
+}
+
+u32 operand_size(const struct vcpu *vcpu)
+{
+	return in_64bit_mode(vcpu) ? 8 : 4;
+}
+
+u64 operand_register(const struct vcpu *vcpu, u8 number)
+{
+	u64 value = number == REG_RSP ? vmcs_read(&vcpu->vmcs01, VMCS_GUEST_RSP) : vcpu->regs.gpr[number];
+
+	return in_64bit_mode(vcpu) ? value : (u32)value;
+}
+
+void operand_set_register(struct vcpu *vcpu, u8 number, u64 value)
+{
+	if (!in_64bit_mode(vcpu))
+		value = (u32)value;
+	if (number == REG_RSP)
+		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_RSP, value);
+	else
+		vcpu->regs.gpr[number] = value;
+}
+
+static struct segment_state read_segment(const struct vcpu *vcpu, u8 segment)
+{
+	const struct vmcs *v = &vcpu->vmcs01;
+
+	return (struct segment_state){
+		.base = vmcs_read(v, vmcs_fields[VMCS_INDEX_GUEST_ES_BASE + segment].field),
+		.limit = (u32)vmcs_read(v, vmcs_fields[VMCS_INDEX_GUEST_ES_LIMIT + segment].field),
+		.access_rights = (u32)vmcs_read(v, vmcs_fields[VMCS_INDEX_GUEST_ES_ACCESS_RIGHTS + segment].field),
+	};
+}
+
+static struct operand_address operand_address(struct vcpu *vcpu, const struct vm_exit *exit, u32 size, bool write)
+{
+	const struct insn_info info = operand_info(vcpu);
+	struct insn_context context;
+	u64 gpr[REG_COUNT];
+
+	for (u32 i = 0; i < REG_COUNT; i++)
+		gpr[i] = vcpu->regs.gpr[i];
+	gpr[REG_RSP] = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_RSP);
+	context = (struct insn_context){
+		.gpr = gpr,
+		.segment = read_segment(vcpu, info.segment),
+		.mode_64bit = in_64bit_mode(vcpu),
+		.linear_address_bits = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_CR4) & CR4_LA57 ? 57 : 48,
+	};
+	return insn_effective_address(&info, exit->qualification, &context, size, write);
+}
+
+static struct guest_paging paging(const struct vcpu *vcpu)
+{
+	const struct vmcs *v = &vcpu->vmcs01;
+	const struct insn_mode mode = operand_mode(vcpu);
+
+	return (struct guest_paging){
+		.cr0 = mode.cr0,
+		.cr3 = vmcs_read(v, VMCS_GUEST_CR3),
+		.cr4 = mode.cr4,
+		.efer = mode.efer,
+		.rflags = mode.rflags,
+		.pdpte = { vmcs_read(v, VMCS_GUEST_PDPTE0), vmcs_read(v, VMCS_GUEST_PDPTE1),
+			   vmcs_read(v, VMCS_GUEST_PDPTE2), vmcs_read(v, VMCS_GUEST_PDPTE3) },
+		.cpl = mode.cpl,
+		.physical_address_bits = vcpu->machine->memory.physical_address_bits,
+		.pages_1g = (cpuid(0x80000001, 0).edx >> 26) & 1,
+	};
+}
+
+static struct insn_result fault_result(u8 vector, u32 error_code, u64 cr2)
+{
+	return (struct insn_result){ .outcome = INSN_FAULT, .vector = vector, .error_code = error_code, .cr2 = cr2 };
+}
+
+struct insn_result operand_read(struct vcpu *vcpu, const struct vm_exit *exit, void *to, u32 size)
+{
+	struct operand_address address = operand_address(vcpu, exit, size, false);
+	struct guest_paging pages = paging(vcpu);
+	struct guest_fault fault;
+
+	if (address.faulted)
+		return insn_fault(address.vector);
+	if (!guest_copy_in(vcpu->nested->memory, &pages, address.linear, to, size, &fault))
+		return fault_result(fault.vector, fault.error_code, fault.cr2);
+	return insn_ok();
+}
+
+struct insn_result operand_write(struct vcpu *vcpu, const struct vm_exit *exit, const void *from, u32 size)
+{
+	struct operand_address address = operand_address(vcpu, exit, size, true);
+	struct guest_paging pages = paging(vcpu);
+	struct guest_fault fault;
+
+	if (address.faulted)
+		return insn_fault(address.vector);
+	if (!guest_copy_out(vcpu->nested->memory, &pages, address.linear, from, size, &fault))
+		return fault_result(fault.vector, fault.error_code, fault.cr2);
+	return insn_ok();
+}
