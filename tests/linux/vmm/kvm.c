@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The kernel's interface: making a VM with one vCPU, and running it.
+ *
+ * Owns every ioctl that both machines need. Must not know what runs inside.
+ */
+#include "vmm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Below the local APIC's page; KVM asks for three free pages on Intel for guests without unrestricted guest. */
+#define TSS_ADDRESS 0xfffbd000ul
+#define IDENTITY_MAP_ADDRESS 0xfffbc000ul
+
+void fail(const char *format, ...)
+{
+	va_list list;
+
+	fflush(stdout);
+	fputs("vmm: ", stderr);
+	va_start(list, format);
+	vfprintf(stderr, format, list);
+	va_end(list);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+int vm_ioctl(int fd, unsigned long request, void *argument, const char *what)
+{
+	int result = ioctl(fd, request, argument);
+
+	if (result < 0)
+		fail("%s: %s", what, strerror(errno));
+	return result;
+}
+
+static void add_memory(struct vm *vm, size_t size)
+{
+	vm->memory_size = size;
+	vm->memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (vm->memory == MAP_FAILED)
+		fail("no memory for the guest: %s", strerror(errno));
+	/* Fewer and larger EPT mappings, where L1 can: a wish, not a need. */
+	madvise(vm->memory, size, MADV_HUGEPAGE);
+
+	struct kvm_userspace_memory_region region = {
+		.slot = 0,
+		.guest_phys_addr = 0,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)vm->memory,
+	};
+	vm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region, "KVM_SET_USER_MEMORY_REGION");
+}
+
+static void add_irqchip(struct vm *vm)
+{
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+
+	vm_ioctl(vm->fd, KVM_CREATE_IRQCHIP, NULL, "KVM_CREATE_IRQCHIP");
+	vm_ioctl(vm->fd, KVM_CREATE_PIT2, &pit, "KVM_CREATE_PIT2");
+}
+
+void vm_create(struct vm *vm, size_t memory_size, int with_irqchip)
+{
+	uint64_t identity_map = IDENTITY_MAP_ADDRESS;
+
+	memset(vm, 0, sizeof *vm);
+	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm < 0)
+		fail("/dev/kvm: %s", strerror(errno));
+	if (vm_ioctl(vm->kvm, KVM_GET_API_VERSION, NULL, "KVM_GET_API_VERSION") != KVM_API_VERSION)
+		fail("/dev/kvm speaks another version of its interface");
+	vm->fd = vm_ioctl(vm->kvm, KVM_CREATE_VM, NULL, "KVM_CREATE_VM");
+	vm_ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map, "KVM_SET_IDENTITY_MAP_ADDR");
+	vm_ioctl(vm->fd, KVM_SET_TSS_ADDR, (void *)TSS_ADDRESS, "KVM_SET_TSS_ADDR");
+	add_memory(vm, memory_size);
+	if (with_irqchip)
+		add_irqchip(vm);
+
+	int run_size = vm_ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, NULL, "KVM_GET_VCPU_MMAP_SIZE");
+
+	vm->vcpu = vm_ioctl(vm->fd, KVM_CREATE_VCPU, NULL, "KVM_CREATE_VCPU");
+	vm->run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
+	if (vm->run == MAP_FAILED)
+		fail("mapping the vCPU: %s", strerror(errno));
+}
+
+void vm_destroy(struct vm *vm)
+{
+	close(vm->vcpu);
+	close(vm->fd);
+	close(vm->kvm);
+	munmap(vm->memory, vm->memory_size);
+}
+
+/* Gives the vCPU all that KVM can do here, with the deadline timer, which KVM leaves to its user's decision. */
+void vm_set_cpuid(struct vm *vm)
+{
+	enum { ENTRIES = 128 };
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof *cpuid + ENTRIES * sizeof cpuid->entries[0]);
+
+	if (!cpuid)
+		fail("out of memory");
+	cpuid->nent = ENTRIES;
+	vm_ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid, "KVM_GET_SUPPORTED_CPUID");
+	for (unsigned int i = 0; i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function == 1 && ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
+			cpuid->entries[i].ecx |= 1u << 24;
+	}
+	vm_ioctl(vm->vcpu, KVM_SET_CPUID2, cpuid, "KVM_SET_CPUID2");
+	free(cpuid);
+}
+
+/* Runs until the kernel has something for us; an interrupted call is simply made again. */
+void vm_run(struct vm *vm)
+{
+	while (ioctl(vm->vcpu, KVM_RUN, NULL) < 0) {
+		if (errno != EINTR && errno != EAGAIN)
+			fail("KVM_RUN: %s", strerror(errno));
+	}
+}

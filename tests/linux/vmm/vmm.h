@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A small virtual machine monitor on /dev/kvm, for Linux as L1: what its files share.
+ *
+ * One VM, one vCPU, one block of memory at guest-physical 0. Errors of the kernel's interface end the program with a message: there is
+ * nothing to recover. Must not depend on anything but the C library and <linux/kvm.h>.
+ */
+#pragma once
+
+#include <linux/kvm.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm {
+	int kvm;			/* /dev/kvm */
+	int fd;				/* the VM */
+	int vcpu;
+	struct kvm_run *run;		/* shared with the kernel: why KVM_RUN returned */
+	uint8_t *memory;
+	size_t memory_size;
+};
+
+/* kvm.c: the interface of the kernel */
+void vm_create(struct vm *vm, size_t memory_size, int with_irqchip);
+void vm_destroy(struct vm *vm);
+int vm_ioctl(int fd, unsigned long request, void *argument, const char *what);
+void vm_set_cpuid(struct vm *vm);
+void vm_run(struct vm *vm);
+void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* port.c: one port access of the guest, decoded */
+struct port_access {
+	uint16_t port;
+	int is_write;
+	unsigned int size;		/* 1, 2 or 4 bytes */
+	unsigned int count;		/* of repetitions (INS, OUTS) */
+	uint8_t *data;			/* size * count bytes */
+};
+struct port_access port_access(struct vm *vm);
+
+/* bzimage.c: a Linux kernel in memory, ready to start */
+void bzimage_load(struct vm *vm, const char *kernel, const char *initrd, const char *command_line);
+
+/* uart.c: the 16550 at 0x3f8, as much of it as Linux uses */
+struct uart {
+	uint8_t ier, lcr, mcr, scratch, divisor[2];
+	int fifo_on;
+	int transmit_pending;		/* "transmitter empty" was not yet told to the driver */
+	int irq_level;
+};
+void uart_write(struct uart *uart, struct vm *vm, unsigned int reg, uint8_t value);
+uint8_t uart_read(struct uart *uart, struct vm *vm, unsigned int reg);
+
+/* The two machines: both return the exit status of the program. */
+int tiny_main(void);
+int linux_main(const char *kernel, const char *initrd, const char *command_line, size_t megabytes);
