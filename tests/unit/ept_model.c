@@ -247,6 +247,14 @@ static struct model_page walk_ept02(struct model_processor *processor, u64 eptp0
 	return found;
 }
 
+struct model_page model_walk_ept02(u64 eptp02, u64 address)
+{
+	static struct model_processor forgetful;
+
+	model_flush(&forgetful, eptp02);
+	return walk_ept02(&forgetful, eptp02, address);
+}
+
 struct model_access model_try(struct model_processor *processor, u64 eptp02, u64 address, u64 access, bool page_walk)
 {
 	u64 ep4ta = eptp02 & ADDRESS, page = address & ~0xfffull;

@@ -36,12 +36,15 @@ struct model_page {
 /* EPT12 and then EPT01, for the 4 KB page of `address`. */
 struct model_page model_walk(const struct ept02 *ept02, u64 eptp12, u64 address);
 
+/* What hardware finds in EPT02 without any cache. */
+struct model_page model_walk_ept02(u64 eptp02, u64 address);
+
 /* Checks every page of the pool and every leaf of EPT02. */
 void model_audit(const struct ept02 *ept02);
 
 /* --- a processor with caches ---------------------------------------------- */
 
-#define MODEL_CACHE 1024
+#define MODEL_CACHE 512
 
 struct model_tlb_entry {
 	bool valid;

@@ -12,6 +12,9 @@
 #include "mm/phys.h"
 #include "tests/fake/phys.h"
 
+/* The audit reads every table: not after each miss. */
+#define AUDIT_EVERY 8
+
 #define ACCESSED 0x100ull
 #define DIRTY 0x200ull
 #define EPTP_AD 0x40ull
@@ -45,12 +48,28 @@ u64 world_eptp(const struct world *world, unsigned int n)
 	return table | 6 | (five ? 4 << 3 : 3 << 3) | (flags ? EPTP_AD : 0);
 }
 
+/* All zero, but for what the counts make invisible anyway: a fuzzer begins often. */
+static void begin_empty(struct world *world)
+{
+	memset(&world->processor, 0, sizeof(world->processor));
+	for (unsigned int t = 0; t < array_size(world->legal); t++) {
+		for (unsigned int n = 0; n < WORLD_PAGES; n++) {
+			world->legal[t][n].versions = 0;
+			world->legal[t][n].anything = false;
+		}
+	}
+	world->bytes = NULL;
+	world->left = world->random = 0;
+	world->accesses = world->misses = world->reflected = world->misconfigured = world->stale = 0;
+	world->hardware = world->offered = (struct vmx_caps){ 0 };
+}
+
 void world_begin(struct world *world, u64 ept_vpid_hardware, u64 ept_vpid_offered, u64 pages)
 {
 	void *scratch, *pool;
 
-	memset(world, 0, sizeof(*world));
 	fake_memory_reset();
+	begin_empty(world);
 	scratch = page_alloc();
 	pool = page_alloc_contiguous(pages);
 	model_require(scratch && pool);
@@ -64,20 +83,30 @@ void world_begin(struct world *world, u64 ept_vpid_hardware, u64 ept_vpid_offere
 	ept02_init(&world->ept02, &world->memory, &world->hardware, &world->offered, pool, pages);
 }
 
+/* A sound entry for place i of table n, the same each time: a link, or a page of the level's size. */
+static u64 sound_entry(unsigned int level, unsigned int n, unsigned int i)
+{
+	static const u64 regions[] = { 0, 0x40000000, 0x200000, 0x400000, 0, FAKE_BLOCK_BASE - 0x200000, FAKE_BLOCK_BASE };
+	u64 size = 1ull << (12 + 9 * (level - 1));
+	u64 region = regions[(n + i * 2 + level) % 7] & ~(size - 1);
+
+	if (level == 1)
+		return (region + i * size) | 0x37;
+	if (level <= 3 && (n + i) % 3 == 2)
+		return (region + i * size) | 0xb7;
+	return table_at(level - 1, n + i) | 7;
+}
+
 void world_populate(struct world *world)
 {
 	static const u64 indices[] = { 0, 1, 2, 511 };
-	static const u64 regions[] = { 0, 0x40000000, 0x200000, 0x400000, 0, FAKE_BLOCK_BASE - 0x200000, FAKE_BLOCK_BASE };
 
 	for (unsigned int level = 1; level <= 5; level++) {
 		for (unsigned int n = 0; n < tables_of_level[level]; n++) {
-			for (unsigned int i = 0; i < 4; i++) {
-				bool leaf = level == 1 || (level <= 3 && (n + i) % 3 == 2);
-				u64 size = 1ull << (12 + 9 * (level - 1)), region = regions[(n + i * 2 + level) % 7] & ~(size - 1);
-				u64 value = leaf ? region + indices[i] * size + (level == 1 ? 0x30 : 0xb0) : table_at(level - 1, n + i);
+			u64 *table = phys_to_ptr(hpa(table_at(level, n)));
 
-				world_write(world, table_at(level, n) + indices[i] * 8, value | 7);
-			}
+			for (unsigned int i = 0; i < array_size(indices); i++)
+				table[indices[i]] = sound_entry(level, n, i);
 		}
 	}
 	world_invept_all(world);
@@ -106,19 +135,24 @@ static void note_current(struct world *world, u64 eptp12, unsigned int n)
 	if (now.outcome != MODEL_TRANSLATED || legal->anything)
 		return;
 	for (unsigned int i = 0; i < legal->versions; i++) {
-		if (is_same(&legal->version[i], &now))
+		const struct world_version *version = &legal->version[i];
+
+		if (version->page == now.page && version->permissions == now.permissions && version->type == now.type)
 			return;
 	}
 	if (legal->versions == WORLD_VERSIONS)
 		legal->anything = true;
 	else
-		legal->version[legal->versions++] = now;
+		legal->version[legal->versions++] = (struct world_version){ now.page, now.permissions, now.type };
 }
 
 /* Nothing else than what EPT12 says now is legal. */
 static void note_invalidated(struct world *world, u64 eptp12, unsigned int n)
 {
-	*legal_of(world, eptp12, n) = (struct world_legal){ 0 };
+	struct world_legal *legal = legal_of(world, eptp12, n);
+
+	legal->versions = 0;
+	legal->anything = false;
 	note_current(world, eptp12, n);
 }
 
@@ -129,7 +163,7 @@ static void check_seen(struct world *world, u64 eptp12, unsigned int n, u64 acce
 	bool found = legal->anything;
 
 	for (unsigned int i = 0; i < legal->versions && !found; i++) {
-		const struct model_page *version = &legal->version[i];
+		const struct world_version *version = &legal->version[i];
 
 		found = version->page == seen->page && version->type == seen->type && !(access & ~version->permissions);
 	}
@@ -213,6 +247,18 @@ static void check_violation(struct world *world, u64 eptp12, unsigned int n, u64
 	model_require(told == (access | permissions << 3 | (given & 0x180)));
 }
 
+/* What was just filled is what EPT12 says now, page by page; writable only when dirty flags are off or set. */
+static void check_filled(struct world *world, u64 eptp12, unsigned int n)
+{
+	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
+	struct model_page filled = model_walk_ept02(ept02_eptp(&world->ept02, eptp12), world_address(n));
+
+	model_require(now.outcome == MODEL_TRANSLATED && filled.outcome == MODEL_TRANSLATED);
+	if ((eptp12 & EPTP_AD) && !(now.leaf & DIRTY))
+		now.permissions &= ~2ull;
+	model_require(is_same(&now, &filled));
+}
+
 /* One miss: gives it to EPT02 and judges the answer. */
 static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, u64 qualification)
 {
@@ -222,11 +268,13 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 
 	memcpy(before, phys_to_ptr(hpa(WORLD_TABLES_AT)), sizeof(before));
 	result = ept02_handle(&world->ept02, eptp12, l2_gpa(world_address(n)), qualification, false);
-	model_audit(&world->ept02);
+	if (++world->misses % AUDIT_EVERY == 0)
+		model_audit(&world->ept02);
 	check_flags(world, eptp12, n, result.outcome == EPT02_FILLED, write);
 	switch (result.outcome) {
 	case EPT02_FILLED:
 		model_require(now.outcome == MODEL_TRANSLATED);
+		check_filled(world, eptp12, n);
 		break;
 	case EPT02_MISCONFIGURED:
 		model_require(now.outcome == MODEL_MISCONFIGURED);
@@ -258,7 +306,7 @@ bool world_access(struct world *world, u64 eptp12, unsigned int n, u64 access, b
 		if (miss(world, eptp12, n, result.qualification) != EPT02_FILLED)
 			return false;
 	}
-	model_require(!"a filled miss lets L2 go on");
+	model_broken("a filled miss lets L2 go on", __FILE__, __LINE__);
 	return false;
 }
 
@@ -303,22 +351,31 @@ static u64 some_leaf(struct world *world, unsigned int level)
 {
 	static const u64 types[] = { 6, 6, 6, 0, 1, 4, 5, 6 };
 	u64 type = take(world, 16) ? types[take(world, 8)] : take(world, 8);
+	u64 entry = type << 3 | (level > 1 ? 0x80 : 0);
 
-	return some_address(world, level) | some_permissions(world) | type << 3 | take(world, 2) << 6 |
-	       (level > 1 ? 0x80 : 0) | take(world, 4) << 8;
+	/* One statement each: the bytes must mean the same with every compiler. */
+	entry |= some_address(world, level);
+	entry |= some_permissions(world);
+	entry |= take(world, 2) << 6;
+	entry |= take(world, 4) << 8;
+	return entry;
 }
 
 static u64 some_entry(struct world *world, unsigned int level)
 {
-	u64 kind = take(world, 16), entry;
+	u64 kind = take(world, 16), entry, garbage;
 
 	if (kind == 0)
 		return 0;
-	if (kind == 1)		/* garbage in one byte of something sound */
-		return some_leaf(world, level > 3 ? 3 : level) ^ take(world, 256) << take(world, 56);
+	if (kind == 1) {	/* garbage in one byte of something sound */
+		entry = some_leaf(world, level > 3 ? 3 : level);
+		garbage = take(world, 256);
+		return entry ^ garbage << take(world, 56);
+	}
 	if (level == 1 || (level <= 3 && kind < 7))
 		return some_leaf(world, level);
-	entry = (take(world, 4) ? 7 : some_permissions(world)) | take(world, 2) << 8;
+	entry = take(world, 4) ? 7 : some_permissions(world);
+	entry |= take(world, 2) << 8;
 	if (kind == 15)		/* into a table of any level, itself perhaps, or into L0's block */
 		return entry | (take(world, 4) ? WORLD_TABLES_AT + take(world, WORLD_TABLES) * 4096 : FAKE_BLOCK_BASE);
 	return entry | table_at(level - 1, (unsigned int)take(world, 8));
@@ -330,16 +387,16 @@ static void edit(struct world *world)
 	static const u8 levels[] = { 1, 1, 1, 1, 2, 2, 3, 4 };
 	unsigned int level = take(world, 32) ? levels[take(world, 8)] : 5;
 	u64 table = table_at(level, (unsigned int)take(world, 8));
-	u64 value = some_entry(world, level);
+	u64 index = indices[take(world, 4)];
 
-	world_write(world, table + indices[take(world, 4)] * 8, value);
+	world_write(world, table + index * 8, some_entry(world, level));
 }
 
 bool world_step(struct world *world)
 {
 	static const u64 accesses[] = { 1, 1, 2, 2, 3, 4, 5, 7 };
+	u64 eptp12, access;
 	unsigned int page;
-	u64 eptp12;
 
 	if (world->bytes && !world->left)
 		return false;
@@ -359,7 +416,8 @@ bool world_step(struct world *world)
 		break;
 	default:
 		page = (unsigned int)take(world, take(world, 4) ? 9 : WORLD_PAGES);
-		(void)world_access(world, eptp12, page, accesses[take(world, 8)], !take(world, 4));
+		access = accesses[take(world, 8)];
+		(void)world_access(world, eptp12, page, access, !take(world, 4));
 		break;
 	}
 	return true;

@@ -20,11 +20,15 @@
 
 /* L2's pages that are looked at. */
 #define WORLD_PAGES 54
-#define WORLD_VERSIONS 24
+#define WORLD_VERSIONS 16
+
+struct world_version {
+	u64 page, permissions, type;	/* as in struct model_page */
+};
 
 /* All that one 4 KB page of one EP4TA may be translated to since it was last invalidated. */
 struct world_legal {
-	struct model_page version[WORLD_VERSIONS];
+	struct world_version version[WORLD_VERSIONS];
 	unsigned int versions;
 	bool anything;		/* too many to remember */
 };
@@ -38,7 +42,7 @@ struct world {
 	const u8 *bytes;	/* the steps; NULL: from `random` */
 	u64 left;
 	u64 random;
-	u64 accesses, reflected, misconfigured, stale;	/* seen so far */
+	u64 accesses, misses, reflected, misconfigured, stale;	/* seen so far */
 };
 
 /* A new world: EPT02 with `pages` pages, a processor with these capabilities. */

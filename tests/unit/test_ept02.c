@@ -360,6 +360,7 @@ static void a_small_page_stays_small_when_ept12_grows_without_invept(void **stat
 	put(PD, 0x400000 | EPT_RWX | WB | EPT_LARGE);
 	assert_int_equal(touch(0x7000, EPT_ACCESS_READ).outcome, EPT02_FILLED);
 	assert_int_equal(seen(0x7000).size, PAGE_SIZE);
+	assert_int_equal(seen(0x8000).value, 0);
 	ept02_invalidate_single(&world.ept02, EPTP);
 	assert_int_equal(touch(0x7000, EPT_ACCESS_READ).outcome, EPT02_FILLED);
 	assert_int_equal(seen(0x7000).size, SIZE_2M);
