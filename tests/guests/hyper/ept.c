@@ -11,7 +11,6 @@
 #include "tests/guests/lib/vm_exit.h"
 #include "tests/guests/lib/vmx_ops.h"
 
-#define TEST_ADDRESS (5ull << 30)
 #define RET 0xc3
 
 static u64 map(struct vm *vm, u64 flags)

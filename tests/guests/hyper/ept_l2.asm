@@ -5,29 +5,33 @@ bits 64
 default rel
 section .text
 
-global l2_read:data hidden
-global l2_write:data hidden
-global l2_call:data hidden
-global l2_read_write:data hidden
-
+%macro l2 1
+global l2_%1:data hidden
 align 16
-l2_read:
+l2_%1:
+%endmacro
+
+l2 read
 	mov rax, [rsi]
 	vmcall
 
-align 16
-l2_write:
+l2 write
 	mov [rsi], rax
 	vmcall
 
-align 16
-l2_call:
+l2 call
 	call rsi
 	vmcall
 
-align 16
-l2_read_write:
+l2 read_write
 	lock add qword [rsi], 1
+	vmcall
+
+; Again and again: L1 changes the mapping at the VMCALL.
+l2 read_twice
+	mov rax, [rsi]
+	vmcall
+	mov rax, [rsi]
 	vmcall
 
 section .note.GNU-stack noalloc noexec nowrite progbits

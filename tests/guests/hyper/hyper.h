@@ -6,9 +6,24 @@
 
 #define LIST(name) extern const struct scenario name[]; extern const u64 name##_count
 LIST(instruction_scenarios);
+LIST(vmx_instruction_scenarios);
+LIST(io_scenarios);
+LIST(msr_scenarios);
+LIST(control_register_scenarios);
 LIST(ept_scenarios);
+LIST(ept_page_scenarios);
+LIST(event_scenarios);
+LIST(vectoring_scenarios);
+LIST(window_scenarios);
+LIST(interrupt_scenarios);
+LIST(apic_scenarios);
+LIST(vm_scenarios);
+LIST(mode_scenarios);
 #undef LIST
 
 #define SCENARIOS(name, ...)                              \
 	const struct scenario name[] = { __VA_ARGS__ };   \
 	const u64 name##_count = ARRAY_SIZE(name)
+
+/* Linear and guest-physical addresses that no EPT12 maps at first. */
+#define TEST_ADDRESS (5ull << 30)

@@ -4,7 +4,30 @@
 
 #include "tests/guests/lib/types.h"
 
+#define L2(name) extern const u8 l2_##name[]
+
 /* instructions_l2.asm */
-extern const u8 l2_cpuid[], l2_vmcall[];
+L2(cpuid); L2(vmcall); L2(hlt); L2(rdtsc); L2(rdtscp); L2(invlpg); L2(xsetbv); L2(invd);
+L2(wbinvd); L2(pause); L2(rdpmc); L2(rdrand); L2(invpcid); L2(vmx_instructions); L2(vmx_memory); L2(vmx_rip_relative);
+L2(sgdt); L2(sldt); L2(lgdt); L2(mov_dr);
+
 /* ept_l2.asm */
-extern const u8 l2_read[], l2_write[], l2_call[], l2_read_write[];
+L2(read); L2(write); L2(call); L2(read_write); L2(read_twice);
+
+/* io_l2.asm */
+L2(out_forms); L2(in_forms); L2(string_io); L2(scratch_register);
+
+/* msr_l2.asm */
+L2(rdmsr); L2(wrmsr); L2(rdmsr_rdmsr);
+
+/* control_registers_l2.asm */
+L2(cr0_writes); L2(cr3); L2(cr4); L2(cr8); L2(lmsw);
+
+/* events_l2.asm */
+L2(nops); L2(ud2); L2(int_80); L2(int3); L2(page_fault); L2(sti_nops); L2(mov_ss_nops); L2(spin);
+L2(send_ipi); L2(sti_hlt); L2(push_popf); L2(iret_nops); L2(divide); L2(count);
+
+/* modes_l2.asm */
+L2(real_mode); L2(real_mode_end); L2(code32); L2(task_switch32); L2(pae_switch32); L2(compatibility);
+
+#undef L2

@@ -18,6 +18,10 @@ void guest_main(void)
 	vmx_prepare();
 	vmx_on();
 	scenarios_run(instruction_scenarios, instruction_scenarios_count);
+	scenarios_run(vmx_instruction_scenarios, vmx_instruction_scenarios_count);
+	scenarios_run(io_scenarios, io_scenarios_count);
+	scenarios_run(msr_scenarios, msr_scenarios_count);
+	scenarios_run(control_register_scenarios, control_register_scenarios_count);
 	scenarios_run(ept_scenarios, ept_scenarios_count);
 	vmx_off();
 }

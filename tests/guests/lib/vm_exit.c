@@ -14,6 +14,7 @@
 #define INSTRUCTION_INFORMATION BIT(2)
 #define INTERRUPTION BIT(3)
 #define GUEST_PHYSICAL BIT(4)
+#define DISPLACEMENT BIT(5) /* a qualification if there is a memory operand */
 
 struct reason {
 	const char *name;
@@ -41,9 +42,9 @@ static const struct reason reasons[] = {
 	[20] = { "VMLAUNCH", LENGTH },
 	[21] = { "VMPTRLD", LENGTH | QUALIFICATION | INSTRUCTION_INFORMATION },
 	[22] = { "VMPTRST", LENGTH | QUALIFICATION | INSTRUCTION_INFORMATION },
-	[23] = { "VMREAD", LENGTH | INSTRUCTION_INFORMATION },
+	[23] = { "VMREAD", LENGTH | DISPLACEMENT | INSTRUCTION_INFORMATION },
 	[24] = { "VMRESUME", LENGTH },
-	[25] = { "VMWRITE", LENGTH | INSTRUCTION_INFORMATION },
+	[25] = { "VMWRITE", LENGTH | DISPLACEMENT | INSTRUCTION_INFORMATION },
 	[26] = { "VMXOFF", LENGTH },
 	[27] = { "VMXON", LENGTH | QUALIFICATION | INSTRUCTION_INFORMATION },
 	[28] = { "CR_ACCESS", LENGTH | QUALIFICATION },
@@ -60,19 +61,19 @@ static const struct reason reasons[] = {
 	[43] = { "TPR_BELOW_THRESHOLD", 0 },
 	[44] = { "APIC_ACCESS", QUALIFICATION },
 	[45] = { "VIRTUALIZED_EOI", QUALIFICATION },
-	[46] = { "GDTR_IDTR_ACCESS", LENGTH | INSTRUCTION_INFORMATION },
-	[47] = { "LDTR_TR_ACCESS", LENGTH | INSTRUCTION_INFORMATION },
+	[46] = { "GDTR_IDTR_ACCESS", LENGTH | DISPLACEMENT | INSTRUCTION_INFORMATION },
+	[47] = { "LDTR_TR_ACCESS", LENGTH | DISPLACEMENT | INSTRUCTION_INFORMATION },
 	[48] = { "EPT_VIOLATION", QUALIFICATION | GUEST_PHYSICAL },
 	[49] = { "EPT_MISCONFIGURATION", GUEST_PHYSICAL },
-	[50] = { "INVEPT", LENGTH | INSTRUCTION_INFORMATION },
+	[50] = { "INVEPT", LENGTH | DISPLACEMENT | INSTRUCTION_INFORMATION },
 	[51] = { "RDTSCP", LENGTH },
 	[52] = { "PREEMPTION_TIMER", 0 },
-	[53] = { "INVVPID", LENGTH | INSTRUCTION_INFORMATION },
+	[53] = { "INVVPID", LENGTH | DISPLACEMENT | INSTRUCTION_INFORMATION },
 	[54] = { "WBINVD", LENGTH },
 	[55] = { "XSETBV", LENGTH },
 	[56] = { "APIC_WRITE", QUALIFICATION },
 	[57] = { "RDRAND", LENGTH },
-	[58] = { "INVPCID", LENGTH | INSTRUCTION_INFORMATION },
+	[58] = { "INVPCID", LENGTH | DISPLACEMENT | INSTRUCTION_INFORMATION },
 	[59] = { "VMFUNC", LENGTH },
 	[60] = { "ENCLS", LENGTH },
 	[61] = { "RDSEED", LENGTH },
@@ -87,6 +88,36 @@ static u64 defined_qualification(u16 basic)
 	u64 qualification = vmread(EXIT_QUALIFICATION);
 
 	return basic == REASON_EPT_VIOLATION ? qualification & 0x11ff : qualification;
+}
+
+static bool has_memory_operand(void)
+{
+	return !(vmread(VM_EXIT_INSTRUCTION_INFORMATION) & BIT(10));
+}
+
+/*
+ * SDM "VM-Exit Instruction Information" as far as it is defined: an index or
+ * base that is not there, and bits of the other operand kind, are left out.
+ */
+static u64 defined_information(u16 basic)
+{
+	u64 information = vmread(VM_EXIT_INSTRUCTION_INFORMATION);
+	u64 mask = BIT(10);
+
+	if (!has_memory_operand()) {
+		mask |= 0xfull << 3;
+	} else {
+		mask |= 7ull << 7 | 7ull << 15 | BIT(22) | BIT(27);
+		if (!(information & BIT(22)))
+			mask |= 3 | 0xfull << 18;
+		if (!(information & BIT(27)))
+			mask |= 0xfull << 23;
+	}
+	if (basic == 46 || basic == 47)
+		mask |= 3ull << 28;
+	else if (basic != 19 && basic != 21 && basic != 22 && basic != 27)
+		mask |= 0xfull << 28;
+	return information & mask;
 }
 
 const char *exit_reason_name(u32 basic_reason)
@@ -151,12 +182,12 @@ void vm_say_exit(struct vm *vm)
 	say("%s(%u)", exit_reason_name(basic), (u32)basic);
 	if (reason >> 16)
 		say(" reason_high=%x", reason >> 16);
-	if (says & QUALIFICATION)
+	if (says & QUALIFICATION || (says & DISPLACEMENT && has_memory_operand()))
 		say(" qualification=%lx", defined_qualification(basic));
 	if (says & LENGTH)
 		say(" length=%lu", vmread(VM_EXIT_INSTRUCTION_LENGTH));
 	if (says & INSTRUCTION_INFORMATION)
-		say(" information=%lx", vmread(VM_EXIT_INSTRUCTION_INFORMATION));
+		say(" information=%lx", defined_information(basic));
 	if (says & GUEST_PHYSICAL)
 		say(" physical=%lx", vmread(GUEST_PHYSICAL_ADDRESS));
 	if (says & INTERRUPTION)
