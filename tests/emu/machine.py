@@ -41,6 +41,7 @@ class Options:
     ignore_bad_msrs: bool = False       # Bochs: unknown MSRs read as 0; Linux reads MISC_ENABLE before it can take a fault
     allow_reset: bool = False           # a reset of the machine does not end the run
     on_line: object = None              # called with (port, line) for each complete serial line, port being 1 or 2
+    on_second: object = None            # called with the seconds since the start, about once a second
 
 
 @dataclass
@@ -140,13 +141,16 @@ class Machine:
         serial = [(1, Follower(self.work / "com1"), result.lines), (2, Follower(self.work / "com2"), result.lines2)]
         log = Follower(self.work / "emulator.log")
         until = re.compile(options.until) if options.until else None
-        begin, said = time.monotonic(), ""
+        begin, said, told = time.monotonic(), "", 0
         while not result.end:
             ready, _, _ = select.select([self.terminal], [], [], 0.1)
             if ready:
                 said = (said + self.screen())[-4000:]
             ended = self.process.poll() is not None
             result.seconds = time.monotonic() - begin
+            if options.on_second and int(result.seconds) > told:
+                told = int(result.seconds)
+                options.on_second(told)
             for port, follower, lines in serial:
                 for line in follower.lines(ended):
                     lines.append(line)

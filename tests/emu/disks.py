@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""What is on the disks of the runs: entries for tools/mkesp, for each image bare and on Testudo.
+
+Both ways of one image use the same files in the same places; only the program that the firmware starts first differs, so that a
+difference in a run's output or count is Testudo's doing.
+"""
+from machine import ROOT
+
+BUILD = ROOT / "build"
+LOADER = BUILD / "BOOTX64.EFI"
+LINUX = BUILD / "linux"
+FIRST = "EFI/BOOT/BOOTX64.EFI"
+L1 = "EFI/testudo/l1"
+
+
+def efi_path(path):
+    return "\\" + path.replace("/", "\\")
+
+
+def under_testudo(image, options="", settings=()):
+    """The loader and its configuration for an L1 image (a path on the disk; "" for none) with load options."""
+    lines = list(settings)
+    if image:
+        lines.append(f"l1 = {efi_path(image)}")
+    if options:
+        lines.append(f"options = {options}")
+    return [f"{FIRST}={LOADER}", "EFI/testudo/testudo.cfg:=" + "\n".join(lines)]
+
+
+def linux_options(extra=""):
+    line = (ROOT / "tests/linux/cmdline.l1").read_text(encoding="utf-8").strip()
+    return f"initrd={efi_path(L1)}\\initrd {line} {extra}".strip()
+
+
+def linux(testudo, extra="", settings=()):
+    """Debian's kernel with our initrd; `extra` is added to its command line."""
+    files = [f"{L1}/vmlinuz.efi={LINUX}/kernel/vmlinuz", f"{L1}/initrd={LINUX}/initrd"]
+    if testudo:
+        return files + under_testudo(f"{L1}/vmlinuz.efi", linux_options(extra), settings)
+    start = efi_path(f"{L1}/vmlinuz.efi") + "\n" + linux_options(extra)
+    return files + [f"{FIRST}={BUILD}/efi/start.efi", f"EFI/BOOT/start.cfg:={start}"]
+
+
+def guest(name, testudo, settings=()):
+    """One of our test guests."""
+    image = f"{BUILD}/guests/{name}.efi"
+    if testudo:
+        return [f"{L1}/{name}.efi={image}"] + under_testudo(f"{L1}/{name}.efi", "", settings)
+    return [f"{FIRST}={image}"]

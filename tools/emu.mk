@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+# The parts that install packages, build disks and Linux guests, and start emulators.
+
+LINUX := $(BUILD)/linux
+LINUX_CFLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wshadow -static -s
+LINUX_PROGRAMS := $(LINUX)/vmm $(LINUX)/tool $(LINUX)/l2init
+EFI_APP_CFLAGS := -target x86_64-unknown-windows -std=gnu17 -ffreestanding -fshort-wchar -mno-red-zone -O2 -Wall -Wextra -Werror \
+	-isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -nostdlib -fuse-ld=lld \
+	-Wl,-entry:efi_main -Wl,-subsystem:efi_application
+
+.PHONY: packages run check bench guests linux linux-images emulator-images usb
+packages: ## install the Debian packages that are missing
+	@tools/install-packages
+
+# --- Linux guests ----------------------------------------------------------
+$(LINUX)/vmm: $(wildcard tests/linux/vmm/*.c tests/linux/vmm/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(LINUX_CFLAGS) $(filter %.c,$^) -o $@
+
+$(LINUX)/tool $(LINUX)/l2init: $(LINUX)/%: tests/linux/%.c tests/linux/machine_end.h
+	@mkdir -p $(@D)
+	$(CC) $(LINUX_CFLAGS) $< -o $@
+
+# Debian's kernel and KVM modules, from the user's cache; `release` is the last file of a complete copy.
+$(LINUX)/kernel/release:
+	@mkdir -p $(@D)
+	from=$$(tests/linux/fetch-kernel) && cp -r "$$from/vmlinuz" "$$from/modules" $(@D)/ && cp "$$from/release" $@
+
+$(LINUX)/initrd: $(LINUX_PROGRAMS) $(LINUX)/kernel/release $(addprefix tests/linux/,mkinitrd init cmdline.l2)
+	tests/linux/mkinitrd $(LINUX) $(LINUX)/kernel
+
+# --- small UEFI applications of the tests -----------------------------------
+$(BUILD)/efi/%.efi: tests/emu/%.c
+	@mkdir -p $(@D)
+	clang $(EFI_APP_CFLAGS) $< -o $@
+
+EMULATOR_APPS := $(patsubst tests/emu/%.c,$(BUILD)/efi/%.efi,$(wildcard tests/emu/*.c))
+
+# --- disks -------------------------------------------------------------------
+$(BUILD)/testudo.img: $(BUILD)/BOOTX64.EFI tools/mkusb tools/mkesp $(wildcard tools/usb/*)
+	tools/mkusb $@ $<
+
+usb: packages ## build/testudo.img: a disk image for a USB stick
+	@$(MAKE) --no-print-directory $(BUILD)/testudo.img
+
+# --- runs ---------------------------------------------------------------------
+emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(EMULATOR_APPS)
+
+run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this terminal
+	@$(MAKE) --no-print-directory emulator-images
+	@tools/run $(RUN_FLAGS)
+
+check: packages ## every test
+	@$(MAKE) --no-print-directory emulator-images guest-images $(BUILD)/testudo.img
+	@tests/check
+
+guests: packages ## the test guests, bare and on Testudo
+	@$(MAKE) --no-print-directory $(BUILD)/BOOTX64.EFI guest-images
+	@tests/check 'guests/*'
+
+linux: packages ## Linux bare and on Testudo, each with its guests
+	@$(MAKE) --no-print-directory emulator-images
+	@tests/check 'linux/*'
+
+bench: packages ## counted comparison with the bare machine, as a table and a picture
+	@$(MAKE) --no-print-directory emulator-images guest-images
+	@tools/bench
