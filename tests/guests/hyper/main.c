@@ -23,5 +23,9 @@ void guest_main(void)
 	scenarios_run(msr_scenarios, msr_scenarios_count);
 	scenarios_run(control_register_scenarios, control_register_scenarios_count);
 	scenarios_run(ept_scenarios, ept_scenarios_count);
+	scenarios_run(ept_page_scenarios, ept_page_scenarios_count);
+	scenarios_run(event_scenarios, event_scenarios_count);
+	scenarios_run(vectoring_scenarios, vectoring_scenarios_count);
+	scenarios_run(window_scenarios, window_scenarios_count);
 	vmx_off();
 }
