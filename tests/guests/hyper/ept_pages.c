@@ -329,22 +329,43 @@ static void alias(void)
 }
 
 SCENARIOS(ept_page_scenarios,
-	{ "ept.misconfigurations", misconfigurations, "", NULL },
-	{ "ept.misconfigured_table", misconfigured_table, "", NULL },
+	{ "ept.misconfigurations", misconfigurations,
+	  "write_only EPT_MISCONFIGURATION(49) physical=0x140000008 rip=+0; "
+	  "write_execute EPT_MISCONFIGURATION(49) physical=0x140000008 rip=+0; "
+	  "memory_type_2 EPT_MISCONFIGURATION(49) physical=0x140000008 rip=+0; "
+	  "memory_type_7 EPT_MISCONFIGURATION(49) physical=0x140000008 rip=+0; "
+	  "beyond_width EPT_MISCONFIGURATION(49) physical=0x140000008 rip=+0; "
+	  "VMCALL(18) length=3 rip=+3", NULL },
+	{ "ept.misconfigured_table", misconfigured_table,
+	  "EPT_MISCONFIGURATION(49) physical=0x140000000 rip=+0; "
+	  "VMCALL(18) length=3 rip=+3 rax=5", NULL },
 	{ "ept.ignored_bits", ignored_bits, "VMCALL(18) length=3 rip=+3 rax=6", NULL },
-	{ "ept.execute_only", execute_only, "", has_execute_only },
-	{ "ept.2mb", page_2mb, "", NULL },
+	{ "ept.execute_only", execute_only,
+	  "VMCALL(18) length=3 rip=+2; "
+	  "EPT_VIOLATION(48) qualification=0x1a1 physical=0x140000000 rip=+0", has_execute_only },
+	{ "ept.2mb", page_2mb,
+	  "VMCALL(18) length=3 rip=+3 rax=0x11; VMCALL(18) length=3 rip=+9 rax=0x22; "
+	  "EPT_VIOLATION(48) qualification=0x181 physical=0x140200000 rip=+0", NULL },
 	{ "ept.1gb", page_1gb, "VMCALL(18) length=3 rip=+3 rax=0x33", has_1gb },
-	{ "ept.split", split, "", NULL },
-	{ "ept.remap", remap, "", NULL },
-	{ "ept.more_rights", more_rights, "", NULL },
+	{ "ept.split", split,
+	  "VMCALL(18) length=3 rip=+3 rax=0x44; VMCALL(18) length=3 rip=+9 rax=0x55; "
+	  "EPT_VIOLATION(48) qualification=0x181 physical=0x140000000 rip=+0", NULL },
+	{ "ept.remap", remap,
+	  "VMCALL(18) length=3 rip=+3 rax=0xa; VMCALL(18) length=3 rip=+9 rax=0xb; "
+	  "EPT_VIOLATION(48) qualification=0x1aa physical=0x140000000 rip=+0", NULL },
+	{ "ept.more_rights", more_rights,
+	  "EPT_VIOLATION(48) qualification=0x18a physical=0x140000000 rip=+0; "
+	  "VMCALL(18) length=3 rip=+3 memory=0x66", NULL },
 	{ "ept.change_eptp", change_eptp, "0x100 0x200 0x100 0x200", NULL },
 	{ "ept.accessed_dirty", accessed_dirty,
 	  "before a=0 d=0 table a=0; read a=1 d=0 table a=1; written a=1 d=1 table a=1; "
 	  "cleared and written a=1 d=1 table a=1; ", has_accessed_dirty },
 	{ "ept.accessed_dirty_off", accessed_dirty_off, "written a=0 d=0 table a=0; ", NULL },
 	{ "ept.accessed_dirty_2mb", accessed_dirty_2mb, "written a=1 d=1", has_accessed_dirty },
-	{ "ept.walk_violation", walk_violation, "", NULL },
-	{ "ept.unmapped_by_l2", unmapped_by_l2, "", NULL },
+	{ "ept.walk_violation", walk_violation,
+	  "EPT_VIOLATION(48) qualification=0x81 physical=0x140100000 rip=+0 linear=0x140000000; "
+	  "VMCALL(18) length=3 rip=+3 rax=0x88 l2_accessed=1", NULL },
+	{ "ept.unmapped_by_l2", unmapped_by_l2,
+	  "EXCEPTION_OR_NMI(0) event=0x80000b0e error=0 rip=+0 address=0x200000123", NULL },
 	{ "ept.alias", alias, "VMCALL(18) length=3 rip=+3 rax=0x99", NULL },
 );

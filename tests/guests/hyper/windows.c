@@ -175,16 +175,25 @@ static void halted(void)
 }
 
 SCENARIOS(window_scenarios,
-	{ "window.interrupt", interrupt_window, "", NULL },
-	{ "window.interrupt_mov_ss", interrupt_window_mov_ss, "", NULL },
-	{ "window.nmi", nmi_window, "", has_virtual_nmis },
-	{ "window.virtual_nmi_blocking", virtual_nmi_blocking, "", has_virtual_nmis },
+	{ "window.interrupt", interrupt_window,
+	  "INTERRUPT_WINDOW(7) rip=+0; INTERRUPT_WINDOW(7) rip=+2 interruptibility=0; "
+	  "VMCALL(18) length=3 rip=+3", NULL },
+	{ "window.interrupt_mov_ss", interrupt_window_mov_ss,
+	  "INTERRUPT_WINDOW(7) rip=+1", NULL },
+	{ "window.nmi", nmi_window,
+	  "NMI_WINDOW(8) rip=+0; NMI_WINDOW(8) rip=+21 interruptibility=0", has_virtual_nmis },
+	{ "window.virtual_nmi_blocking", virtual_nmi_blocking,
+	  "L2 took #2 from +0 rflags=2 interruptibility=8; "
+	  "VMCALL(18) length=3 rip=+3 interruptibility=0", has_virtual_nmis },
 	{ "timer", preemption_timer, "PREEMPTION_TIMER ran=1", has_timer },
 	{ "timer.zero", preemption_timer_zero, "PREEMPTION_TIMER(52) rip=+0 rbx=0", has_timer },
 	{ "timer.save", preemption_timer_save,
 	  "unsaved=1000000 saved_is_less=1 PREEMPTION_TIMER value=0", has_timer_save },
-	{ "mtf", monitor_trap_flag, "", has_monitor_trap_flag },
+	{ "mtf", monitor_trap_flag,
+	  "MONITOR_TRAP_FLAG(37) rip=+1; MONITOR_TRAP_FLAG(37) rip=+2; "
+	  "MONITOR_TRAP_FLAG(37) rip=+3; VMCALL(18) length=3 rip=+3", has_monitor_trap_flag },
 	{ "mtf.event", monitor_trap_flag_event, "MONITOR_TRAP_FLAG at_handler=1", has_monitor_trap_flag },
-	{ "mtf.pending", monitor_trap_flag_pending, "", has_monitor_trap_flag },
+	{ "mtf.pending", monitor_trap_flag_pending,
+	  "MONITOR_TRAP_FLAG(37) rip=+0; VMCALL(18) length=3 rip=+3", has_monitor_trap_flag },
 	{ "halted", halted, "PREEMPTION_TIMER(52) rip=+2 activity=1", has_timer },
 );
