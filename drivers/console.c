@@ -8,6 +8,7 @@
 
 #include "arch/percpu.h"
 #include "arch/spinlock.h"
+#include "arch/string.h"
 #include "drivers/printk.h"
 #include "drivers/uart.h"
 
@@ -21,7 +22,7 @@ struct console_ring {
 	char text[RING_BYTES];
 };
 
-static struct console_ring ring = { .signature = "TESTUDO-CONSOLE" };
+static struct console_ring ring;
 
 static struct {
 	struct spinlock lock;
@@ -32,6 +33,8 @@ static struct {
 
 void console_init(const struct handoff_console *wanted, enum log_level level)
 {
+	/* Not an initialiser: the ring would then be in the file. */
+	memcpy(ring.signature, "TESTUDO-CONSOLE", sizeof(ring.signature));
 	console.level = level;
 	console.uart_base = (u16)wanted->base;
 	console.has_uart = wanted->kind == CONSOLE_PORT_16550 && uart_init(console.uart_base, wanted->baud);

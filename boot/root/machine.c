@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shared part of the virtual machine: see boot/root/machine.h.
+ */
+#include "boot/root/machine.h"
+
+#include "arch/ops.h"
+#include "arch/spinlock.h"
+#include "arch/x86.h"
+#include "drivers/console.h"
+#include "mm/page_alloc.h"
+#include "mm/phys.h"
+#include "vmx/ept01.h"
+#include "vmx/msr_bitmap.h"
+
+static struct {
+	struct spinlock lock;
+	bool done;
+	enum launch_status status;
+	struct machine machine;
+} shared;
+
+/* MSRs whose access by L1 must exit; handled in vmx/handle_msr.c. */
+static const struct {
+	u32 first, last;
+	bool read, write;
+} trapped_msrs[] = {
+	{ IA32_FEATURE_CONTROL, IA32_FEATURE_CONTROL, true, true },
+	{ IA32_VMX_BASIC, IA32_VMX_EXIT_CTLS2, true, true },
+	{ IA32_MTRR_PHYSBASE0, IA32_MTRR_PHYSBASE0 + 0x4f, false, true },
+	{ IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX64K_00000, false, true },
+	{ IA32_MTRR_FIX16K_80000, IA32_MTRR_FIX16K_A0000, false, true },
+	{ IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_C0000 + 7, false, true },
+	{ IA32_MTRR_DEF_TYPE, IA32_MTRR_DEF_TYPE, false, true },
+};
+
+static void fill_msr_bitmap(u8 *bitmap)
+{
+	for (u32 i = 0; i < array_size(trapped_msrs); i++) {
+		for (u32 msr = trapped_msrs[i].first; msr <= trapped_msrs[i].last; msr++) {
+			if (trapped_msrs[i].read)
+				msr_bitmap_set(bitmap, msr, MSR_READ);
+			if (trapped_msrs[i].write)
+				msr_bitmap_set(bitmap, msr, MSR_WRITE);
+		}
+	}
+}
+
+static u64 read_msr(void *context, u32 msr)
+{
+	u64 value;
+
+	(void)context;
+	if (!rdmsr_safe(msr, &value))
+		log_debug("MSR 0x%x does not exist: taken for 0", msr);
+	return value;
+}
+
+/* SDM "IA32_DEBUGCTL MSR": bits that may be 1 on this processor. */
+static u64 debugctl_bits(void)
+{
+	u64 value, bits = BIT(0) | BIT(1) | BITS(10, 6) | BITS(14, 13);
+
+	if (!rdmsr_safe(IA32_DEBUGCTL, &value))
+		return 0;
+	if (bit_is_set(cpuid(7, 0).ecx, 24))
+		bits |= BIT(2);			/* bus-lock detection */
+	if ((cpuid(0xa, 0).eax & 0xff) >= 2)
+		bits |= BIT(11) | BIT(12);	/* freeze LBRs, freeze counters on PMI */
+	if (bit_is_set(cpuid(7, 0).ebx, 11))
+		bits |= BIT(15);		/* RTM debugging */
+	return bits;
+}
+
+/* SDM "Architectural Performance Monitoring": counters that exist. */
+static u64 perf_global_ctrl_bits(void)
+{
+	struct cpuid_result leaf = cpuid(0xa, 0);
+	u32 general = field_get(leaf.eax, BITS(15, 8)) & 0x1f, fixed = leaf.edx & 0x1f;
+
+	if ((leaf.eax & 0xff) < 2)
+		return 0;
+	return (BIT(general) - 1) | (BIT(fixed) - 1) << 32;
+}
+
+static void read_capabilities(struct vmx_caps *caps)
+{
+	u32 address_sizes = cpuid(0x80000008, 0).eax;
+
+	caps_decode(caps, read_msr, NULL);
+	caps->physical_address_bits = (u8)address_sizes;
+	caps->linear_address_bits = (u8)(address_sizes >> 8);
+	caps->efer_valid = EFER_SCE | EFER_LME | EFER_LMA;
+	if (bit_is_set(cpuid(0x80000001, 0).edx, 20))
+		caps->efer_valid |= EFER_NXE;
+	caps->debugctl_valid = debugctl_bits();
+	caps->perf_global_ctrl_valid = perf_global_ctrl_bits();
+}
+
+static enum launch_status prepare_once(const struct handoff *handoff, struct machine *machine)
+{
+	const struct control_info *missing;
+	void *scratch = page_alloc();
+
+	machine->handoff = handoff;
+	machine->msr_bitmap = page_alloc();
+	if (scratch == NULL || machine->msr_bitmap == NULL)
+		return LAUNCH_NO_MEMORY;
+	read_capabilities(&machine->hardware);
+	missing = caps_missing_for_l0(&machine->hardware);
+	if (missing != NULL) {
+		log_error("the processor lacks the VMX control %s (%s, bit %u)", missing->name,
+			  control_word_names[missing->word], missing->bit);
+		return LAUNCH_MISSING_CONTROL;
+	}
+	machine->memory = (struct l1_memory){
+		.hidden_base = hpa(handoff->block_base), .hidden_size = handoff->block_size,
+		.scratch = phys_of(scratch), .physical_address_bits = machine->hardware.physical_address_bits,
+	};
+	fill_msr_bitmap(machine->msr_bitmap);
+	return ept01_build(machine) ? LAUNCH_OK : LAUNCH_NO_MEMORY;
+}
+
+enum launch_status machine_prepare(const struct handoff *handoff, struct machine **machine)
+{
+	spin_lock(&shared.lock);
+	if (!shared.done)
+		shared.status = prepare_once(handoff, &shared.machine);
+	shared.done = true;
+	spin_unlock(&shared.lock);
+	*machine = &shared.machine;
+	return shared.status;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Builds vmcs01: see boot/root/vmcs01.h. Field groups in the SDM's order:
+ * "Guest-State Area", "Host-State Area" (vmx/host_state.c), control fields.
+ */
+#include "boot/root/vmcs01.h"
+
+#include "arch/x86.h"
+#include "mm/page_alloc.h"
+#include "mm/phys.h"
+#include "vmx/host_state.h"
+
+#define VPID_L1 1
+#define NO_VMCS UINT64_C(0xffffffffffffffff)
+
+static u32 controls_of(const struct vcpu *vcpu, enum control_word word)
+{
+	return caps_l0_controls(&vcpu->machine->hardware, word);
+}
+
+static void write_segment(const struct vmcs *v, u32 index, const struct segment *segment)
+{
+	static const struct {
+		vmcs_field selector, limit, access_rights, base;
+	} fields[] = {
+#define SEGMENT(name) { VMCS_FIELD(GUEST_##name##_SELECTOR), VMCS_FIELD(GUEST_##name##_LIMIT), \
+			VMCS_FIELD(GUEST_##name##_ACCESS_RIGHTS), VMCS_FIELD(GUEST_##name##_BASE) }
+		SEGMENT(ES), SEGMENT(CS), SEGMENT(SS), SEGMENT(DS), SEGMENT(FS), SEGMENT(GS), SEGMENT(LDTR), SEGMENT(TR),
+#undef SEGMENT
+	};
+
+	vmcs_write(v, fields[index].selector, segment->selector);
+	vmcs_write(v, fields[index].limit, segment->limit);
+	vmcs_write(v, fields[index].access_rights, segment->access_rights);
+	vmcs_write(v, fields[index].base, segment->base);
+}
+
+static void write_guest_segments(const struct vmcs *v, const struct firmware_state *state)
+{
+	const struct segment *segments[] = {
+		&state->es, &state->cs, &state->ss, &state->ds, &state->fs, &state->gs, &state->ldtr, &state->tr
+	};
+
+	for (u32 i = 0; i < array_size(segments); i++)
+		write_segment(v, i, segments[i]);
+	vmcs_write(v, VMCS_GUEST_GDTR_BASE, state->gdtr.base);
+	vmcs_write(v, VMCS_GUEST_GDTR_LIMIT, state->gdtr.limit);
+	vmcs_write(v, VMCS_GUEST_IDTR_BASE, state->idtr.base);
+	vmcs_write(v, VMCS_GUEST_IDTR_LIMIT, state->idtr.limit);
+}
+
+/* L1 sees CR0 and CR4 as it left them, though VMX operation fixes some bits. */
+static void write_control_registers(const struct vcpu *vcpu, const struct firmware_state *state)
+{
+	const struct vmcs *v = &vcpu->vmcs01;
+	const struct vmx_caps *hardware = &vcpu->machine->hardware;
+
+	/* Unrestricted guest: PE and PG are L1's own. SDM "Restrictions on VMX Operation". */
+	vmcs_write(v, VMCS_GUEST_CR0, state->cr0 | (hardware->cr0_fixed0 & ~(CR0_PE | CR0_PG)));
+	vmcs_write(v, VMCS_CR0_GUEST_HOST_MASK, CR0_NE);
+	vmcs_write(v, VMCS_CR0_READ_SHADOW, state->cr0);
+	vmcs_write(v, VMCS_GUEST_CR3, state->cr3);
+	vmcs_write(v, VMCS_GUEST_CR4, state->cr4 | hardware->cr4_fixed0);
+	vmcs_write(v, VMCS_CR4_GUEST_HOST_MASK, CR4_VMXE);
+	vmcs_write(v, VMCS_CR4_READ_SHADOW, state->cr4);
+}
+
+static void write_guest_state(struct vcpu *vcpu, const struct firmware_state *state)
+{
+	const struct vmcs *v = &vcpu->vmcs01;
+
+	write_control_registers(vcpu, state);
+	write_guest_segments(v, state);
+	vmcs_write(v, VMCS_GUEST_DR7, state->dr7);
+	vmcs_write(v, VMCS_GUEST_RSP, state->rsp);
+	vmcs_write(v, VMCS_GUEST_RIP, state->frame.return_address);
+	vmcs_write(v, VMCS_GUEST_RFLAGS, state->frame.rflags);
+	vmcs_write(v, VMCS_GUEST_IA32_DEBUGCTL, state->debugctl);
+	vmcs_write(v, VMCS_GUEST_IA32_SYSENTER_CS, state->sysenter_cs);
+	vmcs_write(v, VMCS_GUEST_IA32_SYSENTER_ESP, state->sysenter_esp);
+	vmcs_write(v, VMCS_GUEST_IA32_SYSENTER_EIP, state->sysenter_eip);
+	vmcs_write(v, VMCS_GUEST_IA32_EFER, state->efer);
+	if (controls_of(vcpu, WORD_ENTRY) & ENTRY_LOAD_IA32_PAT)
+		vmcs_write(v, VMCS_GUEST_IA32_PAT, state->pat);
+	vmcs_write(v, VMCS_GUEST_ACTIVITY_STATE, 0);
+	vmcs_write(v, VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+	vmcs_write(v, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+	vmcs_write(v, VMCS_VMCS_LINK_POINTER, NO_VMCS);
+	vcpu->regs = state->frame.regs;
+	vcpu->regs.gpr[REG_RAX] = LAUNCH_OK;	/* what the call returns */
+}
+
+static void write_execution_controls(struct vcpu *vcpu)
+{
+	const struct vmcs *v = &vcpu->vmcs01;
+	u32 proc2 = controls_of(vcpu, WORD_PROC2);
+
+	vmcs_write(v, VMCS_PIN_BASED_CONTROLS, controls_of(vcpu, WORD_PIN));
+	vmcs_write(v, VMCS_PROCESSOR_BASED_CONTROLS, controls_of(vcpu, WORD_PROC));
+	vmcs_write(v, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, proc2);
+	vmcs_write(v, VMCS_EXCEPTION_BITMAP, 0);
+	vmcs_write(v, VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
+	vmcs_write(v, VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	vmcs_write(v, VMCS_CR3_TARGET_COUNT, 0);
+	vmcs_write(v, VMCS_TSC_OFFSET, 0);
+	vmcs_write(v, VMCS_MSR_BITMAP_ADDRESS, phys_of(vcpu->machine->msr_bitmap).value);
+	vmcs_write(v, VMCS_EPT_POINTER, vcpu->machine->eptp01);
+	if (proc2 & PROC2_ENABLE_VPID)
+		vmcs_write(v, VMCS_VPID, VPID_L1);
+	if (proc2 & PROC2_ENABLE_XSAVES)
+		vmcs_write(v, VMCS_XSS_EXITING_BITMAP, 0);
+}
+
+static void write_exit_and_entry_controls(struct vcpu *vcpu, const struct firmware_state *state)
+{
+	const struct vmcs *v = &vcpu->vmcs01;
+	u32 entry = controls_of(vcpu, WORD_ENTRY);
+
+	if (state->efer & EFER_LMA)
+		entry |= ENTRY_IA32E_MODE_GUEST;
+	vmcs_write(v, VMCS_EXIT_CONTROLS, controls_of(vcpu, WORD_EXIT));
+	vmcs_write(v, VMCS_EXIT_MSR_STORE_COUNT, 0);
+	vmcs_write(v, VMCS_EXIT_MSR_LOAD_COUNT, 0);
+	vmcs_write(v, VMCS_ENTRY_CONTROLS, entry);
+	vmcs_write(v, VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+	vmcs_write(v, VMCS_ENTRY_INTERRUPTION_INFORMATION, 0);
+}
+
+enum launch_status vmcs01_build(struct vcpu *vcpu, const struct firmware_state *state)
+{
+	void *region = page_alloc();
+
+	if (region == NULL)
+		return LAUNCH_NO_MEMORY;
+	vmcs_init(&vcpu->vmcs01, region, (u32)field_get(vcpu->machine->hardware.basic, VMX_BASIC_REVISION), "vmcs01");
+	vmcs_load(&vcpu->vmcs01);
+	write_guest_state(vcpu, state);
+	host_state_write(&vcpu->vmcs01, controls_of(vcpu, WORD_EXIT));
+	write_execution_controls(vcpu);
+	write_exit_and_entry_controls(vcpu, state);
+	return LAUNCH_OK;
+}
