@@ -236,7 +236,8 @@ static bool cut_comment(struct span *line)
 	return !in_quotes;
 }
 
-static void read_line(struct config *config, struct config_notes *notes, struct seen *seen, u32 number, struct span line)
+static void read_line(struct config *config, struct config_notes *notes, struct seen *seen, u32 number,
+		      struct span line)
 {
 	size_t equals = 0;
 	bool quotes_match;
@@ -344,20 +345,6 @@ void config_read_load_options(struct config *config, struct config_notes *notes,
 		config->options[0] = '\0';
 }
 
-bool config_names_l1(const char *options)
-{
-	struct span rest = { options, text_length(options) };
-	struct span word;
-	bool open_quote;
-
-	do {
-		word = next_word(&rest, &open_quote);
-		if (!open_quote && find_equals(word) == 2 && span_is((struct span){ word.at, 2 }, keys[0].name))
-			return true;
-	} while (word.size);
-	return false;
-}
-
 void config_defaults(struct config *config)
 {
 	*config = (struct config){
@@ -381,20 +368,25 @@ void config_describe(const struct config_note *n, char *out, size_t size)
 		text_format(out, size, "%s: this is not UTF-8 text; ignored", where);
 		break;
 	case CONFIG_NO_EQUALS:
-		text_format(out, size, "%s: \"%s\" has no \"=\": settings are written key = value; ignored", where, n->word);
+		text_format(out, size, "%s: \"%s\" has no \"=\": settings are written key = value; ignored", where,
+			    n->word);
 		break;
 	case CONFIG_OPEN_QUOTE:
 		text_format(out, size, "%s: a quotation mark is not closed in \"%s\"; ignored", where, n->word);
 		break;
 	case CONFIG_UNKNOWN_KEY:
-		text_format(out, size, "%s: there is no key \"%s\"; there are l1, options, console, log, cpus, unsupported, leaves; ignored",
+		text_format(out, size,
+			    "%s: there is no key \"%s\"; there are l1, options, console, log, cpus, unsupported, "
+			    "leaves; ignored",
 			    where, n->word);
 		break;
 	case CONFIG_BAD_VALUE:
-		text_format(out, size, "%s: %s cannot be \"%s\"; allowed: %s; ignored", where, key->name, n->word, key->allowed);
+		text_format(out, size, "%s: %s cannot be \"%s\"; allowed: %s; ignored", where, key->name, n->word,
+			    key->allowed);
 		break;
 	case CONFIG_TOO_LONG:
-		text_format(out, size, "%s: the value of %s is too long; allowed: %s; ignored", where, key->name, key->allowed);
+		text_format(out, size, "%s: the value of %s is too long; allowed: %s; ignored", where, key->name,
+			    key->allowed);
 		break;
 	case CONFIG_REPEATED:
 		text_format(out, size, "%s: %s is set once more; this setting counts", where, key->name);

@@ -67,6 +67,3 @@ void config_read_load_options(struct config *config, struct config_notes *notes,
 
 /* One line for people, without a line end. */
 void config_describe(const struct config_note *note, char *out, size_t size);
-
-/* Do these load options name an L1 image of their own? */
-bool config_names_l1(const char *options);

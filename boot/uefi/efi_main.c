@@ -8,42 +8,19 @@
 #include "boot/uefi/handoff_fill.h"
 #include "boot/uefi/launch.h"
 #include "boot/uefi/loader.h"
+#include "boot/uefi/machine_look.h"
 #include "boot/uefi/output.h"
 #include "boot/uefi/own_volume.h"
-#include "boot/uefi/ports.h"
 #include "boot/uefi/reserve.h"
 #include "boot/uefi/start_l1.h"
 
 /* kernel_image.asm */
-extern const u8 kernel_image[], kernel_image_end[];
+extern const u8 kernel_image[];
+extern const u64 kernel_image_size;
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
 static EFI_GUID loaded_image_protocol = EFI_LOADED_IMAGE_PROTOCOL_GUID;
-
-static struct cpuid_result cpuid(void *context, u32 leaf, u32 subleaf)
-{
-	u32 r[4];
-
-	(void)context;
-	read_cpuid(leaf, subleaf, r);
-	return (struct cpuid_result){ r[0], r[1], r[2], r[3] };
-}
-
-static u64 rdmsr(void *context, u32 msr)
-{
-	(void)context;
-	return read_msr(msr);
-}
-
-static void look_at_machine(struct loader *loader)
-{
-	static const struct machine_reader reader = { cpuid, rdmsr, NULL };
-
-	machine_read(&loader->machine, &reader);
-	loader->machine.cr4 = read_cr4();
-	machine_check(&loader->machine, &loader->faults);
-}
 
 static void introduce(const struct loader *loader)
 {
@@ -62,12 +39,7 @@ static void introduce(const struct loader *loader)
 
 static EFI_STATUS refuse(struct loader *loader)
 {
-	complain("Testudo cannot run on this machine. It lacks:");
-	for (u32 i = 0; i < loader->faults.count; i++) {
-		const struct machine_fault *fault = &loader->faults.fault[i];
-
-		complain("  %s: %s; cure: %s", fault->what, fault->cause, fault->cure);
-	}
+	complain_of_machine(loader);
 	if (loader->config.unsupported == CONFIG_UNSUPPORTED_STOP) {
 		complain("returning to the firmware (unsupported = boot would start L1 without Testudo)");
 		return EFI_UNSUPPORTED;
@@ -78,13 +50,14 @@ static EFI_STATUS refuse(struct loader *loader)
 
 static EFI_STATUS place_kernel(struct loader *loader)
 {
-	u64 size = (u64)(kernel_image_end - kernel_image);
+	const u64 size = kernel_image_size;
 	const char *error = elf_measure(kernel_image, size, &loader->kernel);
 
 	if (!error && loader->kernel.size + sizeof(struct handoff) + 4096 > loader->block_size)
 		error = "the kernel image does not fit in the reserved block";
 	if (!error)
-		error = elf_place(kernel_image, size, &loader->kernel, (u8 *)(uintptr_t)loader->block_base, loader->block_base);
+		error = elf_place(kernel_image, size, &loader->kernel, (u8 *)(uintptr_t)loader->block_base,
+				  loader->block_base);
 	if (error)
 		complain("%s", error);
 	return error ? EFI_LOAD_ERROR : EFI_SUCCESS;
@@ -122,12 +95,12 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	output_open(&loader);
 	look_at_machine(&loader);
 	introduce(&loader);
-	if (loader.faults.count)
-		return refuse(&loader);
-	if (loader.machine.is_testudo && !loader.config.l1[0]) {
-		say("Testudo already runs, and there is no L1 image to start above a second one");
+	if (loader.started_before && !loader.config.l1[0]) {
+		say("Testudo was already started, so only an l1=... in the load options counts, and there is none");
 		return EFI_NOT_FOUND;
 	}
+	if (loader.faults.count)
+		return refuse(&loader);
 	status = go_beneath_firmware(&loader);
 	if (EFI_ERROR(status)) {
 		complain("Testudo was not started; returning to the firmware");

@@ -65,7 +65,8 @@ static const char *read_header(const u8 *file, u64 file_size, struct elf_header 
 	if (header->type != 3 || header->machine != 62)
 		return "the kernel image is not position-independent code for x86-64";
 	if (header->program_header_size != sizeof(struct program_header) ||
-	    !inside(header->program_headers, (u64)header->program_header_count * sizeof(struct program_header), file_size))
+	    !inside(header->program_headers, (u64)header->program_header_count * sizeof(struct program_header),
+		    file_size))
 		return "the kernel image's program headers lie outside of it";
 	return NULL;
 }
@@ -130,7 +131,8 @@ static const char *relocate(const struct elf_image *image, u8 *memory, u64 base,
 }
 
 /* Finds the relocation table by the dynamic segment and applies it. */
-static const char *apply_dynamic(const struct elf_image *image, u8 *memory, u64 base, const struct program_header *dynamic)
+static const char *apply_dynamic(const struct elf_image *image, u8 *memory, u64 base,
+				 const struct program_header *dynamic)
 {
 	u64 table = 0, size = 0, entry_size = sizeof(struct rela);
 	u64 pair[2];

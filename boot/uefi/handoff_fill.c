@@ -147,8 +147,8 @@ static EFI_STATUS copy_memory_map(struct loader *loader, struct handoff *handoff
 	status = loader->boot->GetMemoryMap(&size, (EFI_MEMORY_DESCRIPTOR *)(void *)map, &key, &step, &version);
 	while (!EFI_ERROR(status) && (d = next_range(map, size, step, from)) != NULL) {
 		if (!append_range(handoff, d)) {
-			complain("the memory map has more than %u ranges; those from 0x%lx on are left out", HANDOFF_MAX_RANGES,
-				 (u64)d->PhysicalStart);
+			complain("the memory map has more than %u ranges; those from 0x%lx on are left out",
+				 HANDOFF_MAX_RANGES, (u64)d->PhysicalStart);
 			break;
 		}
 		from = d->PhysicalStart + d->NumberOfPages * PAGE;

@@ -30,12 +30,14 @@ static const char *words_for(u64 status)
 {
 	static const char *const words[LAUNCH_STATUS_COUNT] = {
 		[LAUNCH_OK] = "runs under Testudo",
-		[LAUNCH_BAD_HANDOFF] = "the kernel does not accept what the loader hands it: loader and kernel are of different builds",
+		[LAUNCH_BAD_HANDOFF] = "the kernel does not accept what the loader hands it: "
+				       "loader and kernel are of different builds",
 		[LAUNCH_NO_MEMORY] = "the reserved block is too small",
-		[LAUNCH_FEATURE_CONTROL_LOCKED] = "the firmware has locked IA32_FEATURE_CONTROL with VMX off on this processor; "
-						  "turn VT-x on in its setup, then switch the power off and on",
+		[LAUNCH_FEATURE_CONTROL_LOCKED] =
+			"the firmware has locked IA32_FEATURE_CONTROL with VMX off on this processor; "
+			"turn VT-x on in its setup, then switch the power off and on",
 		[LAUNCH_VMXON_FAILED] = "VMXON failed: another hypervisor may be active on it",
-		[LAUNCH_MISSING_CONTROL] = "it lacks a VMX control that Testudo needs, though the boot processor has it",
+		[LAUNCH_MISSING_CONTROL] = "it lacks a VMX control that Testudo needs",
 		[LAUNCH_VMCS_REFUSED] = "it refused the first VM entry; the kernel's line above names the error",
 	};
 
@@ -59,7 +61,8 @@ static u64 launch_other(const struct loader *loader, struct errand *errand)
 	errand->result = NOT_RUN;
 	if (EFI_ERROR(loader->boot->LocateProtocol(&mp_services_protocol, NULL, (void **)&mp)))
 		return NOT_RUN;
-	status = mp->start_one(mp, run_errand, loader->processor_number[errand->cpu_index], NULL, LAUNCH_TIMEOUT, errand, NULL);
+	status = mp->start_one(mp, run_errand, loader->processor_number[errand->cpu_index], NULL, LAUNCH_TIMEOUT,
+			       errand, NULL);
 	return EFI_ERROR(status) ? NOT_RUN : errand->result;
 }
 
@@ -78,7 +81,8 @@ static bool launch_one(struct loader *loader, u32 index)
 	else
 		result = launch_other(loader, &errand);
 	if (result != LAUNCH_OK)
-		complain("processor %u (APIC ID %u) was not launched, status %lu: %s", index, cpu.apic_id, result, words_for(result));
+		complain("processor %u (APIC ID %u) was not launched, status %lu: %s", index, cpu.apic_id, result,
+			 words_for(result));
 	return result == LAUNCH_OK;
 }
 
@@ -104,7 +108,8 @@ EFI_STATUS launch_all(struct loader *loader)
 		return EFI_ABORTED;
 	}
 	if (launched < count) {
-		complain("only %u of %u processors run under Testudo; switch the machine off, or try cpus = 1", launched, count);
+		complain("only %u of %u processors run under Testudo; switch the machine off, or try cpus = 1",
+			 launched, count);
 		return EFI_ABORTED;
 	}
 	say("%u of %u processors run under Testudo", launched, count);

@@ -130,10 +130,12 @@ static void explain_no_vmx(const struct machine *machine, struct machine_faults 
 		add(faults, what, "this machine is virtual, and its hypervisor offers no nested VMX",
 		    "turn nested virtualization on there (Linux/KVM: kvm_intel nested=1 and QEMU -cpu host,+vmx)");
 	else if (begins_with(machine->vendor, "AuthenticAMD") || begins_with(machine->vendor, "HygonGenuine"))
-		add(faults, what, "processors of this maker have SVM instead of VMX", "use a processor with Intel VT-x");
+		add(faults, what, "processors of this maker have SVM instead of VMX",
+		    "use a processor with Intel VT-x");
 	else
 		add(faults, what, "the processor has no VMX, or the firmware hides it",
-		    "look for \"Intel Virtualization Technology\" or \"VT-x\" in the firmware's setup and turn it on");
+		    "look for \"Intel Virtualization Technology\" or \"VT-x\" in the firmware's setup "
+		    "and turn it on");
 }
 
 static void check_word(const struct machine *machine, const struct need *need, struct machine_faults *faults)
@@ -146,7 +148,8 @@ static void check_word(const struct machine *machine, const struct need *need, s
 		add(faults, need->what, "the hypervisor that this machine runs under does not offer it",
 		    "use a newer one, or a processor model that has it");
 	else
-		add(faults, need->what, "this processor is too old", "use a processor of Intel's Westmere generation (2010) or later");
+		add(faults, need->what, "this processor is too old",
+		    "use a processor of Intel's Westmere generation (2010) or later");
 }
 
 static void check_basic(const struct machine *machine, struct machine_faults *faults)
@@ -169,7 +172,8 @@ void machine_check(const struct machine *machine, struct machine_faults *faults)
 
 	faults->count = 0;
 	if (!machine->has_nx)
-		add(faults, "no-execute pages (CPUID.80000001H:EDX bit 20)", "the processor lacks them, or the firmware hides them",
+		add(faults, "no-execute pages (CPUID.80000001H:EDX bit 20)",
+		    "the processor lacks them, or the firmware hides them",
 		    "turn \"Execute Disable Bit\" on in the firmware's setup");
 	if (machine->cr4 & CR4_LA57)
 		add(faults, "paging with 4 levels", "the firmware runs with 5-level paging (CR4.LA57)",
@@ -181,7 +185,8 @@ void machine_check(const struct machine *machine, struct machine_faults *faults)
 	if ((machine->feature_control & FEATURE_CONTROL_LOCK) && !(machine->feature_control & vmx_on))
 		add(faults, "permission for VMXON (IA32_FEATURE_CONTROL bit 2)",
 		    "the firmware has locked IA32_FEATURE_CONTROL with VMX off",
-		    "turn \"Intel Virtualization Technology\" or \"VT-x\" on in the firmware's setup, then switch the power off and on");
+		    "turn \"Intel Virtualization Technology\" or \"VT-x\" on in the firmware's setup, "
+		    "then switch the power off and on");
 	check_basic(machine, faults);
 	for (size_t i = 0; i < array_size(controls_needed); i++)
 		check_word(machine, &controls_needed[i], faults);

@@ -23,7 +23,8 @@ typedef VOID (EFIAPI *processor_procedure)(VOID *argument);
 
 struct mp_services {
 	EFI_STATUS (EFIAPI *get_count)(struct mp_services *this, UINTN *count, UINTN *enabled);
-	EFI_STATUS (EFIAPI *get_information)(struct mp_services *this, UINTN number, struct processor_information *information);
+	EFI_STATUS (EFIAPI *get_information)(struct mp_services *this, UINTN number,
+					     struct processor_information *information);
 	EFI_STATUS (EFIAPI *start_all)(struct mp_services *this, processor_procedure procedure, BOOLEAN one_by_one,
 				       EFI_EVENT event, UINTN microseconds, VOID *argument, UINTN **failed);
 	EFI_STATUS (EFIAPI *start_one)(struct mp_services *this, processor_procedure procedure, UINTN number,

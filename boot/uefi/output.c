@@ -23,7 +23,9 @@ enum { UART_DATA = 0, UART_DIVISOR_LOW = 0, UART_INTERRUPTS = 1, UART_DIVISOR_HI
 #define UART_WAIT 1000000
 
 /* Tags every console output device that the firmware has connected. */
-static EFI_GUID console_out_device = { 0xd3b36f2c, 0xd551, 0x11d4, { 0x9a, 0x46, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d } };
+static EFI_GUID console_out_device = {
+	0xd3b36f2c, 0xd551, 0x11d4, { 0x9a, 0x46, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d }
+};
 static EFI_GUID text_output = EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL_GUID;
 static EFI_GUID device_path_protocol = EFI_DEVICE_PATH_PROTOCOL_GUID;
 
@@ -40,7 +42,8 @@ static u32 com_port_of(const EFI_DEVICE_PATH *path)
 	for (; !IsDevicePathEnd(path); path = NextDevicePathNode(path)) {
 		const ACPI_HID_DEVICE_PATH *acpi = (const void *)path;
 
-		if (DevicePathType(path) == ACPI_DEVICE_PATH && path->SubType == ACPI_DP && acpi->HID == EISA_PNP_ID(0x0501))
+		if (DevicePathType(path) == ACPI_DEVICE_PATH && path->SubType == ACPI_DP &&
+		    acpi->HID == EISA_PNP_ID(0x0501))
 			return acpi->UID + 1;
 	}
 	return 0;
@@ -106,7 +109,8 @@ void output_open(const struct loader *loader)
 	}
 	find_screens(loader);
 	if (port && !output.port)
-		complain("there is no serial port at 0x%x (console = com%u): going on without", port, loader->config.console);
+		complain("there is no serial port at 0x%x (console = com%u): going on without", port,
+			 loader->config.console);
 }
 
 u16 output_port(void)

@@ -15,6 +15,24 @@
 static EFI_GUID file_system_protocol = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
 static EFI_GUID device_path_protocol = EFI_DEVICE_PATH_PROTOCOL_GUID;
 
+/*
+ * A handle with this name exists as soon as the firmware has run Testudo once.
+ * A second run then takes no L1 image from the file, which would be the same
+ * one again, and so on without end.
+ */
+static EFI_GUID testudo_was_here = {
+	0x9a1d6b5e, 0x64b7, 0x4c3e, { 0x8f, 0x52, 0x0d, 0x7e, 0x31, 0xc4, 0xa9, 0x66 }
+};
+
+void leave_mark(const struct loader *loader)
+{
+	EFI_HANDLE handle = NULL;
+
+	/* On a handle of its own, so that it outlives this image. */
+	if (!loader->started_before)
+		loader->boot->InstallProtocolInterface(&handle, &testudo_was_here, EFI_NATIVE_INTERFACE, NULL);
+}
+
 /* Reads at most `size` bytes of the configuration file; false if there is none. */
 static bool read_file(const struct loader *loader, char *text, UINTN *size)
 {
@@ -23,7 +41,8 @@ static bool read_file(const struct loader *loader, char *text, UINTN *size)
 	EFI_STATUS status;
 
 	if (!loader->self->DeviceHandle ||
-	    EFI_ERROR(loader->boot->HandleProtocol(loader->self->DeviceHandle, &file_system_protocol, (void **)&volume)) ||
+	    EFI_ERROR(loader->boot->HandleProtocol(loader->self->DeviceHandle, &file_system_protocol,
+						   (void **)&volume)) ||
 	    EFI_ERROR(volume->OpenVolume(volume, &root)))
 		return false;
 	status = root->Open(root, &file, (CHAR16 *)(uintptr_t)CONFIG_FILE, EFI_FILE_MODE_READ, 0);
@@ -52,9 +71,11 @@ static void read_load_options(struct loader *loader)
 void read_configuration(struct loader *loader)
 {
 	char *text;
+	void *mark;
 	UINTN size = CONFIG_FILE_LIMIT;
 
 	config_defaults(&loader->config);
+	loader->started_before = !EFI_ERROR(loader->boot->LocateProtocol(&testudo_was_here, NULL, &mark));
 	loader->config_missing = true;
 	if (!EFI_ERROR(loader->boot->AllocatePool(EfiLoaderData, size, (void **)&text))) {
 		if (read_file(loader, text, &size)) {
@@ -62,6 +83,10 @@ void read_configuration(struct loader *loader)
 			loader->config_missing = false;
 		}
 		loader->boot->FreePool(text);
+	}
+	if (loader->started_before) {
+		loader->config.l1[0] = '\0';
+		loader->config.options[0] = '\0';
 	}
 	read_load_options(loader);
 }
@@ -84,11 +109,13 @@ EFI_DEVICE_PATH *own_volume_path(const struct loader *loader, const char *path)
 	u8 *at;
 
 	if (!loader->self->DeviceHandle ||
-	    EFI_ERROR(loader->boot->HandleProtocol(loader->self->DeviceHandle, &device_path_protocol, (void **)&volume)))
+	    EFI_ERROR(loader->boot->HandleProtocol(loader->self->DeviceHandle, &device_path_protocol,
+						   (void **)&volume)))
 		return NULL;
 	before = path_length(volume);
 	units = text_to_ucs2(name, PATH_UNITS, path) + 1;
-	if (EFI_ERROR(loader->boot->AllocatePool(EfiLoaderData, before + units * 2 + 2 * sizeof(node), (void **)&result)))
+	if (EFI_ERROR(loader->boot->AllocatePool(EfiLoaderData, before + units * 2 + 2 * sizeof(node),
+						 (void **)&result)))
 		return NULL;
 
 	at = (u8 *)result;
@@ -102,28 +129,4 @@ EFI_DEVICE_PATH *own_volume_path(const struct loader *loader, const char *path)
 	SetDevicePathEndNode(&node);
 	memcpy(at, &node, sizeof(node));
 	return result;
-}
-
-static u16 upper(u16 c)
-{
-	return c >= 'a' && c <= 'z' ? (u16)(c - 'a' + 'A') : c;
-}
-
-bool own_volume_is_self(const struct loader *loader, const char *path)
-{
-	static u16 name[PATH_UNITS];
-	const EFI_DEVICE_PATH *node = loader->self->FilePath;
-	size_t units = text_to_ucs2(name, PATH_UNITS, path) + 1;
-
-	if (!node || DevicePathType(node) != MEDIA_DEVICE_PATH || node->SubType != MEDIA_FILEPATH_DP ||
-	    (size_t)DevicePathNodeLength(node) != sizeof(*node) + units * 2)
-		return false;
-	for (size_t i = 0; i < units; i++) {
-		u16 own;
-
-		memcpy(&own, (const u8 *)node + sizeof(*node) + i * 2, sizeof(own));
-		if (upper(own) != upper(name[i]))
-			return false;
-	}
-	return true;
 }

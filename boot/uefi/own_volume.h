@@ -15,5 +15,5 @@ void read_configuration(struct loader *loader);
  */
 EFI_DEVICE_PATH *own_volume_path(const struct loader *loader, const char *path);
 
-/* Is `path` the file that the loader itself was started from? */
-bool own_volume_is_self(const struct loader *loader, const char *path);
+/* Makes loader->started_before true for every later start under this firmware. */
+void leave_mark(const struct loader *loader);

@@ -22,7 +22,9 @@ struct memory_attribute_protocol {
 	EFI_STATUS (EFIAPI *clear)(struct memory_attribute_protocol *this, u64 base, u64 length, u64 attributes);
 };
 
-static EFI_GUID memory_attribute_protocol = { 0xf4560cf6, 0x40ec, 0x4b4a, { 0xa1, 0x92, 0xbf, 0x1d, 0x57, 0xd0, 0xb1, 0x89 } };
+static EFI_GUID memory_attribute_protocol = {
+	0xf4560cf6, 0x40ec, 0x4b4a, { 0xa1, 0x92, 0xbf, 0x1d, 0x57, 0xd0, 0xb1, 0x89 }
+};
 
 #define ATTRIBUTE_READ_PROTECT UINT64_C(0x2000)
 #define ATTRIBUTE_NO_EXECUTE UINT64_C(0x4000)
@@ -67,7 +69,8 @@ static bool allocate(struct loader *loader, u64 size)
 	EFI_PHYSICAL_ADDRESS got;
 	u64 base, before, after;
 
-	if (EFI_ERROR(loader->boot->AllocatePages(AllocateAnyPages, EfiReservedMemoryType, (size + extra) / PAGE, &got)))
+	if (EFI_ERROR(loader->boot->AllocatePages(AllocateAnyPages, EfiReservedMemoryType, (size + extra) / PAGE,
+						  &got)))
 		return false;
 	/* What lies before and behind the aligned block goes back. */
 	base = (got + extra) & ~(BLOCK_ALIGNMENT - 1);

@@ -34,7 +34,6 @@ static void check(const struct config *config, const struct config_notes *notes)
 		config_describe(&notes->note[i], text, sizeof(text));
 		require(text_is_plain_utf8(text, strlen(text)));
 	}
-	config_names_l1(config->options);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -303,18 +303,6 @@ static void a_note_shows_only_ascii(void **state)
 	assert_noted(1, CONFIG_UNKNOWN_KEY, "\"schl??ssel\"");
 }
 
-/* Expect: only a word of its own counts. */
-static void options_that_name_an_l1_are_recognized(void **state)
-{
-	(void)state;
-	assert_true(config_names_l1("l1=\\x.efi"));
-	assert_true(config_names_l1("log=debug l1=\\x.efi"));
-	assert_false(config_names_l1(""));
-	assert_false(config_names_l1("options=\"l1=\\x.efi\""));
-	assert_false(config_names_l1("xl1=\\x.efi l12=y"));
-	assert_false(config_names_l1("log=\"l1=x"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,7 +326,6 @@ int main(void)
 		cmocka_unit_test_setup(bad_load_options_are_reported, fresh),
 		cmocka_unit_test_setup(notes_beyond_the_room_are_counted, fresh),
 		cmocka_unit_test_setup(a_note_shows_only_ascii, fresh),
-		cmocka_unit_test_setup(options_that_name_an_l1_are_recognized, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,8 @@ static int fresh(void **state)
 		.segment = {
 			{ 1, 5, 0, 0, 0, offsetof(struct file, data), offsetof(struct file, data), 4096 },
 			{ 1, 6, offsetof(struct file, data), data, data, sizeof(file.data), 0x1100, 4096 },
-			{ 2, 4, offsetof(struct file, data.dynamic), dynamic, dynamic, sizeof(file.data.dynamic), sizeof(file.data.dynamic), 8 },
+			{ 2, 4, offsetof(struct file, data.dynamic), dynamic, dynamic, sizeof(file.data.dynamic),
+			  sizeof(file.data.dynamic), 8 },
 		},
 		.code = { 0xc3, 0xc3, 0xc3, 0xc3, 0x90 },
 		.data = {
