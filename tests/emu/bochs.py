@@ -86,7 +86,7 @@ class Bochs:
         text = CONFIGURATION.format(
             memory=options.memory, firmware=firmware, address=2**32 - os.path.getsize(firmware), image=image, geometry=geometry(image),
             cpu=find_model(self.program, options.cpu or DEFAULT_CPU), cpus=options.cpus, ips=options.ips or 200000000,
-            bad_msrs="" if self.debugger else f", ignore_bad_msrs={int(options.ignore_bad_msrs)}", journal=work / "journal",
+            bad_msrs=", ignore_bad_msrs=0" if options.strict_msrs else "", journal=work / "journal",
             com2="enabled=1, mode=file, dev=com2" if options.log2 else "enabled=0",
             errors="report" if options.emulator_errors else "ignore")
         (work / "bochsrc").write_text(text, encoding="utf-8")

@@ -38,7 +38,7 @@ class Options:
     log2: Path = None                   # where COM2 is kept; without it there is no COM2
     emulator_log: Path = None           # where the emulator's own log is kept
     emulator_errors: bool = False       # Bochs: say why each VM entry or VMX instruction failed
-    ignore_bad_msrs: bool = False       # Bochs: unknown MSRs read as 0; Linux reads MISC_ENABLE before it can take a fault
+    strict_msrs: bool = False           # Bochs: unknown MSRs fault; OVMF starts so on 3.1 only, and Linux nowhere
     allow_reset: bool = False           # a reset of the machine does not end the run
     on_line: object = None              # called with (port, line) for each complete serial line, port being 1 or 2
     on_second: object = None            # called with the seconds since the start, about once a second
