@@ -11,6 +11,8 @@
 #define must_check __attribute__((__warn_unused_result__))
 #define maybe_unused __attribute__((unused))
 #define noreturn __attribute__((__noreturn__))
+/* Of the image itself: for linker symbols, which are compared and never called through a table. */
+#define hidden __attribute__((__visibility__("hidden")))
 #define packed __attribute__((__packed__))
 #define aligned(n) __attribute__((__aligned__(n)))
 #define printf_like(text, first) __attribute__((__format__(__printf__, text, first)))

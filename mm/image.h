@@ -4,9 +4,10 @@
  */
 #pragma once
 
+#include "arch/compiler.h"
 #include "arch/types.h"
 
-extern const u8 image_start[];
-extern const u8 image_text_end[];
-extern const u8 image_rodata_end[];
-extern const u8 image_end[];
+extern hidden const u8 image_start[];
+extern hidden const u8 image_text_end[];
+extern hidden const u8 image_rodata_end[];
+extern hidden const u8 image_end[];

@@ -12,9 +12,9 @@
 #include "drivers/console.h"
 #include "drivers/panic.h"
 
-extern const u64 vector_stubs[HOST_VECTORS];	/* vectors.asm */
-extern const struct fixup fixup_table_start[], fixup_table_end[];
-extern const u8 vcpu_enter_window[], vcpu_enter_window_end[], vcpu_enter_nmi[];
+extern hidden const u64 vector_stubs[HOST_VECTORS];	/* vectors.asm */
+extern hidden const struct fixup fixup_table_start[], fixup_table_end[];
+extern hidden const u8 vcpu_enter_window[], vcpu_enter_window_end[], vcpu_enter_nmi[];
 
 /* Written by every CPU with the same content. */
 static struct gate idt[HOST_VECTORS];
