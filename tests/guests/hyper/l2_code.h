@@ -27,7 +27,10 @@ L2(cr0_writes); L2(cr3); L2(cr4); L2(cr8); L2(lmsw);
 L2(nops); L2(ud2); L2(int_80); L2(int3); L2(page_fault); L2(sti_nops); L2(mov_ss_nops); L2(spin);
 L2(send_ipi); L2(sti_hlt); L2(push_popf); L2(iret_nops); L2(divide); L2(count);
 
+/* apic_l2.asm */
+L2(apic_read); L2(apic_write); L2(apic_tpr); L2(x2apic_tpr);
+
 /* modes_l2.asm */
-L2(real_mode); L2(real_mode_end); L2(code32); L2(task_switch32); L2(pae_switch32); L2(compatibility);
+L2(real_mode); L2(real_mode_end); L2(code32); L2(task_switch32); L2(pae_switch32);
 
 #undef L2

@@ -27,5 +27,9 @@ void guest_main(void)
 	scenarios_run(event_scenarios, event_scenarios_count);
 	scenarios_run(vectoring_scenarios, vectoring_scenarios_count);
 	scenarios_run(window_scenarios, window_scenarios_count);
+	scenarios_run(interrupt_scenarios, interrupt_scenarios_count);
+	scenarios_run(apic_scenarios, apic_scenarios_count);
+	scenarios_run(vm_scenarios, vm_scenarios_count);
+	scenarios_run(mode_scenarios, mode_scenarios_count);
 	vmx_off();
 }

@@ -79,3 +79,10 @@ void apic_self_nmi(void)
 	write(APIC_ICR_HIGH, id << 24);
 	write(APIC_ICR_LOW, ICR_NMI | (1u << 14));
 }
+
+void apic_start_timer(u8 vector, u32 count)
+{
+	write(APIC_TIMER_DIVIDE, 0xb);
+	write(APIC_LVT_TIMER, vector);
+	write(APIC_TIMER_INITIAL, count);
+}
