@@ -168,15 +168,20 @@ void model_audit(const struct ept02 *ept02)
 
 /* --- the processor -------------------------------------------------------- */
 
+static u64 hash(u64 ep4ta, u64 page)
+{
+	return (page >> 12) * 31 + (page >> 21) * 17 + (page >> 30) * 7 + (page >> 39) + (ep4ta >> 12) * 101;
+}
+
 static struct model_tlb_entry *tlb_slot(struct model_processor *processor, u64 ep4ta, u64 page)
 {
-	return &processor->tlb[((page >> 12) * 31 + (page >> 21) * 17 + (page >> 30) * 7 + (page >> 39) + (ep4ta >> 12) * 101) % MODEL_CACHE];
+	return &processor->tlb[hash(ep4ta, page) % MODEL_CACHE];
 }
 
 static struct model_structure_entry *structure_slot(struct model_processor *processor, u64 ep4ta, u64 region,
 						    unsigned int level)
 {
-	return &processor->structures[((region >> 21) * 13 + (region >> 30) * 7 + (region >> 39) * 3 + level + (ep4ta >> 12) * 101) % MODEL_CACHE];
+	return &processor->structures[(hash(ep4ta, region << 12) + level) % MODEL_CACHE];
 }
 
 void model_flush(struct model_processor *processor, u64 eptp02)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * EPT02 as the TLB that the SDM describes: single behaviours by name, then the
- * properties on random tables against the model of ept_model.h.
+ * EPT02 as the TLB that the SDM describes, behaviour by behaviour. Random
+ * tables are in test_ept02_random.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -541,52 +541,6 @@ static void more_eptps_than_roots_take_turns(void **state)
 	}
 }
 
-/* Random worlds: every access, answer and table is judged by the model. */
-static void run_worlds(u64 ept_vpid, u64 pages, u64 first_seed, unsigned int worlds)
-{
-	u64 accesses = 0, reflected = 0, misconfigured = 0, stale = 0;
-
-	for (u64 seed = first_seed; seed < first_seed + worlds; seed++) {
-		world_begin(&world, ept_vpid, ept_vpid, pages);
-		world.random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-		world_populate(&world);
-		for (unsigned int i = 0; i < 1500; i++)
-			assert_true(world_step(&world));
-		accesses += world.accesses;
-		reflected += world.reflected;
-		misconfigured += world.misconfigured;
-		stale += world.stale;
-	}
-	print_message("%llu accesses, %llu reflected, %llu misconfigured, %llu stale\n", (unsigned long long)accesses,
-		      (unsigned long long)reflected, (unsigned long long)misconfigured, (unsigned long long)stale);
-	/* Expect: the worlds are not idle; each kind of thing happens often. */
-	assert_true(accesses > 20 * worlds && reflected > 20 * worlds && misconfigured > 2 * worlds && stale > worlds);
-}
-
-static void random_tables_translate_as_page_by_page_walks(void **state)
-{
-	(void)state;
-	run_worlds(CAPS, PAGES, 1, 12);
-}
-
-static void random_tables_with_five_levels_translate_alike(void **state)
-{
-	(void)state;
-	run_worlds(CAPS | EPT_CAP_5_LEVEL, PAGES, 1000, 8);
-}
-
-static void random_tables_translate_alike_on_a_plain_processor(void **state)
-{
-	(void)state;
-	run_worlds(EPT_CAP_4_LEVEL | EPT_CAP_WRITE_BACK | EPT_CAP_INVEPT, PAGES, 2000, 8);
-}
-
-static void random_tables_translate_alike_from_the_smallest_pool(void **state)
-{
-	(void)state;
-	run_worlds(CAPS | EPT_CAP_5_LEVEL, EPT02_MIN_PAGES, 3000, 12);
-}
-
 #define TEST(name) cmocka_unit_test_setup(name, begin)
 
 int main(void)
@@ -627,10 +581,6 @@ int main(void)
 		TEST(the_smallest_pool_serves_any_number_of_pages),
 		TEST(the_root_used_least_recently_gives_its_tables),
 		TEST(more_eptps_than_roots_take_turns),
-		TEST(random_tables_translate_as_page_by_page_walks),
-		TEST(random_tables_with_five_levels_translate_alike),
-		TEST(random_tables_translate_alike_on_a_plain_processor),
-		TEST(random_tables_translate_alike_from_the_smallest_pool),
 	};
 
 	return cmocka_run_group_tests_name("ept02", tests, NULL, NULL);

@@ -22,7 +22,7 @@
 #define QUALIFICATION_LINEAR_VALID BIT(7)
 #define QUALIFICATION_TRANSLATED BIT(8)	/* clear: an access to a guest paging-structure entry */
 #define QUALIFICATION_ADVANCED BITS(11, 9)
-/* What hardware says of the access itself, true for EPT12 as for EPT02: the bits above, NMI unblocking, shadow stack, asynchronous. */
+/* What hardware says of the access itself, true for EPT12 too: also NMI unblocking, shadow stack, asynchronous. */
 #define QUALIFICATION_OF_ACCESS (QUALIFICATION_ACCESS | BITS(8, 7) | BITS(13, 12) | BIT(16))
 
 /* A root being filled: the context of its page source. */
