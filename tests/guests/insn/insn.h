@@ -38,6 +38,7 @@ void group_vmxon(void);
 void group_pointers(void);
 void group_fields(void);
 void group_operands(void);
+void group_user_mode(void);
 void group_launch(void);
 void group_invalidate(void);
 void group_entry_controls(void);

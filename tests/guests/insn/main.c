@@ -29,6 +29,7 @@ static const struct scenario groups[] = {
 	{ "group.pointers", group_pointers, "complete", NULL },
 	{ "group.fields", group_fields, "complete", NULL },
 	{ "group.operands", group_operands, "complete", NULL },
+	{ "group.user_mode", group_user_mode, "complete", NULL },
 	{ "group.launch", group_launch, "complete", NULL },
 	{ "group.invalidate", group_invalidate, "complete", NULL },
 	{ "group.entry_controls", group_entry_controls, "complete", NULL },

@@ -158,6 +158,16 @@ operand_forms:
 	pop rbx
 	ret
 
+; operand_by_stack(address, unused): VMPTRST through RBP, whose segment is SS
+global operand_by_stack:function hidden
+operand_by_stack:
+	push rbp
+	mov rbp, rdi
+	vmptrst [rbp]
+	pop rbp
+	xor eax, eax
+	ret
+
 section .data
 align 8
 saved_rsp: dq 0

@@ -14,6 +14,7 @@ void operand_vmread_all(u64 field, u64 out[16]);
 void operand_vmwrite_all(u64 field, u64 out[16]);
 void operand_field_registers(u64 field, u64 out[4]);
 void operand_forms(u64 buffer[16]);
+u32 operand_by_stack(u64 address, u64 unused);
 
 static void registers(enum vmcs_field field, const char *name)
 {
@@ -105,6 +106,9 @@ static void faults(void)
 		      attempt(op_vmread_memory, GUEST_RIP, NON_CANONICAL), FAULT(VECTOR_GP));
 	check_outcome("vmwrite.operand_non_canonical",
 		      attempt(op_vmwrite_memory, GUEST_RIP, NON_CANONICAL), FAULT(VECTOR_GP));
+	/* Expect: #SS where the stack segment is the default. */
+	check_outcome("vmptrst.stack_non_canonical", attempt(operand_by_stack, NON_CANONICAL, 0),
+		      FAULT(VECTOR_SS));
 }
 
 void group_operands(void)

@@ -7,6 +7,8 @@
 #define CODE64 0x00af9b000000ffffull
 #define DATA 0x00cf93000000ffffull
 #define CODE32 0x00cf9b000000ffffull
+#define USER_CODE64 0x00affb000000ffffull
+#define USER_DATA 0x00cff3000000ffffull
 #define GATE_INTERRUPT 0x8eull
 #define IST1_OFFSET 36
 #define IO_MAP_OFFSET 102
@@ -33,6 +35,8 @@ void descriptors_build(struct descriptor_tables *t, u64 stubs, u64 stub_size, u6
 	t->gdt[SELECTOR_CODE64 / 8] = CODE64;
 	t->gdt[SELECTOR_DATA / 8] = DATA;
 	t->gdt[SELECTOR_CODE32 / 8] = CODE32;
+	t->gdt[SELECTOR_USER_CODE64 / 8] = USER_CODE64;
+	t->gdt[SELECTOR_USER_DATA / 8] = USER_DATA;
 	set_tss_descriptor(&t->gdt[SELECTOR_TSS / 8], (u64)t->tss);
 	memcpy(t->tss + IST1_OFFSET, &stack_top, sizeof(stack_top));
 	memcpy(t->tss + IO_MAP_OFFSET, &io_map, sizeof(io_map));

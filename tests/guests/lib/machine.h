@@ -10,6 +10,8 @@
 #define SELECTOR_CODE32 0x18
 #define SELECTOR_TSS 0x20
 #define SELECTOR_TSS2 0x30 /* L2 only: the target of task switches */
+#define SELECTOR_USER_CODE64 0x43
+#define SELECTOR_USER_DATA 0x4b
 
 /* Each guest image defines it; the library calls it when all is set up. */
 void guest_main(void);
@@ -25,7 +27,7 @@ void vmx_off(void);
 u64 vmx_region_alloc(void);
 
 struct descriptor_tables {
-	u64 gdt[8];
+	u64 gdt[10];
 	u8 tss[104];
 	u64 idt[512];
 };
