@@ -41,6 +41,7 @@ class Options:
     strict_msrs: bool = False           # Bochs: unknown MSRs fault; OVMF starts so on 3.1 only, and Linux nowhere
     allow_reset: bool = False           # a reset of the machine does not end the run
     on_line: object = None              # called with (port, line) for each complete serial line, port being 1 or 2
+    stop: object = None                 # a threading.Event that ends the run from another thread
     on_second: object = None            # called with the seconds since the start, about once a second
 
 
@@ -166,6 +167,8 @@ class Machine:
                 self.backend.read_exit(self.process.returncode, said, result)
             elif not result.end and result.seconds > options.seconds:
                 result.end = "time limit"
+            elif not result.end and options.stop and options.stop.is_set():
+                result.end = "interrupted"
 
     def stop(self):
         """Ends the emulator with all its children and keeps the logs that were asked for."""

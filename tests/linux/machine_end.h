@@ -15,7 +15,7 @@ static inline void end_machine(void)
 {
 	fflush(stdout);
 	tcdrain(1);
-	usleep(20000);			/* the UART's own FIFO */
+	usleep(20000); /* the UART's own FIFO */
 	sync();
 	if (iopl(3) == 0) {
 		for (const char *c = "Shutdown"; *c; c++)

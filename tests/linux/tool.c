@@ -28,8 +28,20 @@ static struct registers cpuid(uint32_t leaf, uint32_t subleaf)
 }
 
 static const char *const counter_names[] = {
-	"exits", "exits from L1", "exits from L2", "exits reflected to L1", "vmcs02 builds", "EPT02 fills", "VMREAD exits", "VMWRITE exits",
-	"VMLAUNCH and VMRESUME exits", "VM entries refused", "VMREADs by L0", "VMWRITEs by L0", "VMPTRLDs by L0", "VMCLEARs by L0",
+	"exits",
+	"exits from L1",
+	"exits from L2",
+	"exits reflected to L1",
+	"vmcs02 builds",
+	"EPT02 fills",
+	"VMREAD exits",
+	"VMWRITE exits",
+	"VMLAUNCH and VMRESUME exits",
+	"VM entries refused",
+	"VMREADs by L0",
+	"VMWRITEs by L0",
+	"VMPTRLDs by L0",
+	"VMCLEARs by L0",
 };
 
 static int print_l0(void)

@@ -19,7 +19,7 @@ enum {
 	GDT = 0x8000,
 	PML4 = 0x9000,
 	PDPT = 0xa000,
-	PAGE_DIRECTORY = 0xb000,	/* one: the first GB in 2 MB pages */
+	PAGE_DIRECTORY = 0xb000, /* one: the first GB in 2 MB pages */
 	BOOT_PARAMETERS = 0x10000,
 	COMMAND_LINE = 0x20000,
 	COMMAND_LINE_MAX = 0x1000,
@@ -28,7 +28,7 @@ enum {
 enum { BOOT_CS = 0x10, BOOT_DS = 0x18 };
 
 #define HEADER_OFFSET offsetof(struct boot_params, hdr)
-#define ENTRY_64 0x200			/* from the start of the loaded kernel */
+#define ENTRY_64 0x200 /* from the start of the loaded kernel */
 #define LOW_MEMORY_END 0x9fc00
 #define HIGH_MEMORY 0x100000
 
@@ -67,15 +67,17 @@ static uint64_t load_kernel(struct vm *vm, const char *name, struct boot_params 
 	/* The header's length is told by the jump over it. */
 	size_t header_end = 0x202u + setup[0x201];
 
-	memcpy(&params->hdr, setup + HEADER_OFFSET, header_end - HEADER_OFFSET < sizeof params->hdr ? header_end - HEADER_OFFSET
-												    : sizeof params->hdr);
-	if (params->hdr.header != 0x53726448 || params->hdr.version < 0x20c || !(params->hdr.xloadflags & XLF_KERNEL_64))
+	memcpy(&params->hdr, setup + HEADER_OFFSET,
+	       header_end - HEADER_OFFSET < sizeof params->hdr ? header_end - HEADER_OFFSET : sizeof params->hdr);
+	if (params->hdr.header != 0x53726448 || params->hdr.version < 0x20c ||
+	    !(params->hdr.xloadflags & XLF_KERNEL_64))
 		fail("%s: no kernel with a 64-bit entry", name);
 
 	size_t offset = (params->hdr.setup_sects + 1u) * 512u;
 	uint64_t address = params->hdr.pref_address;
 
-	if (offset > size || address + params->hdr.init_size > vm->memory_size || address + (size - offset) > vm->memory_size)
+	if (offset > size || address + params->hdr.init_size > vm->memory_size ||
+	    address + (size - offset) > vm->memory_size)
 		fail("%s: the guest's memory is too small for it", name);
 	if (lseek(file, (off_t)offset, SEEK_SET) < 0)
 		fail("%s: cannot seek", name);
@@ -107,7 +109,8 @@ static void load_initrd(struct vm *vm, const char *name, struct boot_params *par
 static void describe_memory(struct vm *vm, struct boot_params *params)
 {
 	params->e820_table[0] = (struct boot_e820_entry){ .addr = 0, .size = LOW_MEMORY_END, .type = 1 };
-	params->e820_table[1] = (struct boot_e820_entry){ .addr = HIGH_MEMORY, .size = vm->memory_size - HIGH_MEMORY, .type = 1 };
+	params->e820_table[1] =
+		(struct boot_e820_entry){ .addr = HIGH_MEMORY, .size = vm->memory_size - HIGH_MEMORY, .type = 1 };
 	params->e820_entries = 2;
 }
 
@@ -130,8 +133,12 @@ static void set_registers(struct vm *vm, uint64_t entry)
 {
 	struct kvm_sregs s;
 	struct kvm_regs r = { .rip = entry, .rsi = BOOT_PARAMETERS, .rflags = 2 };
-	struct kvm_segment code = { .limit = 0xffffffff, .selector = BOOT_CS, .type = 0xb, .present = 1, .s = 1, .l = 1, .g = 1 };
-	struct kvm_segment data = { .limit = 0xffffffff, .selector = BOOT_DS, .type = 0x3, .present = 1, .s = 1, .db = 1, .g = 1 };
+	struct kvm_segment code = {
+		.limit = 0xffffffff, .selector = BOOT_CS, .type = 0xb, .present = 1, .s = 1, .l = 1, .g = 1
+	};
+	struct kvm_segment data = {
+		.limit = 0xffffffff, .selector = BOOT_DS, .type = 0x3, .present = 1, .s = 1, .db = 1, .g = 1
+	};
 
 	vm_ioctl(vm->vcpu, KVM_GET_SREGS, &s, "KVM_GET_SREGS");
 	s.cs = code;
@@ -139,9 +146,9 @@ static void set_registers(struct vm *vm, uint64_t entry)
 	s.gdt.base = GDT;
 	s.gdt.limit = BOOT_DS + 7;
 	s.cr3 = PML4;
-	s.cr4 = 1 << 5;					/* PAE */
-	s.cr0 = 1u << 31 | 1 << 5 | 1 << 4 | 1;		/* PG, NE, ET, PE */
-	s.efer = 1 << 10 | 1 << 8;			/* LMA, LME */
+	s.cr4 = 1 << 5;				/* PAE */
+	s.cr0 = 1u << 31 | 1 << 5 | 1 << 4 | 1; /* PG, NE, ET, PE */
+	s.efer = 1 << 10 | 1 << 8;		/* LMA, LME */
 	vm_ioctl(vm->vcpu, KVM_SET_SREGS, &s, "KVM_SET_SREGS");
 	vm_ioctl(vm->vcpu, KVM_SET_REGS, &r, "KVM_SET_REGS");
 }

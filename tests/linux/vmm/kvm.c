@@ -112,7 +112,8 @@ void vm_set_cpuid(struct vm *vm)
 	cpuid->nent = ENTRIES;
 	vm_ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid, "KVM_GET_SUPPORTED_CPUID");
 	for (unsigned int i = 0; i < cpuid->nent; i++) {
-		if (cpuid->entries[i].function == 1 && ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
+		if (cpuid->entries[i].function == 1 &&
+		    ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
 			cpuid->entries[i].ecx |= 1u << 24;
 	}
 	vm_ioctl(vm->vcpu, KVM_SET_CPUID2, cpuid, "KVM_SET_CPUID2");

@@ -18,7 +18,7 @@ enum end { RUNNING, SHUTDOWN, RESET, TRIPLE_FAULT, UNKNOWN };
 struct machine {
 	struct vm vm;
 	struct uart uart;
-	size_t shutdown_matched;	/* letters of "Shutdown" seen so far */
+	size_t shutdown_matched; /* letters of "Shutdown" seen so far */
 	unsigned long port_exits, mmio_exits;
 	enum end end;
 };
@@ -110,8 +110,8 @@ int linux_main(const char *kernel, const char *initrd, const char *command_line,
 
 	static const char *const words[] = { "?", "ended by itself", "reset", "triple fault", "unexpected exit" };
 
-	printf("vmm: linux guest: %s (exit reason %u, port exits %lu, mmio exits %lu)\n", words[m->end], m->vm.run->exit_reason,
-	       m->port_exits, m->mmio_exits);
+	printf("vmm: linux guest: %s (exit reason %u, port exits %lu, mmio exits %lu)\n", words[m->end],
+	       m->vm.run->exit_reason, m->port_exits, m->mmio_exits);
 
 	int good = m->end == SHUTDOWN;
 

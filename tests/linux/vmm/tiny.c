@@ -12,7 +12,11 @@
 
 enum { CPUID_COUNT = 100, IO_COUNT = 100, MMIO_COUNT = 100 };
 enum { PORT = 0x5a0, DONE_PORT = 0x5ff };
-enum { MEMORY = 0x10000, CODE = 0x1000, RESULTS = 0x2000 };	/* MEMORY is 64 KB: DS = 0x2000 lies beyond, where nothing is */
+enum {
+	MEMORY = 0x10000,
+	CODE = 0x1000,
+	RESULTS = 0x2000
+}; /* MEMORY is 64 KB: DS = 0x2000 lies beyond, where nothing is */
 
 struct results {
 	uint32_t cpuid_sum, io_sum, mmio_sum, cpuid_eax;

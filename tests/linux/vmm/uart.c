@@ -14,7 +14,7 @@
 enum { DATA = 0, IER = 1, IIR_FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SCRATCH = 7 };
 enum { IER_TRANSMIT = 1 << 1, LCR_DIVISOR = 1 << 7, MCR_LOOP = 1 << 4 };
 enum { IIR_NONE = 1, IIR_TRANSMIT = 2, IIR_FIFO = 0xc0 };
-enum { LSR_IDLE = 0x60 };		/* transmitter and holding register empty */
+enum { LSR_IDLE = 0x60 }; /* transmitter and holding register empty */
 
 static int transmit_interrupt(const struct uart *uart)
 {
@@ -84,7 +84,7 @@ static uint8_t modem_status(const struct uart *uart)
 	uint8_t m = uart->mcr;
 
 	if (!(m & MCR_LOOP))
-		return 0xb0;		/* carrier, data set ready, clear to send */
+		return 0xb0; /* carrier, data set ready, clear to send */
 	return (uint8_t)((m & 2) << 3 | (m & 1) << 5 | (m & 4) << 4 | (m & 8) << 4);
 }
 
@@ -94,7 +94,7 @@ static uint8_t interrupt_identification(struct uart *uart)
 
 	if (!transmit_interrupt(uart))
 		return iir | IIR_NONE;
-	uart->transmit_pending = 0;	/* to read the reason is to acknowledge it */
+	uart->transmit_pending = 0; /* to read the reason is to acknowledge it */
 	return iir | IIR_TRANSMIT;
 }
 

@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 struct vm {
-	int kvm;			/* /dev/kvm */
-	int fd;				/* the VM */
+	int kvm; /* /dev/kvm */
+	int fd;	 /* the VM */
 	int vcpu;
-	struct kvm_run *run;		/* shared with the kernel: why KVM_RUN returned */
+	struct kvm_run *run; /* shared with the kernel: why KVM_RUN returned */
 	uint8_t *memory;
 	size_t memory_size;
 };
@@ -32,9 +32,9 @@ void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn
 struct port_access {
 	uint16_t port;
 	int is_write;
-	unsigned int size;		/* 1, 2 or 4 bytes */
-	unsigned int count;		/* of repetitions (INS, OUTS) */
-	uint8_t *data;			/* size * count bytes */
+	unsigned int size;  /* 1, 2 or 4 bytes */
+	unsigned int count; /* of repetitions (INS, OUTS) */
+	uint8_t *data;	    /* size * count bytes */
 };
 struct port_access port_access(struct vm *vm);
 
@@ -45,7 +45,7 @@ void bzimage_load(struct vm *vm, const char *kernel, const char *initrd, const c
 struct uart {
 	uint8_t ier, lcr, mcr, scratch, divisor[2];
 	int fifo_on;
-	int transmit_pending;		/* "transmitter empty" was not yet told to the driver */
+	int transmit_pending; /* "transmitter empty" was not yet told to the driver */
 	int irq_level;
 };
 void uart_write(struct uart *uart, struct vm *vm, unsigned int reg, uint8_t value);

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""The test guests, bare and on Testudo: what they find must be the same, and what they expect.
+
+A guest prints `T name: result` lines, `B name figure` for measures, `I ` for information, and at last `DONE passed=N failed=N`.
+"""
+import re
+
+import disks
+
+CPU = "corei7_skylake_x"
+SECONDS = 300
+
+
+def results(lines):
+    """T lines by name, in order; a name that comes twice gets a number."""
+    found = {}
+    for line in lines:
+        match = re.match(r"T ([^:]+): ?(.*)$", line)
+        if match:
+            name, n = match[1], 2
+            while name in found:
+                name, n = f"{match[1]}#{n}", n + 1
+            found[name] = match[2]
+    return found
+
+
+def measures(lines):
+    return {m[1]: m[2] for m in (re.match(r"B (\S+) (.+)$", line) for line in lines) if m}
+
+
+def ran(result):
+    """Complaints about the run itself, before any line is compared."""
+    wrong = []
+    done = next((m for m in (re.match(r"DONE passed=(\d+) failed=(\d+)", line) for line in result.lines) if m), None)
+    if result.end != "shutdown":
+        wrong.append(f"the machine ended by {result}")
+    if not done:
+        wrong.append("there is no DONE line")
+    elif int(done[2]):
+        wrong.append(f"{done[2]} scenarios went otherwise than the guest expects")
+    elif not int(done[1]) and not measures(result.lines):
+        wrong.append("nothing was tried")
+    if not any(line.startswith(("T ", "B ", "I ")) for line in result.lines):
+        wrong.append("it printed no result")
+    return wrong
+
+
+def compare(report, bare, testudo):
+    """Every T line must be there in both runs, and say the same."""
+    first, second = results(bare.lines), results(testudo.lines)
+    differ = 0
+    for name in list(first) + [n for n in second if n not in first]:
+        if first.get(name) != second.get(name):
+            differ += 1
+            report.fail(f"bare \"{first.get(name, '(missing)')}\", on Testudo \"{second.get(name, '(missing)')}\"", name)
+    if not differ and first:
+        report.ok("same", f"{len(first)} results agree")
+
+
+def print_measures(report, bare, testudo):
+    first, second = measures(bare.lines), measures(testudo.lines)
+    for name in list(first) + [n for n in second if n not in first]:
+        report.note(f"{name:32} bare {first.get(name, '-'):>12}   on Testudo {second.get(name, '-'):>12}")
+
+
+def check_exits(report, lines):
+    """With shadowing in hardware a reflected exit costs L0 exactly two exits of its own."""
+    exits = measures(lines).get("l2_cpuid.l0_exits")
+    shadowing = any("VMCS shadowing: hardware" in line for line in lines)
+    if exits is None:
+        report.fail("the guest printed no l2_cpuid.l0_exits", "two-exits")
+    elif not shadowing:
+        report.skip("this CPU model has no VMCS shadowing", "two-exits")
+    else:
+        report.judge([] if float(exits) == 2 else [f"{exits} exits of L0 for one L2 CPUID"], "two-exits", f"{exits} exits")
+
+
+def guest(name):
+    def test(report):
+        runs = {}
+        for way in ("bare", "testudo"):
+            runs[way] = report.machine(way, files=disks.guest(name, way == "testudo", ["log = debug"]), cpu=CPU, seconds=SECONDS)
+            report.judge(ran(runs[way]), way, str(runs[way]))
+        compare(report, runs["bare"], runs["testudo"])
+        print_measures(report, runs["bare"], runs["testudo"])
+        if name == "bench":
+            check_exits(report, runs["testudo"].lines)
+    return test
+
+
+def add(suite):
+    for image in sorted((disks.BUILD / "guests").glob("*.efi")):
+        suite.add(f"guests/{image.stem}", guest(image.stem))

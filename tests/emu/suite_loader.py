@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""The loader: refusals by name, configuration, L1's start, and the disk image for a stick."""
+import re
+
+import disks
+from disks import BUILD, L1
+
+HELLO = f"{L1}/hello.efi"
+HELLO_FILE = [f"{HELLO}={BUILD}/efi/hello.efi"]
+MEGABYTES, MEGABYTES_EACH = 16, 4	# most that may be reserved, and for each processor
+
+
+def expect(report, result, wanted, unwanted=(), below="", ends=("shutdown",)):
+    """All patterns must match some line, in any order; none of the unwanted may."""
+    lines = result.lines + result.lines2
+    wrong = [f"no line matches \"{p}\"" for p in wanted if not any(re.search(p, line) for line in lines)]
+    wrong += [f"a line matches \"{p}\"" for p in unwanted if any(re.search(p, line) for line in lines)]
+    if result.end not in ends:
+        wrong.append(f"the machine ended by {result}")
+    report.judge(wrong, below, str(result))
+
+
+def hello(settings, options="quiet one=1"):
+    return HELLO_FILE + disks.under_testudo(HELLO, options, settings)
+
+
+def start(report):
+    result = report.machine(files=hello(["log = debug"]), seconds=120)
+    expect(report, result, [r"^testudo\[0\]: .*1 of 1 processors run under Testudo", r'^hello: options "quiet one=1"',
+                            r'^hello: hypervisor "Testudo L0  "'])
+
+
+def two_processors(report):
+    result = report.machine(files=hello([]), cpus=2, seconds=240)
+    expect(report, result, [r"2 of 2 processors run under Testudo", r'^hello: hypervisor "Testudo L0  "'])
+
+
+def reserved_memory(report):
+    result = report.machine(files=hello([]), seconds=120)
+    match = next((m for m in (re.search(r"reserved (\d+) MB for L0 .*\((\d+) processor", line) for line in result.lines) if m), None)
+    if not match:
+        report.fail("no line tells how much is reserved")
+        return
+    limit = MEGABYTES + MEGABYTES_EACH * int(match[2])
+    report.judge([f"{match[1]} MB, more than {limit}"] if int(match[1]) > limit else [], good=f"{match[1]} MB of at most {limit}")
+
+
+def leaves_off(report):
+    result = report.machine(files=hello(["leaves = off"]), seconds=120)
+    expect(report, result, [r"processors run under Testudo", r"^hello: hypervisor"], [r'hypervisor "Testudo'])
+
+
+def other_port(report):
+    result = report.machine(files=hello(["console = com2"]), seconds=120, two_ports=True)
+    # The loader speaks on the firmware's other consoles too, and COM1 is one; the root kernel only on its own port.
+    of_kernel, wrong = "running the firmware as L1", []
+    if any(of_kernel in line for line in result.lines):
+        wrong.append("COM1 has the root kernel's lines")
+    if not any(of_kernel in line for line in result.lines2):
+        wrong.append("COM2 has none of the root kernel's lines")
+    if not any(line.startswith("hello: ") for line in result.lines):
+        wrong.append("L1 said nothing on COM1")
+    report.judge(wrong, good=str(result))
+
+
+def missing_l1(report):
+    files = disks.under_testudo("nowhere/at-all.efi")
+    result = report.machine(files=files, seconds=120, until="Interactive Shell")
+    expect(report, result, [r"processors run under Testudo", r"\\nowhere\\at-all\.efi", r"Interactive Shell"], ends=("until",))
+
+
+def bad_settings(report):
+    settings = ["colour = blue", "log = loud", "cpus = many", "no equals sign here", "# a comment", ""]
+    result = report.machine(files=hello(settings), seconds=120)
+    expect(report, result, [r"line 1\b.*colour", r"line 2\b.*loud", r"line 3\b.*many", r"line 4\b", r'^hello: options "quiet one=1"'],
+           [r"line [56]\b"])
+
+
+def no_configuration(report):
+    result = report.machine(files=[f"{disks.FIRST}={disks.LOADER}"], seconds=120, until="Interactive Shell")
+    expect(report, result, [r"no .*testudo\.cfg", r"processors run under Testudo", r"Interactive Shell"], ends=("until",))
+
+
+def refusal(backend, cpu, cause):
+    """Names what is missing and goes back to the firmware, which goes on with its boot order."""
+    def test(report):
+        result = report.machine(backend=backend, cpu=cpu, files=hello([]), seconds=180, until="Interactive Shell")
+        expect(report, result, [r"cannot run on this machine", cause, r"returning to the firmware", r"Interactive Shell"], [r"^hello:"],
+               ends=("until",))
+    return test
+
+
+def refusal_boot(report):
+    result = report.machine(backend="qemu-tcg", files=hello(["unsupported = boot"]), seconds=180)
+    expect(report, result, [r"going on without Testudo", r'^hello: options "quiet one=1"'], [r'hypervisor "Testudo'])
+
+
+def usb(backend, wanted):
+    def test(report):
+        result = report.machine(backend=backend, image=BUILD / "testudo.img", seconds=180, until="Interactive Shell")
+        expect(report, result, wanted + [r"Interactive Shell"], ends=("until",))
+    return test
+
+
+def add(suite):
+    suite.add("loader/start", start)
+    suite.add("loader/two-processors", two_processors)
+    suite.add("size/reserved-memory", reserved_memory)
+    suite.add("loader/leaves-off", leaves_off)
+    suite.add("loader/console-on-com2", other_port)
+    suite.add("loader/missing-l1", missing_l1)
+    suite.add("loader/bad-settings", bad_settings)
+    suite.add("loader/no-configuration", no_configuration)
+    suite.add("refusal/qemu-tcg", refusal("qemu-tcg", "", r"VMX .*TCG"))
+    suite.add("refusal/no-ept", refusal("bochs", "core2_penryn_t9600", r"EPT"))
+    suite.add("refusal/other-maker", refusal("bochs", "ryzen", r"SVM instead of VMX"))
+    suite.add("refusal/boot-anyway", refusal_boot)
+    suite.add("usb/bochs", usb("bochs", [r"processors run under Testudo"]))
+    suite.add("usb/qemu-tcg", usb("qemu-tcg", [r"returning to the firmware"]))
