@@ -28,8 +28,11 @@ static void dump_fields(void)
 	size_t length = 0;
 	u64 value;
 
+	/* First, as reading a field that does not exist changes it. */
+	if (vmcs_try_read(VMCS_VM_INSTRUCTION_ERROR, &value))
+		log_error("  VM-instruction error %lu", value);
 	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++) {
-		if (!vmcs_try_read(vmcs_fields[i].field, &value) || value == 0)
+		if (i == VMCS_INDEX_VM_INSTRUCTION_ERROR || !vmcs_try_read(vmcs_fields[i].field, &value) || value == 0)
 			continue;
 		length += format_text(line + length, sizeof(line) - length, "  %-36s %16lx", vmcs_fields[i].name, value);
 		if (length > 100) {

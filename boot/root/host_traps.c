@@ -82,6 +82,17 @@ static void print_frame(const struct trap_frame *frame)
 	log_error("  CR0 %lx  CR2 %lx  CR3 %lx  CR4 %lx", read_cr0(), read_cr2(), read_cr3(), read_cr4());
 }
 
+static const char *name_of(u64 vector)
+{
+	static const char *const names[] = {
+		[VECTOR_DE] = "#DE", [VECTOR_DB] = "#DB", [VECTOR_BP] = "#BP", [VECTOR_UD] = "#UD", [VECTOR_NM] = "#NM",
+		[VECTOR_DF] = "#DF", [VECTOR_TS] = "#TS", [VECTOR_NP] = "#NP", [VECTOR_SS] = "#SS", [VECTOR_GP] = "#GP",
+		[VECTOR_PF] = "#PF", [VECTOR_AC] = "#AC", [VECTOR_MC] = "#MC",
+	};
+
+	return vector < array_size(names) && names[vector] != NULL ? names[vector] : "unexpected";
+}
+
 void host_trap(struct trap_frame *frame)
 {
 	if (frame->vector == VECTOR_NMI) {
@@ -90,7 +101,9 @@ void host_trap(struct trap_frame *frame)
 	}
 	if ((frame->vector == VECTOR_GP || frame->vector == VECTOR_UD) && fix_up(frame))
 		return;
-	log_error("exception %lu, error code 0x%lx, in L0 itself:", frame->vector, frame->error_code);
+	log_error("exception %lu (%s), error code 0x%lx, in L0 itself:", frame->vector, name_of(frame->vector),
+		  frame->error_code);
 	print_frame(frame);
-	panic("exception %lu at image offset 0x%lx", frame->vector, frame->rip - percpu()->handoff->image_base);
+	panic("exception %lu (%s) at image offset 0x%lx", frame->vector, name_of(frame->vector),
+	      frame->rip - percpu()->handoff->image_base);
 }
