@@ -29,6 +29,8 @@ static void introduce(const struct loader *loader)
 	say("Testudo " TESTUDO_VERSION "%s", loader->machine.is_testudo ? ", started under Testudo" : "");
 	if (loader->config_missing)
 		say("no \\EFI\\testudo\\testudo.cfg on this volume: defaults are in force");
+	if (loader->config_cut)
+		complain("testudo.cfg is longer than 64 KB; only its beginning was read");
 	for (u32 i = 0; i < loader->notes.count; i++) {
 		config_describe(&loader->notes.note[i], line, sizeof(line));
 		complain("%s", line);

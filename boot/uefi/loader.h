@@ -23,6 +23,7 @@ struct loader {
 	struct config config;
 	struct config_notes notes;
 	bool config_missing;
+	bool config_cut;		/* it is longer than what is read of it */
 	bool started_before;		/* by this firmware: only the load options may name an L1 image */
 
 	struct machine machine;

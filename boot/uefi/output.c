@@ -37,7 +37,7 @@ static struct {
 } output;
 
 /* PNP0501's unit number on this device path, plus 1: which COM port it is. 0: none. */
-static u32 com_port_of(const EFI_DEVICE_PATH *path)
+static u32 com_port_of(EFI_DEVICE_PATH *path)
 {
 	for (; !IsDevicePathEnd(path); path = NextDevicePathNode(path)) {
 		const ACPI_HID_DEVICE_PATH *acpi = (const void *)path;

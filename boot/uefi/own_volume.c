@@ -81,6 +81,7 @@ void read_configuration(struct loader *loader)
 		if (read_file(loader, text, &size)) {
 			config_read_file(&loader->config, &loader->notes, text, size);
 			loader->config_missing = false;
+			loader->config_cut = size == CONFIG_FILE_LIMIT;
 		}
 		loader->boot->FreePool(text);
 	}
@@ -92,9 +93,9 @@ void read_configuration(struct loader *loader)
 }
 
 /* Bytes of a device path before its end node. */
-static UINTN path_length(const EFI_DEVICE_PATH *path)
+static UINTN path_length(EFI_DEVICE_PATH *path)
 {
-	const EFI_DEVICE_PATH *node = path;
+	EFI_DEVICE_PATH *node = path;
 
 	while (!IsDevicePathEnd(node))
 		node = NextDevicePathNode(node);
