@@ -82,7 +82,7 @@ class Bochs:
         self.debugger = "-debugger" not in output_of(self.program, "--help")
 
     def command(self, work, image):
-        options, firmware = self.options, find_firmware()
+        options, firmware = self.options, find_firmware(work)
         text = CONFIGURATION.format(
             memory=options.memory, firmware=firmware, address=2**32 - os.path.getsize(firmware), image=image, geometry=geometry(image),
             cpu=find_model(self.program, options.cpu or DEFAULT_CPU), cpus=options.cpus, ips=options.ips or 200000000,

@@ -84,11 +84,17 @@ class Follower:
             yield ESCAPES.sub("", line).replace("\r", "").rstrip()
 
 
-def find_firmware():
+def find_firmware(work):
+    """OVMF in one file; where Debian has it only as variables and code, the two are joined in the run's folder."""
     for name in (os.environ.get("TESTUDO_OVMF"), "/usr/share/ovmf/OVMF.fd", "/usr/share/OVMF/OVMF.fd", "/usr/share/qemu/OVMF.fd"):
         if name and os.path.isfile(name):
             return Path(name)
-    sys.exit("no OVMF.fd: run tools/install-packages")
+    parts = [Path("/usr/share/OVMF") / f"OVMF_{part}_4M.fd" for part in ("VARS", "CODE")]
+    if all(part.is_file() for part in parts):
+        joined = work / "OVMF.fd"
+        joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+        return joined
+    sys.exit("no OVMF: run tools/install-packages")
 
 
 def backend_for(options):

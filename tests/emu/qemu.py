@@ -23,7 +23,7 @@ class Qemu:
         kvm = options.backend == "qemu-kvm"
         cpu = options.cpu or ("host,+vmx" if kvm else "max")
         return [self.program, "-machine", "q35,accel=" + ("kvm" if kvm else "tcg"), "-cpu", cpu,
-                "-smp", str(options.cpus), "-m", str(options.memory), "-bios", str(find_firmware()),
+                "-smp", str(options.cpus), "-m", str(options.memory), "-bios", str(find_firmware(work)),
                 "-drive", f"file={image},format=raw,snapshot=on,if=none,id=disk", "-device", "ide-hd,drive=disk,bootindex=0",
                 "-device", "isa-debug-exit,iobase=0x8900,iosize=0x01", "-nic", "none", "-display", "none", "-no-reboot",
                 "-serial", f"file:{work / 'com1'}", "-serial", f"file:{work / 'com2'}" if options.log2 else "none", "-monitor", "none", "-D", str(work / "emulator.log")]
