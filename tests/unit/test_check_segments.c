@@ -31,7 +31,8 @@
 
 static const struct refusal refusals[] = {
 	SYSTEM("is_in_the_ldt", BUILD_LONG, SELECTOR, SET_BITS, 4, "selector: TI is not 0"),
-	{ "ss_rpl_differs_from_cs_rpl", BUILD_LONG, { WITH(GUEST_CS_SELECTOR, 3) }, "guest SS selector: RPL differs from CS's", 0 },
+	{ "ss_rpl_differs_from_cs_rpl", BUILD_LONG, { WITH(GUEST_CS_SELECTOR, 3) },
+	  "guest SS selector: RPL differs from CS's", 0 },
 	{ "ss_rpl_differs_in_an_unrestricted_guest", BUILD_REAL, { TO(GUEST_CS_SELECTOR, 0xf000) }, NULL, 0 },
 
 	SIX("base_is_not_the_selector_times_16", BUILD_V8086, BASE, ASSIGN, 0x1000,
@@ -43,7 +44,8 @@ static const struct refusal refusals[] = {
 	ONE("base_is_above_4_gigabytes", BUILD_LONG, SS, BASE, ASSIGN, 1ull << 32, "base: bits 63:32 are not 0"),
 	ONE("base_is_above_4_gigabytes", BUILD_LONG, DS, BASE, ASSIGN, 1ull << 32, "base: bits 63:32 are not 0"),
 	ONE("base_is_above_4_gigabytes", BUILD_LONG, ES, BASE, ASSIGN, 1ull << 32, "base: bits 63:32 are not 0"),
-	{ "unusable_ds_may_have_any_base", BUILD_LONG, { TO(GUEST_DS_BASE, UINT64_MAX), TO(GUEST_DS_ACCESS_RIGHTS, UNUSABLE) }, NULL, 0 },
+	{ "unusable_ds_may_have_any_base", BUILD_LONG, { TO(GUEST_DS_BASE, UINT64_MAX), TO(GUEST_DS_ACCESS_RIGHTS, UNUSABLE) },
+	  NULL, 0 },
 	{ "unusable_ldtr_may_hold_anything", BUILD_LONG,
 	  { TO(GUEST_LDTR_BASE, NOT_CANONICAL), TO(GUEST_LDTR_SELECTOR, 7), TO(GUEST_LDTR_ACCESS_RIGHTS, UNUSABLE | 0xf00) }, NULL, 0 },
 
@@ -77,7 +79,8 @@ static const struct refusal refusals[] = {
 	{ "ss_dpl_3_in_real_mode", BUILD_REAL, { TO(GUEST_SS_ACCESS_RIGHTS, 0xf3) },
 	  RIGHTS(SS, "DPL is not 0 in real mode or with data in CS"), 0 },
 	DATA("rpl_exceeds_dpl", BUILD_LONG, SELECTOR, SET_BITS, 3, "access rights: DPL is less than the selector's RPL"),
-	{ "ds_rpl_exceeds_dpl_of_conforming_code", BUILD_LONG, { TO(GUEST_DS_SELECTOR, 3), TO(GUEST_DS_ACCESS_RIGHTS, 0xc09f) }, NULL, 0 },
+	{ "ds_rpl_exceeds_dpl_of_conforming_code", BUILD_LONG, { TO(GUEST_DS_SELECTOR, 3), TO(GUEST_DS_ACCESS_RIGHTS, 0xc09f) },
+	  NULL, 0 },
 	SIX("is_not_present", BUILD_LONG, ACCESS_RIGHTS, CLEAR_BITS, 0x80, "access rights: P is 0"),
 	SIX("has_bit_9_set", BUILD_LONG, ACCESS_RIGHTS, SET_BITS, 0x200, "access rights: bits 11:8 are not 0"),
 	ONE("is_of_64_and_32_bits_at_once", BUILD_LONG, CS, ACCESS_RIGHTS, SET_BITS, 0x4000,

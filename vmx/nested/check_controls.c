@@ -48,7 +48,8 @@ static bool msr_limit(const struct entry_context *context, u32 which)
 
 static const struct entry_check exit_checks[] = {
 	CHECK_OF(check_required_are_set, WORD_EXIT, EXIT_CONTROLS, "VM-exit controls: a bit that must be 1 is 0"),
-	CHECK_OF(check_reserved_are_clear, WORD_EXIT, EXIT_CONTROLS, "VM-exit controls: a bit is 1 that is reserved or not offered"),
+	CHECK_OF(check_reserved_are_clear, WORD_EXIT, EXIT_CONTROLS,
+		 "VM-exit controls: a bit is 1 that is reserved or not offered"),
 	CHECK(save_timer, EXIT_CONTROLS, "save VMX-preemption timer value without the timer being activated"),
 	CHECK_OF(msr_area, EXIT_STORE, EXIT_MSR_STORE_ADDRESS, "VM-exit MSR-store area: not 16-byte aligned within the width"),
 	CHECK_OF(msr_limit, EXIT_STORE, EXIT_MSR_STORE_COUNT, "VM-exit MSR-store count: more than IA32_VMX_MISC recommends"),
@@ -151,7 +152,8 @@ static bool instruction_length(const struct entry_context *context, maybe_unused
 /* "Entry to SMM" and "deactivate dual-monitor treatment" are never offered, so they fail as reserved bits. */
 static const struct entry_check entry_checks[] = {
 	CHECK_OF(check_required_are_set, WORD_ENTRY, ENTRY_CONTROLS, "VM-entry controls: a bit that must be 1 is 0"),
-	CHECK_OF(check_reserved_are_clear, WORD_ENTRY, ENTRY_CONTROLS, "VM-entry controls: a bit is 1 that is reserved or not offered"),
+	CHECK_OF(check_reserved_are_clear, WORD_ENTRY, ENTRY_CONTROLS,
+		 "VM-entry controls: a bit is 1 that is reserved or not offered"),
 	CHECK(event_type, ENTRY_INTERRUPTION_INFORMATION, "injected event: reserved interruption type"),
 	CHECK(event_vector, ENTRY_INTERRUPTION_INFORMATION, "injected event: vector does not fit the interruption type"),
 	CHECK(event_error_code, ENTRY_INTERRUPTION_INFORMATION, "injected event: deliver-error-code does not fit the event"),

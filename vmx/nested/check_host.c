@@ -186,13 +186,15 @@ static const struct entry_check size_checks[] = {
 	CHECK(rip_canonical, HOST_RIP, "host RIP: not canonical"),
 };
 
-const struct entry_section check_host_registers_section = SECTION("Checks on Host Control Registers, MSRs, and SSP", register_checks);
+const struct entry_section check_host_registers_section =
+	SECTION("Checks on Host Control Registers, MSRs, and SSP", register_checks);
 const struct entry_section check_host_segments_section =
 	SECTION("Checks on Host Segment and Descriptor-Table Registers", segment_checks);
 const struct entry_section check_address_space_section = SECTION("Checks Related to Address-Space Size", size_checks);
 
 bool check_host(const struct entry_context *context, struct entry_failure *failure)
 {
-	return check_section(&check_host_registers_section, context, failure) && check_section(&check_host_segments_section, context, failure) &&
+	return check_section(&check_host_registers_section, context, failure) &&
+	       check_section(&check_host_segments_section, context, failure) &&
 	       check_section(&check_address_space_section, context, failure);
 }
