@@ -50,3 +50,28 @@ bool check_uses_pae_paging(const struct vmcs12 *vmcs12);
  * whose PDPTEs are in memory at CR3; on false: reason 33, ENTRY_FAIL_PDPTE.
  */
 bool check_pdptes(const struct vmx_caps *caps, const u64 pdpte[4]) must_check;
+
+/*
+ * Controls and host state that passed need not be looked at again at every
+ * VMRESUME. The memo keeps the values of the fields that change without L0 seeing
+ * it (VMCS shadowing) or by L0 itself; whoever changes any other field for L1
+ * (VMWRITE that exits, VMPTRLD) calls check_forget().
+ */
+#define CHECK_WATCHED 8
+
+struct check_memo {
+	bool valid;
+	bool l1_in_long_mode;
+	u64 watched[CHECK_WATCHED];
+};
+
+/* After check_controls and check_host have passed. */
+void check_remember(struct check_memo *memo, const struct entry_context *context);
+
+/* Would check_controls and check_host pass because they did? False when in doubt. */
+bool check_is_remembered(const struct check_memo *memo, const struct entry_context *context) must_check;
+
+static inline void check_forget(struct check_memo *memo)
+{
+	memo->valid = false;
+}
