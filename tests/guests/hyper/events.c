@@ -233,11 +233,11 @@ SCENARIOS(event_scenarios,
 	{ "event.into_hlt", into_hlt,
 	  "L2 took #86 from +0 rflags=0x202 activity=0; VMCALL(18) length=3 rip=+3", NULL },
 	{ "event.own_exception", own_exception,
-	  "L2 took #6 from +0 rflags=0x10002; VMCALL(18) length=3 rip=+2", NULL },
+	  "L2 took #6 from +0 rflags=2; VMCALL(18) length=3 rip=+2", NULL },
 	{ "event.own_interrupt", own_interrupt,
 	  "L2 took #128 from +2 rflags=2; VMCALL(18) length=3 rip=+2", NULL },
 	{ "event.own_page_fault", own_page_fault,
-	  "L2 took #14(2) from +0 rflags=0x10002 cr2=0x200000018", NULL },
+	  "L2 took #14(2) from +0 rflags=2 cr2=0x200000018", NULL },
 	{ "event.bitmap_exits", bitmap_exits,
 	  "EXCEPTION_OR_NMI(0) event=0x80000306 rip=+0; "
 	  "EXCEPTION_OR_NMI(0) event=0x80000603 rip=+0 length=1; "

@@ -20,6 +20,7 @@
 #define ICR_ASSERT (1u << 14)
 #define X2APIC_ICR 0x830
 #define SPIN_LIMIT 100000
+#define TIMER_TICKS 500000 /* enough to enter L2 first */
 
 static struct vm *create(const u8 *code, bool exits, bool acknowledges)
 {
@@ -193,7 +194,7 @@ static void nmi_in_l1(void)
 
 static void start_timer(void)
 {
-	apic_start_timer(VECTOR, 5000);
+	apic_start_timer(VECTOR, TIMER_TICKS);
 }
 
 /* Expect: the interrupt ends HLT in L2; RIP is behind HLT either way. */

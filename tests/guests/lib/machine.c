@@ -18,6 +18,11 @@
 #include "tests/guests/lib/x86.h"
 
 #define POOL_PAGES 2048 /* 8 MB */
+#define MAX_REGIONS 64
+
+static u64 regions[MAX_REGIONS];
+static u32 region_count;
+static u64 vmxon_region_in_use;
 
 static void load_tables(void)
 {
@@ -62,7 +67,7 @@ void vmx_prepare(void)
 	write_cr4((read_cr4() | rdmsr(IA32_VMX_CR4_FIXED0)) & rdmsr(IA32_VMX_CR4_FIXED1));
 }
 
-u64 vmx_region_alloc(void)
+static u64 region_alloc(void)
 {
 	u32 *region = page_alloc();
 
@@ -70,11 +75,37 @@ u64 vmx_region_alloc(void)
 	return (u64)region;
 }
 
+/*
+ * The processor, or a hypervisor below, may write a VMCS back at any time
+ * until it is cleared: before its memory is used anew it must be.
+ */
+static void clear_regions(void)
+{
+	while (region_count) {
+		u64 region = regions[--region_count];
+
+		attempt(op_vmclear, (u64)&region, 0);
+	}
+}
+
+u64 vmx_region_alloc(void)
+{
+	u64 region = region_alloc();
+
+	if (region_count == MAX_REGIONS)
+		scenario_abort("out of VMCS regions");
+	regions[region_count++] = region;
+	scenario_on_end(clear_regions);
+	return region;
+}
+
 void vmx_on(void)
 {
-	u64 region = vmx_region_alloc();
-	u32 result = attempt(op_vmxon, (u64)&region, 0);
+	u32 result;
 
+	if (!vmxon_region_in_use)
+		vmxon_region_in_use = region_alloc();
+	result = attempt(op_vmxon, (u64)&vmxon_region_in_use, 0);
 	if (result != OUTCOME_OK)
 		scenario_abort("vmxon: %o", result);
 }

@@ -21,9 +21,10 @@ bool under_testudo(void);
 
 /* Opens IA32_FEATURE_CONTROL and sets CR0 and CR4 for VMX operation. */
 void vmx_prepare(void);
-/* VMXON region with the revision identifier; abort on failure. */
+/* VMXON, first outside any scenario: its region must outlive them. */
 void vmx_on(void);
 void vmx_off(void);
+/* A page with the revision identifier; VMCLEARed when the scenario ends. */
 u64 vmx_region_alloc(void);
 
 struct descriptor_tables {

@@ -14,6 +14,7 @@ static struct text result;
 static struct text other;
 static struct guard *running;
 static bool failed;
+static void (*cleanup_after)(void);
 static u32 passed_count, failed_count;
 
 static void print(struct text *t, const char *format, ...) PRINTS(2);
@@ -122,8 +123,15 @@ static void run_one(const struct scenario *s)
 		return;
 	}
 	run_guarded(s);
+	if (cleanup_after)
+		cleanup_after();
 	pages_release(mark);
 	conclude(s->name, s->expected);
+}
+
+void scenario_on_end(void (*cleanup)(void))
+{
+	cleanup_after = cleanup;
 }
 
 void scenarios_run(const struct scenario *list, u64 count)

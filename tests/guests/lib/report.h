@@ -30,6 +30,9 @@ void check_outcome(const char *name, u32 outcome, u32 expected);
 /* The same for what say() has gathered since the last line. */
 void check_said(const char *name, const char *expected);
 
+/* Called after each scenario, however it ended, while its memory is still its own. */
+void scenario_on_end(void (*cleanup)(void));
+
 void scenarios_run(const struct scenario *list, u64 count);
 void info(const char *format, ...) PRINTS(1);
 /* A measured figure in hundredths. */
