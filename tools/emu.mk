@@ -4,7 +4,7 @@
 LINUX := $(BUILD)/linux
 LINUX_CFLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wshadow -static -s
 LINUX_PROGRAMS := $(LINUX)/vmm $(LINUX)/tool $(LINUX)/l2init
-EFI_APP_CFLAGS := -target x86_64-unknown-windows -std=gnu17 -ffreestanding -fshort-wchar -mno-red-zone -O2 -Wall -Wextra -Werror \
+EFI_APP_CFLAGS := -I. -target x86_64-unknown-windows -std=gnu17 -ffreestanding -fshort-wchar -mno-red-zone -O2 -Wall -Wextra -Werror \
 	-isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -nostdlib -fuse-ld=lld \
 	-Wl,-entry:efi_main -Wl,-subsystem:efi_application
 

@@ -90,6 +90,32 @@ def refusal(backend, cpu, cause):
     return test
 
 
+def locked(cpus, wanted):
+    """VMX is locked off on the last processor; then Testudo is started from the shell. All goes back to the shell, which still works."""
+    script = "\r\n".join(["@echo -off", "fs0:", "lock.efi", "t.efi log=info", "echo still here"])
+    files = [f"lock.efi={BUILD}/efi/lock.efi", f"t.efi={disks.LOADER}", f"startup.nsh:={script}"]
+
+    def test(report):
+        result = report.machine(files=files, cpus=cpus, seconds=240, until="^still here")
+        expect(report, result, wanted + [r"^still here"], [r"processors run under Testudo"], ends=("until",))
+    return test
+
+
+def levels(count, cpus=1):
+    """Testudo on Testudo on ..., with hello on top, each level named by the load options of the one below."""
+    def test(report):
+        options = f"l1={disks.efi_path(HELLO)}"
+        for _ in range(count - 2):
+            options = 'l1=' + disks.efi_path(disks.FIRST) + ' options="' + options.replace('"', '""') + '"'
+        result = report.machine(files=HELLO_FILE + disks.under_testudo(disks.FIRST, options), cpus=cpus, seconds=240)
+        launches = sum(f"{cpus} of {cpus} processors run under Testudo" in line for line in result.lines)
+        wrong = [] if launches == count else [f"{launches} launches instead of {count}"]
+        if not any(line.startswith('hello: hypervisor "Testudo L0  "') for line in result.lines):
+            wrong.append("hello was not reached, or not under Testudo")
+        report.judge(wrong, good=str(result))
+    return test
+
+
 def refusal_boot(report):
     result = report.machine(backend="qemu-tcg", files=hello(["unsupported = boot"]), seconds=180)
     expect(report, result, [r"going on without Testudo", r'^hello: options "quiet one=1"'], [r'hypervisor "Testudo'])
@@ -115,5 +141,10 @@ def add(suite):
     suite.add("refusal/no-ept", refusal("bochs", "core2_penryn_t9600", r"EPT"))
     suite.add("refusal/other-maker", refusal("bochs", "ryzen", r"SVM instead of VMX"))
     suite.add("refusal/boot-anyway", refusal_boot)
+    suite.add("refusal/locked-by-firmware", locked(1, [r"cannot run on this machine", r"IA32_FEATURE_CONTROL .*setup"]))
+    suite.add("refusal/locked-on-second-processor", locked(2, [r"processor 1 .*was not launched.*IA32_FEATURE_CONTROL"]))
+    suite.add("levels/two", levels(2))
+    suite.add("levels/three", levels(3))
+    suite.add("levels/two-on-two-processors", levels(2, cpus=2))
     suite.add("usb/bochs", usb("bochs", [r"processors run under Testudo"]))
     suite.add("usb/qemu-tcg", usb("qemu-tcg", [r"returning to the firmware"]))
