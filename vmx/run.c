@@ -119,29 +119,54 @@ static void handle_failed_entry(struct vcpu *vcpu)
 	handle_vmx_apply(vcpu, switch_unwind_entry(vcpu));
 }
 
-enum launch_status vcpu_run(struct vcpu *vcpu)
+/* Enters what is running, again when an NMI came first. */
+static enum entry_result enter(struct vcpu *vcpu)
 {
-	bool first = true;
+	enum entry_result result;
 
-	for (;; first = false) {
-		struct vm_exit exit;
-
+	do {
 		nmi_before_entry(vcpu);
 		vmcs_load(vcpu->running);
-		if (vcpu_enter(&vcpu->regs, vcpu->running->launched) != ENTRY_EXITED) {
-			if (first)
-				return LAUNCH_VMCS_REFUSED;
+		result = (enum entry_result)vcpu_enter(&vcpu->regs, vcpu->running->launched);
+	} while (result == ENTRY_NMI);
+	return result;
+}
+
+static void handle_exit(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	count(COUNTER_EXITS);
+	if (!exit->entry_failure)
+		vcpu->running->launched = true;
+	if (nested_in_l2(vcpu))
+		handle_l2_exit(vcpu, exit);
+	else
+		handle_l1_exit(vcpu, exit);
+}
+
+/* The first entry of all, which alone may be refused: the caller then undoes the launch. */
+static bool enter_first(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	if (enter(vcpu) != ENTRY_EXITED) {
+		log_error("VM entry of the firmware failed, VM-instruction error %lu",
+			  vmcs_read(vcpu->running, VMCS_VM_INSTRUCTION_ERROR));
+		return false;
+	}
+	*exit = read_exit(vcpu);
+	if (exit->entry_failure)
+		log_error("VM entry of the firmware failed: %s, qualification 0x%lx", exit_name(exit->basic), exit->qualification);
+	return !exit->entry_failure;
+}
+
+enum launch_status vcpu_run(struct vcpu *vcpu)
+{
+	struct vm_exit exit;
+
+	if (!enter_first(vcpu, &exit))
+		return LAUNCH_VMCS_REFUSED;
+	for (;;) {
+		handle_exit(vcpu, &exit);
+		while (enter(vcpu) != ENTRY_EXITED)
 			handle_failed_entry(vcpu);
-			continue;
-		}
 		exit = read_exit(vcpu);
-		if (first && exit.entry_failure)
-			return LAUNCH_VMCS_REFUSED;
-		vcpu->running->launched = !exit.entry_failure || vcpu->running->launched;
-		count(COUNTER_EXITS);
-		if (nested_in_l2(vcpu))
-			handle_l2_exit(vcpu, &exit);
-		else
-			handle_l1_exit(vcpu, &exit);
 	}
 }
