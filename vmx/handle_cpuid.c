@@ -5,13 +5,13 @@
  */
 
 #include "arch/ops.h"
+#include "arch/version.h"
 #include "arch/x86.h"
 #include "boot/handoff.h"
 #include "vmx/counters.h"
 #include "vmx/emulate.h"
 #include "vmx/exits.h"
 #include "vmx/nested/nested.h"
-#include "vmx/version.h"
 
 #define LEAF_SIGNATURE 0x40000000
 #define LEAF_FEATURES 0x40000001

@@ -5,6 +5,7 @@
  * every processor, and, a guest from then on, start L1. Whatever goes wrong is
  * said in plain words, and the firmware gets control back.
  */
+#include "arch/version.h"
 #include "boot/uefi/handoff_fill.h"
 #include "boot/uefi/launch.h"
 #include "boot/uefi/loader.h"
@@ -26,7 +27,7 @@ static void introduce(const struct loader *loader)
 {
 	char line[400];
 
-	say("Testudo " TESTUDO_VERSION "%s", loader->machine.is_testudo ? ", started under Testudo" : "");
+	say("Testudo " TESTUDO_VERSION_TEXT "%s", loader->machine.is_testudo ? ", started under Testudo" : "");
 	if (loader->config_missing)
 		say("no \\EFI\\testudo\\testudo.cfg on this volume: defaults are in force");
 	if (loader->config_cut)

@@ -12,8 +12,6 @@
 #include "boot/uefi/elf_load.h"
 #include "boot/uefi/machine_check.h"
 
-#define TESTUDO_VERSION "0.1"
-
 struct loader {
 	EFI_HANDLE image;
 	EFI_SYSTEM_TABLE *system;
