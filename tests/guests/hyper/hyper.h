@@ -19,6 +19,7 @@ LIST(interrupt_scenarios);
 LIST(apic_scenarios);
 LIST(vm_scenarios);
 LIST(mode_scenarios);
+LIST(host_state_scenarios);
 #undef LIST
 
 #define SCENARIOS(name, ...)                              \

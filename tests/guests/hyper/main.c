@@ -31,5 +31,6 @@ void guest_main(void)
 	scenarios_run(apic_scenarios, apic_scenarios_count);
 	scenarios_run(vm_scenarios, vm_scenarios_count);
 	scenarios_run(mode_scenarios, mode_scenarios_count);
+	scenarios_run(host_state_scenarios, host_state_scenarios_count);
 	vmx_off();
 }
