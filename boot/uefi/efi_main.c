@@ -45,6 +45,7 @@ static EFI_STATUS refuse(struct loader *loader)
 	complain_of_machine(loader);
 	if (loader->config.unsupported == CONFIG_UNSUPPORTED_STOP) {
 		complain("returning to the firmware (unsupported = boot would start L1 without Testudo)");
+		wait_for_reader(loader);
 		return EFI_UNSUPPORTED;
 	}
 	complain("going on without Testudo (unsupported = boot)");
@@ -107,6 +108,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	status = go_beneath_firmware(&loader);
 	if (EFI_ERROR(status)) {
 		complain("Testudo was not started; returning to the firmware");
+		wait_for_reader(&loader);
 		return status;
 	}
 	return start_l1(&loader);

@@ -22,6 +22,10 @@ enum { UART_DATA = 0, UART_DIVISOR_LOW = 0, UART_INTERRUPTS = 1, UART_DIVISOR_HI
 #define UART_CAN_SEND 0x20
 #define UART_WAIT 1000000
 
+/* Microseconds. */
+#define READING_TIME 5000000
+#define READING_STEP 100000
+
 /* Tags every console output device that the firmware has connected. */
 static EFI_GUID console_out_device = {
 	0xd3b36f2c, 0xd551, 0x11d4, { 0x9a, 0x46, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d }
@@ -166,4 +170,16 @@ void complain(const char *format, ...)
 	va_start(arguments, format);
 	put_line(format, arguments);
 	va_end(arguments);
+}
+
+void wait_for_reader(const struct loader *loader)
+{
+	SIMPLE_INPUT_INTERFACE *keyboard = loader->system->ConIn;
+	EFI_INPUT_KEY key;
+
+	for (u32 waited = 0; waited < READING_TIME; waited += READING_STEP) {
+		if (keyboard && !EFI_ERROR(keyboard->ReadKeyStroke(keyboard, &key)))
+			return;
+		loader->boot->Stall(READING_STEP);
+	}
 }

@@ -18,3 +18,6 @@ u16 output_port(void);
 void say(const char *format, ...) printf_like(1, 2);
 /* For everyone: something is wrong. */
 void complain(const char *format, ...) printf_like(1, 2);
+
+/* Time to read: the firmware may clear the screen next. A key ends it early. */
+void wait_for_reader(const struct loader *loader);

@@ -69,6 +69,7 @@ static EFI_STATUS start(const struct loader *loader)
 		complain("cannot load l1 = %s from the volume that Testudo was started from: %s (status %lu)",
 			 loader->config.l1, why_not_loaded(status), (u64)(status & ~EFI_ERROR_MASK));
 		complain("returning to the firmware");
+		wait_for_reader(loader);
 		return status;
 	}
 	status = give_options(loader, image);
