@@ -101,21 +101,24 @@ void vm_destroy(struct vm *vm)
 	munmap(vm->memory, vm->memory_size);
 }
 
-/* Gives the vCPU all that KVM can do here, with the deadline timer, which KVM leaves to its user's decision. */
+/*
+ * Gives the vCPU all that KVM can do here, and two bits that KVM leaves to its
+ * user: that there is a hypervisor (Linux then asks it for the clock, where the
+ * timer would have to be measured), and the deadline timer.
+ */
 void vm_set_cpuid(struct vm *vm)
 {
-	enum { ENTRIES = 128 };
+	enum { ENTRIES = 128, HYPERVISOR = 31, DEADLINE_TIMER = 24 };
 	struct kvm_cpuid2 *cpuid = calloc(1, sizeof *cpuid + ENTRIES * sizeof cpuid->entries[0]);
+	int deadline = ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 
 	if (!cpuid)
 		fail("out of memory");
 	cpuid->nent = ENTRIES;
 	vm_ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid, "KVM_GET_SUPPORTED_CPUID");
-	for (unsigned int i = 0; i < cpuid->nent; i++) {
-		if (cpuid->entries[i].function == 1 &&
-		    ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
-			cpuid->entries[i].ecx |= 1u << 24;
-	}
+	for (unsigned int i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 1)
+			cpuid->entries[i].ecx |= 1u << HYPERVISOR | (deadline ? 1u << DEADLINE_TIMER : 0);
 	vm_ioctl(vm->vcpu, KVM_SET_CPUID2, cpuid, "KVM_SET_CPUID2");
 	free(cpuid);
 }
