@@ -72,6 +72,7 @@ static struct insn_result vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
 	encoding = operand_register(vcpu, info.reg2);
 	fetch_if_rare(vcpu, encoding);
 	result = insn_vmwrite(nested->current->vmcs12, &nested->offered, encoding, value);
+	check_forget(&nested->current->memo);
 	if (result.outcome == INSN_OK)
 		shadow_push_field(vcpu, nested->current, insn_field(&nested->offered, encoding));
 	return result;

@@ -108,7 +108,9 @@ static void handle_l1_exit(struct vcpu *vcpu, const struct vm_exit *exit)
 		vmcs_write(&vcpu->vmcs01, VMCS_ENTRY_MSR_LOAD_COUNT, 0);
 	}
 	exits_dispatch(vcpu, exit);
-	emulate_reinject(vcpu);
+	/* A VM entry by L1 has switched to vmcs02, which tells of an exit long past. */
+	if (!nested_in_l2(vcpu))
+		emulate_reinject(vcpu);
 }
 
 /* VMLAUNCH or VMRESUME itself failed: never for vmcs01, after the first time. */

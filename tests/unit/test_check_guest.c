@@ -258,6 +258,7 @@ static void every_rule_has_a_case_that_breaks_it(void **state)
 	refusals_cover(all, array_size(all), &check_guest_tables_section);
 	refusals_cover(all, array_size(all), &check_guest_rip_section);
 	refusals_cover(all, array_size(all), &check_guest_non_register_section);
+	refusals_cover(all, array_size(all), &check_link_pointer_section);
 	refusals_cover(all, array_size(all), &check_guest_pdptes_section);
 }
 

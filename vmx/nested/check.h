@@ -39,6 +39,12 @@ bool check_controls(const struct entry_context *context, struct entry_failure *f
 bool check_host(const struct entry_context *context, struct entry_failure *failure) must_check;
 bool check_guest(const struct entry_context *context, struct entry_failure *failure) must_check;
 
+/*
+ * The part of check_guest that hardware cannot do for us: vmcs02 has L0's link
+ * pointer, not L1's.
+ */
+bool check_link_pointer(const struct entry_context *context, struct entry_failure *failure) must_check;
+
 /* Would VM entry accept this EPTP? Also asked by INVEPT. SDM "VM-Execution Control Fields". */
 bool check_is_eptp_valid(const struct vmx_caps *caps, u64 eptp) must_check;
 

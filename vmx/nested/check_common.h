@@ -102,4 +102,5 @@ entry_predicate check_required_are_set, check_reserved_are_clear;
 extern const struct entry_section check_execution_section, check_exit_section, check_entry_section;
 extern const struct entry_section check_host_registers_section, check_host_segments_section, check_address_space_section;
 extern const struct entry_section check_guest_registers_section, check_guest_segments_section, check_guest_tables_section;
-extern const struct entry_section check_guest_rip_section, check_guest_non_register_section, check_guest_pdptes_section;
+extern const struct entry_section check_guest_rip_section, check_guest_non_register_section, check_link_pointer_section,
+	check_guest_pdptes_section;

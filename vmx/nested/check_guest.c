@@ -215,6 +215,11 @@ bool check_guest(const struct entry_context *context, struct entry_failure *fail
 	return check_section(&check_guest_registers_section, context, failure) &&
 	       check_section(&check_guest_segments_section, context, failure) &&
 	       check_section(&check_guest_tables_section, context, failure) && check_section(&check_guest_rip_section, context, failure) &&
-	       check_section(&check_guest_non_register_section, context, failure) &&
+	       check_section(&check_guest_non_register_section, context, failure) && check_link_pointer(context, failure) &&
 	       check_section(&check_guest_pdptes_section, context, failure);
+}
+
+bool check_link_pointer(const struct entry_context *context, struct entry_failure *failure)
+{
+	return check_section(&check_link_pointer_section, context, failure);
 }

@@ -242,6 +242,10 @@ static const struct entry_check non_register_checks[] = {
 	      "guest pending debug exceptions: BS does not fit RFLAGS.TF and BTF"),
 	CHECK(pending_rtm, GUEST_PENDING_DEBUG_EXCEPTIONS,
 	      "guest pending debug exceptions: RTM with other causes or with MOV SS"),
+};
+
+/* Apart, because hardware never sees L1's link pointer: these are asked at every entry. */
+static const struct entry_check link_pointer_checks[] = {
 	CHECK_QUALIFIED(link_page, VMCS_LINK_POINTER, "VMCS link pointer: not a page within the physical-address width",
 			ENTRY_FAIL_LINK_POINTER),
 	CHECK_QUALIFIED(link_revision, VMCS_LINK_POINTER, "VMCS link pointer: revision or shadow indicator there is wrong",
@@ -289,5 +293,7 @@ static const struct entry_check pdpte_checks[] = { PDPTE_CHECK(0), PDPTE_CHECK(1
 
 const struct entry_section check_guest_non_register_section =
 	SECTION("Checks on Guest Non-Register State", non_register_checks);
+const struct entry_section check_link_pointer_section =
+	SECTION("Checks on Guest Non-Register State", link_pointer_checks);
 const struct entry_section check_guest_pdptes_section =
 	SECTION("Checks on Guest Page-Directory-Pointer-Table Entries", pdpte_checks);

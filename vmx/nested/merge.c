@@ -158,13 +158,16 @@ static void merge_unloaded_state(struct vmcs_image *image02, const struct merge_
 	}
 }
 
-/* L1's lists run on hardware from L0's copies. */
+/*
+ * The entry list runs on hardware from L0's copy; the exit lists are L0's work
+ * (msr_store.c; the load list is vmcs01's at the next entry), because a list that
+ * hardware cannot carry out at an exit stops the real processor.
+ */
 static void merge_msr_lists(struct vmcs_image *image02, const struct merge_input *input)
 {
 	image_set(image02, VMCS_ENTRY_MSR_LOAD_ADDRESS, input->entry_msr_load.value);
-	image_set(image02, VMCS_EXIT_MSR_STORE_ADDRESS, input->exit_msr_store.value);
 	image_set(image02, VMCS_ENTRY_MSR_LOAD_COUNT, vmcs12_get(input->vmcs12, VMCS_ENTRY_MSR_LOAD_COUNT));
-	image_set(image02, VMCS_EXIT_MSR_STORE_COUNT, vmcs12_get(input->vmcs12, VMCS_EXIT_MSR_STORE_COUNT));
+	image_set(image02, VMCS_EXIT_MSR_STORE_COUNT, 0);
 	image_set(image02, VMCS_EXIT_MSR_LOAD_COUNT, 0);
 }
 

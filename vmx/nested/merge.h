@@ -25,7 +25,7 @@ struct merge_input {
 	struct merge_l1_state l1;
 	u64 eptp02;
 	hpa_t msr_bitmap02;
-	hpa_t entry_msr_load, exit_msr_store;	/* L0's copies of L1's lists */
+	hpa_t entry_msr_load;			/* L0's copy of L1's list */
 	u16 vpid02;
 	const u64 *pdpte;			/* four, when L1 uses no EPT and L2 is in PAE paging; else NULL */
 };

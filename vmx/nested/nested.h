@@ -7,6 +7,7 @@
 #pragma once
 
 #include "vmx/exit.h"
+#include "vmx/nested/check.h"
 #include "vmx/nested/ept02.h"
 #include "vmx/nested/insn.h"
 #include "vmx/nested/msr_lists.h"
@@ -33,6 +34,7 @@ struct nested_slot {
 	struct vmcs vmcs02, shadow;
 	struct vmcs_image written02;	/* what vmcs02 holds, row by row, as L0 last wrote or read it */
 	bool written_valid;
+	struct check_memo memo;		/* that controls and host state passed */
 	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
 };
 

@@ -186,27 +186,50 @@ static void flush_ept02(struct nested *nested)
 	(void)invept(INVEPT_ALL, 0);
 }
 
+static struct insn_result check_controls_and_host(struct nested_slot *slot, const struct entry_context *context)
+{
+	struct entry_failure failure;
+
+	if (check_is_remembered(&slot->memo, context))
+		return insn_ok();
+	if (!check_controls(context, &failure)) {
+		report_refusal(&failure);
+		return insn_fail(true, VMERR_CONTROLS);
+	}
+	if (!check_host(context, &failure)) {
+		report_refusal(&failure);
+		return insn_fail(true, VMERR_HOST_STATE);
+	}
+	check_remember(&slot->memo, context);
+	return insn_ok();
+}
+
+/*
+ * With the rare fields still in vmcs02, guest state is the processor's to check:
+ * it gets L1's state as it is. What it never sees is checked here.
+ */
+static bool guest_state_passes(const struct nested_slot *slot, const struct entry_context *context,
+			       struct entry_failure *failure)
+{
+	return slot->rare_in_02 ? check_link_pointer(context, failure) : check_guest(context, failure);
+}
+
 struct insn_result switch_enter_l2(struct vcpu *vcpu)
 {
 	struct nested *nested = vcpu->nested;
 	struct nested_slot *slot = nested->current;
 	struct entry_context context;
 	struct entry_failure failure;
+	struct insn_result result;
 	bool pae;
 	u64 pdpte[4];
 
 	shadow_pull(vcpu, slot);
 	context = entry_context(vcpu);
-	if (!check_controls(&context, &failure)) {
-		report_refusal(&failure);
-		return insn_fail(true, VMERR_CONTROLS);
-	}
-	if (!check_host(&context, &failure)) {
-		report_refusal(&failure);
-		return insn_fail(true, VMERR_HOST_STATE);
-	}
-	/* With the rare fields still in vmcs02, guest state is hardware's to check: it is passed on as it is. */
-	if (!slot->rare_in_02 && !check_guest(&context, &failure)) {
+	result = check_controls_and_host(slot, &context);
+	if (result.outcome != INSN_OK)
+		return result;
+	if (!guest_state_passes(slot, &context, &failure)) {
 		report_refusal(&failure);
 		return fail_entry(vcpu, EXIT_INVALID_GUEST_STATE, failure.qualification);
 	}
