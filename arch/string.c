@@ -2,13 +2,16 @@
 /*
  * The functions of arch/string.h, with string instructions: compilers turn C
  * loops for them into calls to themselves. Host tests use the C library's.
+ * Eight bytes at a time: emulators count each step of a string instruction.
  */
 #include "arch/string.h"
 
 void *memcpy(void *to, const void *from, size_t size)
 {
 	void *result = to;
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
+	size_t words = size / 8, bytes = size % 8;
+	__asm__ volatile("rep movsq\n movq %3, %%rcx\n rep movsb"
+			 : "+D"(to), "+S"(from), "+c"(words) : "r"(bytes) : "memory");
 	return result;
 }
 
@@ -26,7 +29,9 @@ void *memmove(void *to, const void *from, size_t size)
 void *memset(void *to, int byte, size_t size)
 {
 	void *result = to;
-	__asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(byte) : "memory");
+	size_t words = size / 8, bytes = size % 8;
+	__asm__ volatile("rep stosq\n movq %2, %%rcx\n rep stosb"
+			 : "+D"(to), "+c"(words) : "r"(bytes), "a"((u8)byte * UINT64_C(0x0101010101010101)) : "memory");
 	return result;
 }
 

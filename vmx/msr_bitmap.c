@@ -36,11 +36,12 @@ bool msr_bitmap_exits(const u8 *bitmap, u32 msr, enum msr_access access)
 	return !msr_bitmap_position(msr, access, &byte, &mask) || (bitmap[byte] & mask);
 }
 
-void msr_bitmap_or(u8 *to, const u8 *from)
+u16 msr_bitmap_words(const u64 *bitmap, u16 *words)
 {
-	u64 *out = (u64 *)(void *)to;
-	const u64 *in = (const u64 *)(const void *)from;
+	u16 count = 0;
 
-	for (u32 i = 0; i < MSR_BITMAP_BYTES / sizeof(u64); i++)
-		out[i] |= in[i];
+	for (u16 i = 0; i < MSR_BITMAP_WORDS; i++)
+		if (bitmap[i])
+			words[count++] = i;
+	return count;
 }

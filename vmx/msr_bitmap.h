@@ -8,6 +8,7 @@
 #include "mm/addr.h"
 
 #define MSR_BITMAP_BYTES 4096
+#define MSR_BITMAP_WORDS (MSR_BITMAP_BYTES / sizeof(u64))
 
 enum msr_access { MSR_READ, MSR_WRITE };
 
@@ -19,5 +20,5 @@ void msr_bitmap_set(u8 *bitmap, u32 msr, enum msr_access access);
 /* Does an access exit under this bitmap? */
 bool msr_bitmap_exits(const u8 *bitmap, u32 msr, enum msr_access access);
 
-/* to = to | from, a page each. */
-void msr_bitmap_or(u8 *to, const u8 *from);
+/* The words of 64 bits in which a bitmap has any bit: their number, and where they are. */
+u16 msr_bitmap_words(const u64 *bitmap, u16 *words);

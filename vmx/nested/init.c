@@ -8,6 +8,7 @@
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
 #include "vmx/nested/caps12.h"
+#include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/sync.h"
 
@@ -25,9 +26,12 @@ static void choose_rows(struct nested *nested)
 	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++) {
 		const struct vmcs_field_info *info = &vmcs_fields[i];
 
+		nested->exists[i] = vmcs_field_exists(info, nested->hardware);
 		if (!is_written(info, nested->hardware))
 			continue;
 		nested->rows02[nested->row02_count++] = i;
+		if (merge_is_hot(info))
+			nested->hot_rows[nested->hot_count++] = i;
 		nested->is_rare[i] = sync_is_rare(info);
 		if (nested->is_rare[i])
 			nested->rare_rows[nested->rare_count++] = i;
@@ -92,6 +96,7 @@ bool nested_init(struct vcpu *vcpu)
 	nested->hardware = &vcpu->machine->hardware;
 	nested->memory = &vcpu->machine->memory;
 	nested->msr_bitmap01 = vcpu->machine->msr_bitmap;
+	nested->msr_word_count = msr_bitmap_words(nested->msr_bitmap01, nested->msr_words);
 	caps12_derive(&nested->offered, nested->hardware);
 	choose_rows(nested);
 	if (!init_slots(nested) || !init_pages(nested))

@@ -8,7 +8,7 @@
 #include "vmx/nested/merge.h"
 
 #include "arch/x86.h"
-#include "vmx/events.h"
+#include "vmx/nested/sync.h"
 
 /* The bits of a word whose merge column says `kind`; a constant where both arguments are. */
 static inline __attribute__((always_inline)) u32 mask_of(enum control_word word, enum control_merge kind)
@@ -88,6 +88,8 @@ static void copy_straight(struct vmcs_image *image02, const struct merge_input *
 #define F(encoding, name, class, shadow, exists) COPY_##class(VMCS_INDEX_##name)
 #include "vmx/vmcs_fields.def"
 #undef F
+#undef COPY_HOST
+#undef COPY_L0
 }
 
 static void merge_controls(struct vmcs_image *image02, const struct merge_input *input)
@@ -171,6 +173,32 @@ static void merge_msr_lists(struct vmcs_image *image02, const struct merge_input
 	image_set(image02, VMCS_EXIT_MSR_LOAD_COUNT, 0);
 }
 
+/* The fields that change without an exit: L1 writes them through the shadow VMCS, L2 by running. */
+static void copy_hot(struct vmcs_image *image02, const struct merge_input *input)
+{
+	const struct vmcs_image *image12 = &input->vmcs12->fields;
+
+#define IF_RW_NO(copy)
+#define IF_RW_RO(copy)
+#define IF_RW_RW(copy) copy
+#define COPY_HOST(i)
+#define COPY_L0(i)
+#define F(encoding, name, class, shadow, exists) IF_RW_##shadow(COPY_##class(VMCS_INDEX_##name))
+#include "vmx/vmcs_fields.def"
+#undef F
+	for (u32 i = 0; i < sync_hot_count; i++)
+		image02->value[sync_hot_fields[i].index] = image12->value[sync_hot_fields[i].index];
+}
+
+void merge_again(struct vmcs_image *image02, const struct merge_input *input)
+{
+	copy_hot(image02, input);
+	merge_controls(image02, input);
+	merge_unloaded_state(image02, input);
+	merge_msr_lists(image02, input);
+	image_set(image02, VMCS_EPT_POINTER, input->eptp02);
+}
+
 void merge(struct vmcs_image *image02, const struct merge_input *input)
 {
 	copy_straight(image02, input);
@@ -181,4 +209,22 @@ void merge(struct vmcs_image *image02, const struct merge_input *input)
 	image_set(image02, VMCS_VMCS_LINK_POINTER, ~UINT64_C(0));
 	for (u32 i = 0; input->pdpte && i < 4; i++)
 		image02->value[VMCS_INDEX_GUEST_PDPTE0 + i] = input->pdpte[i];
+}
+
+bool merge_is_hot(const struct vmcs_field_info *info)
+{
+	static const vmcs_field computed[] = {
+		VMCS_FIELD(PIN_BASED_CONTROLS), VMCS_FIELD(PROCESSOR_BASED_CONTROLS),
+		VMCS_FIELD(SECONDARY_PROCESSOR_BASED_CONTROLS), VMCS_FIELD(EXIT_CONTROLS), VMCS_FIELD(ENTRY_CONTROLS),
+		VMCS_FIELD(ENTRY_INTERRUPTION_INFORMATION), VMCS_FIELD(EPT_POINTER), VMCS_FIELD(ENTRY_MSR_LOAD_ADDRESS),
+		VMCS_FIELD(ENTRY_MSR_LOAD_COUNT), VMCS_FIELD(EXIT_MSR_STORE_COUNT), VMCS_FIELD(EXIT_MSR_LOAD_COUNT),
+	};
+
+	for (u32 i = 0; i < array_size(computed); i++)
+		if (computed[i].index == info->field.index)
+			return true;
+	for (u32 i = 0; i < sync_hot_count; i++)
+		if (sync_hot_fields[i].index == info->field.index)
+			return true;
+	return info->shadow == SHADOW_RW && (info->class == CLASS_GUEST || info->class == CLASS_PASS);
 }

@@ -33,6 +33,16 @@ struct merge_input {
 /* Fills every row that vmcs02 has; rows of class INFO and ABSENT are left alone. */
 void merge(struct vmcs_image *image02, const struct merge_input *input);
 
+/*
+ * The same, when since the merge before only such fields changed as change
+ * without an exit to L0: those that L1 may write in its shadow VMCS, and L2's own
+ * state. Whoever changes another field (VMWRITE that exits) asks for merge().
+ */
+void merge_again(struct vmcs_image *image02, const struct merge_input *input);
+
+/* May merge_again change this row? */
+bool merge_is_hot(const struct vmcs_field_info *info);
+
 /* One control word of vmcs02, from the table's merge column. */
 u32 merge_control(const struct vmcs12 *vmcs12, const struct vmcs_image *image01, enum control_word word);
 

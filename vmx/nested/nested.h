@@ -7,6 +7,7 @@
 #pragma once
 
 #include "vmx/exit.h"
+#include "vmx/msr_bitmap.h"
 #include "vmx/nested/check.h"
 #include "vmx/nested/ept02.h"
 #include "vmx/nested/insn.h"
@@ -32,8 +33,10 @@ struct nested_slot {
 	u64 last_used;
 	struct vmcs12 *vmcs12;
 	struct vmcs vmcs02, shadow;
+	struct vmcs_image image02;	/* the last merge */
 	struct vmcs_image written02;	/* what vmcs02 holds, row by row, as L0 last wrote or read it */
 	bool written_valid;
+	bool dirty;			/* L1 changed a field that merge_again does not look at */
 	struct check_memo memo;		/* that controls and host state passed */
 	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
 };
@@ -51,13 +54,18 @@ struct nested {
 	struct vmcs_image image01;	/* vmcs01's controls and L0's host state; guest rows are scratch */
 	struct ept02 ept02;
 
-	u8 *msr_bitmap01;		/* L0's own, shared */
-	u8 *msr_bitmap02;		/* L1's and L0's together, made at each entry */
+	u64 *msr_bitmap01;		/* L0's own, shared */
+	u64 *msr_bitmap02;		/* L1's and L0's together, made at each entry */
+	u16 msr_words[MSR_BITMAP_WORDS];	/* the few words in which L0's has a bit */
+	u16 msr_word_count;
 	struct msr_entry *entry_load, *exit_load;	/* L0's copies of L1's lists */
 	u32 exit_load_count;		/* to be loaded by the next entry to L1 */
 
+	bool exists[VMCS_FIELD_COUNT];	/* rows that the processor has */
 	u16 rows02[VMCS_FIELD_COUNT];	/* rows that vmcs02 has and L0 writes */
 	u16 row02_count;
+	u16 hot_rows[VMCS_FIELD_COUNT];	/* those of them that merge_again may change */
+	u16 hot_count;
 	u16 rare_rows[VMCS_FIELD_COUNT];	/* guest fields left in vmcs02 until L1 asks */
 	u16 rare_count;
 	bool is_rare[VMCS_FIELD_COUNT];

@@ -25,12 +25,13 @@ static void write_field02(struct nested_slot *slot, vmcs_field field, u64 value)
 	image_set(&slot->written02, field, value);
 }
 
-static void write_vmcs02(struct nested *nested, struct nested_slot *slot, const struct vmcs_image *image)
+static void write_rows(struct nested *nested, struct nested_slot *slot, const u16 *rows, u16 row_count)
 {
+	const struct vmcs_image *image = &slot->image02;
 	struct vmcs_image *written = &slot->written02;
 
-	for (u16 i = 0; i < nested->row02_count; i++) {
-		u16 row = nested->rows02[i];
+	for (u16 i = 0; i < row_count; i++) {
+		u16 row = rows[i];
 
 		if (slot->written_valid && written->value[row] == image->value[row])
 			continue;
@@ -40,7 +41,20 @@ static void write_vmcs02(struct nested *nested, struct nested_slot *slot, const 
 		vmcs_write(&slot->vmcs02, vmcs_fields[row].field, image->value[row]);
 		written->value[row] = image->value[row];
 	}
+}
+
+/* Only what an exit-free change can have touched, unless L1 touched more. */
+static void merge_and_write(struct nested *nested, struct nested_slot *slot, const struct merge_input *input)
+{
+	if (slot->written_valid && !slot->dirty) {
+		merge_again(&slot->image02, input);
+		write_rows(nested, slot, nested->hot_rows, nested->hot_count);
+		return;
+	}
+	merge(&slot->image02, input);
+	write_rows(nested, slot, nested->rows02, nested->row02_count);
 	slot->written_valid = true;
+	slot->dirty = false;
 }
 
 /* --- VM entry: checks ----------------------------------------------------------- */
@@ -116,7 +130,8 @@ static void merge_msr_bitmap(const struct nested *nested, const struct vmcs12 *v
 	if (!vmcs12_has(vmcs12, WORD_PROC, PROC_USE_MSR_BITMAPS))
 		return;
 	l1_read(nested->memory, l1_gpa(vmcs12_get(vmcs12, VMCS_MSR_BITMAP_ADDRESS)), nested->msr_bitmap02, MSR_BITMAP_BYTES);
-	msr_bitmap_or(nested->msr_bitmap02, nested->msr_bitmap01);
+	for (u32 i = 0; i < nested->msr_word_count; i++)
+		nested->msr_bitmap02[nested->msr_words[i]] |= nested->msr_bitmap01[nested->msr_words[i]];
 }
 
 static u64 eptp02(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
@@ -130,7 +145,7 @@ static u64 eptp02(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
 static struct merge_l1_state l1_state(const struct vcpu *vcpu)
 {
 	const struct vmcs *v = &vcpu->vmcs01;
-	bool has_pat = vmcs_field_exists(&vmcs_fields[VMCS_INDEX_GUEST_IA32_PAT], vcpu->nested->hardware);
+	bool has_pat = vcpu->nested->exists[VMCS_INDEX_GUEST_IA32_PAT];
 
 	return (struct merge_l1_state){
 		.efer = vmcs_read(v, VMCS_GUEST_IA32_EFER),
@@ -144,7 +159,6 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 {
 	struct nested *nested = vcpu->nested;
 	struct nested_slot *slot = nested->current;
-	struct vmcs_image image;
 	struct merge_input input = {
 		.vmcs12 = slot->vmcs12,
 		.image01 = &nested->image01,
@@ -160,9 +174,8 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 	count(COUNTER_VMCS02_BUILDS);
 	fetch_lists(nested, slot->vmcs12);
 	merge_msr_bitmap(nested, slot->vmcs12);
-	merge(&image, &input);
 	vmcs_load(&slot->vmcs02);
-	write_vmcs02(nested, slot, &image);
+	merge_and_write(nested, slot, &input);
 	/* These are of L1's memory, not of vmcs12, and count at each entry. */
 	for (u16 i = 0; pdpte && i < 4; i++)
 		write_field02(slot, vmcs_fields[VMCS_INDEX_GUEST_PDPTE0 + i].field, pdpte[i]);
@@ -287,7 +300,7 @@ void switch_prepare_resume(struct vcpu *vcpu)
 
 static bool row_exists(const struct nested *nested, vmcs_field field)
 {
-	return vmcs_field_exists(&vmcs_fields[field.index], nested->hardware);
+	return nested->exists[field.index];
 }
 
 /* SDM "Saving Guest State". The rare fields stay where they are. */
