@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* L0's vmcs01 and what it feeds merge() with, for tests. */
+#include <stdlib.h>
+
+#include "arch/x86.h"
+#include "tests/unit/merge_world.h"
+
+static void set(struct merge_world *world, vmcs_field field, u64 value)
+{
+	image_set(&world->image01, field, value);
+}
+
+/* As the root kernel sets them: boot/root/vmcs01.c, vmx/host_state.c. */
+static void build_image01(struct merge_world *world)
+{
+	world->image01 = (struct vmcs_image){ .value = { 0 } };
+	for (u32 word = 0; word < CONTROL_WORD_COUNT; word++)
+		set(world, control_fields[word], caps_l0_controls(&world->builder.hardware, (enum control_word)word));
+	set(world, VMCS_VMCS_LINK_POINTER, ~UINT64_C(0));
+	set(world, VMCS_VPID, VPID01);
+	set(world, VMCS_MSR_BITMAP_ADDRESS, FAKE_BLOCK_BASE + 0x9000);
+	set(world, VMCS_EPT_POINTER, FAKE_BLOCK_BASE + 0xa000 + 0x5e);
+	set(world, VMCS_HOST_CR0, CR0_PG | CR0_WP | CR0_NE | CR0_PE);
+	set(world, VMCS_HOST_CR3, WORLD_HOST_CR3);
+	set(world, VMCS_HOST_CR4, CR4_VMXE | CR4_PAE);
+	set(world, VMCS_HOST_IA32_EFER, EFER_LMA | EFER_LME | EFER_NXE);
+	set(world, VMCS_HOST_IA32_PAT, UINT64_C(0x0007040600070406));
+	set(world, VMCS_HOST_CS_SELECTOR, 8);
+	set(world, VMCS_HOST_TR_SELECTOR, 0x18);
+	set(world, VMCS_HOST_RIP, FAKE_BLOCK_BASE + 0x100);
+	set(world, VMCS_HOST_RSP, FAKE_BLOCK_BASE + 0x2000);
+}
+
+void merge_world_update(struct merge_world *world)
+{
+	world->input.vpid02 = merge_vpid(&world->builder.vmcs12);
+}
+
+void merge_world_init(struct merge_world *world, enum builder_kind kind)
+{
+	builder_init(&world->builder, kind);
+	build_image01(world);
+	world->input = (struct merge_input){
+		.vmcs12 = &world->builder.vmcs12,
+		.image01 = &world->image01,
+		.memory = &world->builder.memory,
+		.l1 = { .efer = EFER_SCE | (kind == BUILD_32_BIT_HOST ? 0 : EFER_LMA | EFER_LME), .pat = WORLD_L1_PAT,
+			.dr7 = WORLD_L1_DR7, .debugctl = WORLD_L1_DEBUGCTL },
+		.eptp02 = WORLD_EPTP02,
+		.msr_bitmap02 = hpa(WORLD_MSR_BITMAP02),
+		.entry_msr_load = hpa(WORLD_ENTRY_LOAD),
+	};
+	merge_world_update(world);
+}
+
+void merge_world_as_vmcs(const struct merge_world *world, const struct vmcs_image *image, struct vmcs12 *vmcs,
+			 struct entry_context *context)
+{
+	*vmcs = (struct vmcs12){ .fields = *image };
+	*context = (struct entry_context){
+		.vmcs12 = vmcs,
+		.caps = &world->builder.hardware,
+		.memory = &world->builder.memory,
+		.vmcs12_address = l1_gpa(BUILDER_VMCS12),
+		.l1_in_long_mode = true,
+		.l1_cr4 = CR4_VMXE | CR4_PAE,
+	};
+}
+
+u64 random64(void)
+{
+	return (u64)random() << 42 ^ (u64)random() << 21 ^ (u64)random();
+}
+
+void merge_world_random_controls(struct merge_world *world)
+{
+	for (u32 word = 0; word < CONTROL_WORD_COUNT; word++) {
+		const struct allowed *allowed = &world->builder.offered.control[word];
+		u32 value = ((u32)random64() & allowed->may_be_1) | allowed->must_be_1;
+
+		vmcs12_set(&world->builder.vmcs12, control_fields[word], value);
+	}
+}
