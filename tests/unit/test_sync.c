@@ -278,6 +278,23 @@ static void a_64_bit_host_always_has_pae(void **state)
 	assert_int_equal(get01(VMCS_CR4_READ_SHADOW), CR4_VMXE | CR4_PAE);
 }
 
+/* SDM "Loading Host Control Registers, Debug Registers, MSRs": the bits of CR0 that an exit does not modify. */
+static void cr0_keeps_the_bits_that_no_exit_modifies(void **state)
+{
+	const u64 kept = CR0_ET | CR0_NW | CR0_CD | BITS(63, 32) | BITS(28, 19) | BIT(17) | BITS(15, 6);
+
+	(void)state;
+	start(BUILD_LONG);
+	vmcs12_set(vmcs12, VMCS_HOST_CR0, UINT32_MAX);
+	l2.cr0 = CR0_ET | CR0_CD;
+	sync_load_host(&world.image01, vmcs12, &l2);
+	assert_int_equal(get01(VMCS_GUEST_CR0), (UINT32_MAX & ~kept) | CR0_ET | CR0_CD);
+	assert_int_equal(get01(VMCS_CR0_READ_SHADOW), get01(VMCS_GUEST_CR0));
+	l2.cr0 = CR0_ET;
+	sync_load_host(&world.image01, vmcs12, &l2);
+	assert_int_equal(get01(VMCS_GUEST_CR0), (UINT32_MAX & ~kept) | CR0_ET);
+}
+
 static void a_null_selector_makes_the_segment_unusable(void **state)
 {
 	static const vmcs_field selectors[] = {
@@ -398,6 +415,7 @@ int main(void)
 		cmocka_unit_test(a_64_bit_host_is_loaded_as_the_sdm_says),
 		cmocka_unit_test(a_32_bit_host_is_loaded_as_the_sdm_says),
 		cmocka_unit_test(a_64_bit_host_always_has_pae),
+		cmocka_unit_test(cr0_keeps_the_bits_that_no_exit_modifies),
 		cmocka_unit_test(a_null_selector_makes_the_segment_unusable),
 		cmocka_unit_test(efer_and_pat_are_the_hosts_when_loaded_else_l2s),
 		cmocka_unit_test(nmi_blocking_stays_when_it_is_in_force),
