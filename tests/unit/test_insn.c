@@ -348,6 +348,18 @@ static void invvpid_of_an_address_wants_it_canonical(void **state)
 	assert_ok(invvpid_descriptor(0, 1, BITS(63, 47)));
 }
 
+/* Expect: #UD where L1 is not shown the instruction at all. SDM "INVEPT", "INVVPID". */
+static void invalidations_that_are_not_offered_are_undefined(void **state)
+{
+	(void)state;
+	builder_init(&builder, BUILD_LONG);
+	builder.offered.ept_vpid = 0;
+	for (u64 type = 0; type < 4; type++) {
+		assert_faults(insn_check_invept(&builder.offered, type, true), VECTOR_UD);
+		assert_faults(insn_check_invvpid(&builder.offered, type, true), VECTOR_UD);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +382,7 @@ int main(void)
 		cmocka_unit_test(invvpid_has_four_types),
 		cmocka_unit_test(invvpid_refuses_reserved_bits_and_vpid_0),
 		cmocka_unit_test(invvpid_of_an_address_wants_it_canonical),
+		cmocka_unit_test(invalidations_that_are_not_offered_are_undefined),
 	};
 
 	return cmocka_run_group_tests_name("insn", tests, NULL, NULL);

@@ -89,6 +89,8 @@ struct insn_result insn_check_invept(const struct vmx_caps *offered, u64 type, b
 	bool supported = (type == 1 && (offered->ept_vpid & EPT_CAP_INVEPT_SINGLE)) ||
 			 (type == 2 && (offered->ept_vpid & EPT_CAP_INVEPT_ALL));
 
+	if (!(offered->ept_vpid & EPT_CAP_INVEPT))
+		return insn_fault(VECTOR_UD);
 	return supported ? insn_ok() : insn_fail(has_current, VMERR_INVALIDATION_OPERAND);
 }
 
@@ -106,6 +108,8 @@ struct insn_result insn_check_invvpid(const struct vmx_caps *offered, u64 type, 
 		VPID_CAP_INVVPID_SINGLE_RETAINING_GLOBALS,
 	};
 
+	if (!(offered->ept_vpid & VPID_CAP_INVVPID))
+		return insn_fault(VECTOR_UD);
 	if (type < array_size(capability) && (offered->ept_vpid & capability[type]))
 		return insn_ok();
 	return insn_fail(has_current, VMERR_INVALIDATION_OPERAND);
