@@ -10,6 +10,7 @@
 #include "drivers/console.h"
 #include "drivers/panic.h"
 #include "vmx/emulate.h"
+#include "vmx/ept01.h"
 #include "vmx/exits.h"
 #include "vmx/handle_vmx.h"
 #include "vmx/nested/nested.h"
@@ -139,6 +140,10 @@ static void handle_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	count(COUNTER_EXITS);
 	if (!exit->entry_failure)
 		vcpu->running->launched = true;
+	if (unlikely(vcpu->nested->mtrrs_loaded)) {
+		vcpu->nested->mtrrs_loaded = false;
+		ept01_mtrrs_changed(vcpu->machine->ept01);
+	}
 	if (nested_in_l2(vcpu))
 		handle_l2_exit(vcpu, exit);
 	else

@@ -61,8 +61,9 @@ static void write_control_registers(const struct vcpu *vcpu, const struct firmwa
 	vmcs_write(v, VMCS_CR0_READ_SHADOW, state->cr0);
 	vmcs_write(v, VMCS_GUEST_CR3, state->cr3);
 	vmcs_write(v, VMCS_GUEST_CR4, state->cr4 | hardware->cr4_fixed0);
-	vmcs_write(v, VMCS_CR4_GUEST_HOST_MASK, CR4_VMXE);
-	vmcs_write(v, VMCS_CR4_READ_SHADOW, state->cr4);
+	/* SMXE is owned so that L1 cannot set it: GETSEC is not virtualized, and CPUID does not offer it. */
+	vmcs_write(v, VMCS_CR4_GUEST_HOST_MASK, CR4_VMXE | CR4_SMXE);
+	vmcs_write(v, VMCS_CR4_READ_SHADOW, state->cr4 & ~CR4_SMXE);
 }
 
 static void write_guest_state(struct vcpu *vcpu, const struct firmware_state *state)

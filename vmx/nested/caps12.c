@@ -132,6 +132,8 @@ void caps12_derive(struct vmx_caps *offered, const struct vmx_caps *hardware)
 	derive_controls(offered, hardware);
 	offered->ept_vpid = derive_ept_vpid(offered, hardware->ept_vpid);
 	offered->vmfunc = 0;
+	/* GETSEC is not virtualized: CPUID does not offer SMX, and CR4.SMXE is reserved. */
+	offered->cr4_fixed1 &= ~CR4_SMXE;
 	offered->vmcs_enum = derive_vmcs_enum(offered);
 }
 

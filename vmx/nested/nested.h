@@ -60,6 +60,7 @@ struct nested {
 	u16 msr_word_count;
 	struct msr_entry *entry_load, *exit_load;	/* L0's copies of L1's lists */
 	u32 exit_load_count;		/* to be loaded by the next entry to L1 */
+	bool mtrrs_loaded;		/* a list of L1's loads MTRRs: EPT01 follows at the next exit */
 
 	bool exists[VMCS_FIELD_COUNT];	/* rows that the processor has */
 	u16 rows02[VMCS_FIELD_COUNT];	/* rows that vmcs02 has and L0 writes */

@@ -105,7 +105,7 @@ static void read_pdptes(const struct nested *nested, u64 cr3, u64 pdpte[4])
 /* --- VM entry: what hardware is given --------------------------------------------- */
 
 /* Reads the lists once; an entry that must be refused is made one that hardware refuses at that place. */
-static void fetch_list(const struct nested *nested, struct msr_entry *list, u64 address, u32 count, bool at_exit)
+static void fetch_list(struct nested *nested, struct msr_entry *list, u64 address, u32 count, bool at_exit)
 {
 	bool x2apic = (rdmsr(IA32_APIC_BASE) & BIT(10)) != 0;
 	u32 refused;
@@ -114,6 +114,7 @@ static void fetch_list(const struct nested *nested, struct msr_entry *list, u64 
 	refused = msr_list_refused_load(list, count, at_exit, x2apic);
 	if (refused)
 		list[refused - 1] = (struct msr_entry){ .index = IA32_FS_BASE };
+	nested->mtrrs_loaded |= msr_list_touches_mtrrs(list, count);
 }
 
 static void fetch_lists(struct nested *nested, const struct vmcs12 *vmcs12)
