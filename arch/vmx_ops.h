@@ -14,13 +14,18 @@
 
 enum vmx_result { VMX_OK, VMX_FAIL_VALID, VMX_FAIL_INVALID };
 
-/* CF alone is VMfailInvalid, ZF alone VMfailValid. */
+/*
+ * CF alone is VMfailInvalid, ZF alone VMfailValid. SETcc, because clang 14 takes
+ * two flag outputs of one statement for the same.
+ */
+#define CARRY_AND_ZERO "setc %b0\n setz %b1"
+
 #define DEFINE_VMX_OP(name, instruction)                                              \
 	static inline enum vmx_result name(const u64 *address)                        \
 	{                                                                             \
 		bool carry, zero;                                                     \
-		__asm__ volatile(instruction " %2"                                    \
-				 : "=@ccc"(carry), "=@ccz"(zero) : "m"(*address) : "memory"); \
+		__asm__ volatile(instruction " %2\n" CARRY_AND_ZERO                   \
+				 : "=&q"(carry), "=&q"(zero) : "m"(*address) : "memory", "cc"); \
 		return carry ? VMX_FAIL_INVALID : zero ? VMX_FAIL_VALID : VMX_OK;     \
 	}
 
@@ -31,7 +36,7 @@ DEFINE_VMX_OP(vmptrld, "vmptrld")
 static inline enum vmx_result vmxoff(void)
 {
 	bool carry, zero;
-	__asm__ volatile("vmxoff" : "=@ccc"(carry), "=@ccz"(zero) : : "memory");
+	__asm__ volatile("vmxoff\n" CARRY_AND_ZERO : "=q"(carry), "=q"(zero) : : "memory", "cc");
 	return carry ? VMX_FAIL_INVALID : zero ? VMX_FAIL_VALID : VMX_OK;
 }
 
@@ -69,8 +74,8 @@ static inline enum vmx_result invept(u64 type, u64 eptp)
 {
 	struct invalidation_descriptor descriptor = { eptp, 0 };
 	bool carry, zero;
-	__asm__ volatile("invept %2, %3"
-			 : "=@ccc"(carry), "=@ccz"(zero) : "m"(descriptor), "r"(type) : "memory");
+	__asm__ volatile("invept %2, %3\n" CARRY_AND_ZERO
+			 : "=&q"(carry), "=&q"(zero) : "m"(descriptor), "r"(type) : "memory", "cc");
 	return carry ? VMX_FAIL_INVALID : zero ? VMX_FAIL_VALID : VMX_OK;
 }
 
@@ -78,7 +83,7 @@ static inline enum vmx_result invvpid(u64 type, u16 vpid, u64 address)
 {
 	struct invalidation_descriptor descriptor = { vpid, address };
 	bool carry, zero;
-	__asm__ volatile("invvpid %2, %3"
-			 : "=@ccc"(carry), "=@ccz"(zero) : "m"(descriptor), "r"(type) : "memory");
+	__asm__ volatile("invvpid %2, %3\n" CARRY_AND_ZERO
+			 : "=&q"(carry), "=&q"(zero) : "m"(descriptor), "r"(type) : "memory", "cc");
 	return carry ? VMX_FAIL_INVALID : zero ? VMX_FAIL_VALID : VMX_OK;
 }
