@@ -12,23 +12,26 @@ UEFI_LIMIT := 524288
 
 $(BUILD)/uefi/%.o: %.c boot/uefi/uefi.mk
 	@mkdir -p $(@D)
-	$(CC) $(UEFI_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC    $<"
+	$(Q)$(CC) $(UEFI_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/uefi/testudo.elf: $(BUILD)/testudo.elf
 	@mkdir -p $(@D)
-	objcopy --strip-all $< $@
+	$(Q)objcopy --strip-all $< $@
 
 $(BUILD)/uefi/%.asm.o: %.asm $(BUILD)/uefi/testudo.elf
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -I$(BUILD)/uefi/ -MD $(@:.o=.d) -MP -o $@ $<
+	@echo "  NASM  $<"
+	$(Q)$(NASM) -f elf64 -I$(BUILD)/uefi/ -MD $(@:.o=.d) -MP -o $@ $<
 
 $(BUILD)/uefi/loader.so: $(UEFI_O)
-	ld -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -T $(EFI_LIB)/elf_x86_64_efi.lds \
+	@echo "  LD    $@"
+	$(Q)ld -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -T $(EFI_LIB)/elf_x86_64_efi.lds \
 		$(EFI_LIB)/crt0-efi-x86_64.o $^ -L$(EFI_LIB) -lgnuefi -o $@
 
 $(BUILD)/BOOTX64.EFI: $(BUILD)/uefi/loader.so
-	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
+	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
 		--target=efi-app-x86_64 $< $@.tmp
 	@size=$$(stat -c %s $@.tmp); if [ $$size -gt $(UEFI_LIMIT) ]; then \
 		echo "$@ has $$size bytes, more than $(UEFI_LIMIT)" >&2; rm -f $@.tmp; exit 1; fi
-	mv $@.tmp $@
+	$(Q)mv $@.tmp $@

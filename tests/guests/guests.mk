@@ -19,17 +19,20 @@ guest-images: $(GUEST_IMAGES)
 
 $(GUEST_BUILD)/obj/%.c.o: tests/guests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) $(GUEST_EFI_FLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC    $<"
+	$(Q)$(CC) $(GUEST_CFLAGS) $(GUEST_EFI_FLAGS) -MMD -MP -c $< -o $@
 
 $(GUEST_BUILD)/obj/%.asm.o: tests/guests/%.asm
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -I. -g -F dwarf $< -o $@
+	@echo "  NASM  $<"
+	$(Q)$(NASM) -f elf64 -I. -g -F dwarf $< -o $@
 
 define guest_rule
 $(GUEST_BUILD)/$(1).so: $(call guest_objects,lib) $(call guest_objects,$(1))
-	ld $(GUEST_LDFLAGS) $$(filter %.o,$$^) -L$(GUEST_EFI_LIB) -lgnuefi -o $$@
+	@echo "  LD    $$@"
+	$(Q)ld $(GUEST_LDFLAGS) $$(filter %.o,$$^) -L$(GUEST_EFI_LIB) -lgnuefi -o $$@
 endef
 $(foreach name,$(GUEST_NAMES),$(eval $(call guest_rule,$(name))))
 
 $(GUEST_BUILD)/%.efi: $(GUEST_BUILD)/%.so
-	objcopy $(GUEST_SECTIONS:%=-j %) --target=efi-app-x86_64 --subsystem=10 $< $@
+	$(Q)objcopy $(GUEST_SECTIONS:%=-j %) --target=efi-app-x86_64 --subsystem=10 $< $@

@@ -26,25 +26,29 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_
 
 $(BUILD)/unit/obj/%.o: %.c tests/unit/unit.mk
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC    $<"
+	$(Q)$(CC) $(UNIT_CFLAGS) -MMD -MP -c $< -o $@
 
 $(UNIT_LIB): $(UNIT_LIB_O)
-	rm -f $@
-	ar rcsD $@ $^
+	$(Q)rm -f $@
+	$(Q)ar rcsD $@ $^
 
 $(BUILD)/unit/test_%: $(BUILD)/unit/obj/tests/unit/test_%.o $(UNIT_LIB)
-	$(CC) $(UNIT_CFLAGS) $^ -lcmocka -o $@
+	@echo "  LD    $@"
+	$(Q)$(CC) $(UNIT_CFLAGS) $^ -lcmocka -o $@
 
 $(BUILD)/fuzz/obj/%.o: %.c tests/unit/unit.mk
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+	@echo "  CC    $<"
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
 $(FUZZ_LIB): $(FUZZ_LIB_O)
-	rm -f $@
-	ar rcsD $@ $^
+	$(Q)rm -f $@
+	$(Q)ar rcsD $@ $^
 
 $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIB)
-	$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@
+	@echo "  LD    $@"
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@
 
 # A rule's by-products are kept: a second run builds nothing.
 .SECONDARY: $(UNIT_TESTS:$(BUILD)/unit/%=$(BUILD)/unit/obj/tests/unit/%.o) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/obj/tests/fuzz/%.o)
