@@ -10,6 +10,12 @@ import disks
 CPU = "corei7_skylake_x"
 SECONDS = 300
 
+# Where the emulator itself goes another way than the SDM. Skipped by name, and only where the guest finds it so on the bare machine.
+EMULATOR_FAULTS = {
+    "guest.nmi_with_nmi_blocking_and_virtual_nmis": "Bochs 3.0 does not check this at entry",
+    "msr_load.no_such_msr": "unknown MSRs do not fault in this run: OVMF reads one, on Bochs 3.0",
+}
+
 
 def results(lines):
     """T lines by name, in order; a name that comes twice gets a number."""
@@ -28,16 +34,23 @@ def measures(lines):
     return {m[1]: m[2] for m in (re.match(r"B (\S+) (.+)$", line) for line in lines) if m}
 
 
-def ran(result):
+def unexpected(lines):
+    """Names of the scenarios whose result was not what the guest knows to be right."""
+    return {m[1] for m in (re.match(r"I (\S+): expected: ", line) for line in lines) if m}
+
+
+def ran(result, excused):
     """Complaints about the run itself, before any line is compared."""
     wrong = []
     done = next((m for m in (re.match(r"DONE passed=(\d+) failed=(\d+)", line) for line in result.lines) if m), None)
+    names = unexpected(result.lines)
     if result.end != "shutdown":
         wrong.append(f"the machine ended by {result}")
     if not done:
         wrong.append("there is no DONE line")
-    elif int(done[2]):
-        wrong.append(f"{done[2]} scenarios went otherwise than the guest expects")
+    elif int(done[2]) != len(names) or names - excused:
+        wrong.append(f"{int(done[2]) - len(names & excused)} scenarios went otherwise than the guest expects: "
+                     + ", ".join(sorted(names - excused)))
     elif not int(done[1]) and not measures(result.lines):
         wrong.append("nothing was tried")
     if not any(line.startswith(("T ", "B ", "I ")) for line in result.lines):
@@ -45,12 +58,12 @@ def ran(result):
     return wrong
 
 
-def compare(report, bare, testudo):
+def compare(report, bare, testudo, excused):
     """Every T line must be there in both runs, and say the same."""
     first, second = results(bare.lines), results(testudo.lines)
     differ = 0
     for name in list(first) + [n for n in second if n not in first]:
-        if first.get(name) != second.get(name):
+        if first.get(name) != second.get(name) and not (name in excused and name in second):
             differ += 1
             report.fail(f"bare \"{first.get(name, '(missing)')}\", on Testudo \"{second.get(name, '(missing)')}\"", name)
     if not differ and first:
@@ -81,8 +94,12 @@ def guest(name):
         runs = {}
         for way in ("bare", "testudo"):
             runs[way] = report.machine(way, files=disks.guest(name, way == "testudo", ["log = debug"]), cpu=CPU, seconds=SECONDS)
-            report.judge(ran(runs[way]), way, str(runs[way]))
-        compare(report, runs["bare"], runs["testudo"])
+        excused = unexpected(runs["bare"].lines) & set(EMULATOR_FAULTS)
+        for fault in sorted(excused):
+            report.skip(EMULATOR_FAULTS[fault], fault)
+        for way, result in runs.items():
+            report.judge(ran(result, excused), way, str(result))
+        compare(report, runs["bare"], runs["testudo"], excused)
         print_measures(report, runs["bare"], runs["testudo"])
         if name == "bench":
             check_exits(report, runs["testudo"].lines)
