@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "arch/x86.h"
-#include "tests/unit/vmcs12_builder.h"
+#include "tests/unit/vmcs12_bytes.h"
 #include "vmx/nested/msr_lists.h"
 
 #define REQUIRE(condition)       \
@@ -23,45 +23,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 typedef bool check_function(const struct entry_context *context, struct entry_failure *failure);
 
 static struct builder builder;
-
-/* One change of a field: 2 bytes select it and how, 8 bytes are the value. */
-#define CHANGE_BYTES 10
-
-static void change_field(const uint8_t *bytes)
-{
-	u32 row = bytes[0] % VMCS_FIELD_COUNT;
-	u64 value;
-
-	memcpy(&value, bytes + 2, sizeof(value));
-	switch (bytes[1] & 3) {
-	case 0:
-		builder.vmcs12.fields.value[row] = value;
-		break;
-	case 1:
-		builder.vmcs12.fields.value[row] ^= UINT64_C(1) << (value & 63);
-		break;
-	case 2:
-		builder.vmcs12.fields.value[row] |= value;
-		break;
-	default:
-		builder.vmcs12.fields.value[row] += value & 0xff;
-		break;
-	}
-}
-
-static void build(const uint8_t *data, size_t size)
-{
-	if (size == 0)
-		return;
-	if ((data[0] & 0x80) != 0) {
-		size_t room = sizeof(builder.vmcs12);
-
-		memcpy(&builder.vmcs12, data + 1, size - 1 < room ? size - 1 : room);
-		return;
-	}
-	for (size_t i = 1; i + CHANGE_BYTES <= size; i += CHANGE_BYTES)
-		change_field(data + i);
-}
 
 static void sanitize(void)
 {
@@ -137,11 +98,9 @@ static void promises_of_guest(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	enum builder_kind kind = size == 0 ? BUILD_LONG : (enum builder_kind)((data[0] & 0x7f) % BUILD_KIND_COUNT);
 	bool controls_pass, guest_passes;
 
-	builder_init(&builder, kind);
-	build(data, size);
+	vmcs12_from_bytes(&builder, data, size);
 	sanitize();
 	controls_pass = verdict(check_controls);
 	(void)verdict(check_host);

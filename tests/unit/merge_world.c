@@ -36,21 +36,27 @@ void merge_world_update(struct merge_world *world)
 	world->input.vpid02 = merge_vpid(&world->builder.vmcs12);
 }
 
-void merge_world_init(struct merge_world *world, enum builder_kind kind)
+void merge_world_surround(struct merge_world *world)
 {
-	builder_init(&world->builder, kind);
+	u64 mode = world->builder.context.l1_in_long_mode ? EFER_LMA | EFER_LME : 0;
+
 	build_image01(world);
 	world->input = (struct merge_input){
 		.vmcs12 = &world->builder.vmcs12,
 		.image01 = &world->image01,
 		.memory = &world->builder.memory,
-		.l1 = { .efer = EFER_SCE | (kind == BUILD_32_BIT_HOST ? 0 : EFER_LMA | EFER_LME), .pat = WORLD_L1_PAT,
-			.dr7 = WORLD_L1_DR7, .debugctl = WORLD_L1_DEBUGCTL },
+		.l1 = { .efer = EFER_SCE | mode, .pat = WORLD_L1_PAT, .dr7 = WORLD_L1_DR7, .debugctl = WORLD_L1_DEBUGCTL },
 		.eptp02 = WORLD_EPTP02,
 		.msr_bitmap02 = hpa(WORLD_MSR_BITMAP02),
 		.entry_msr_load = hpa(WORLD_ENTRY_LOAD),
 	};
 	merge_world_update(world);
+}
+
+void merge_world_init(struct merge_world *world, enum builder_kind kind)
+{
+	builder_init(&world->builder, kind);
+	merge_world_surround(world);
 }
 
 void merge_world_as_vmcs(const struct merge_world *world, const struct vmcs_image *image, struct vmcs12 *vmcs,
@@ -65,6 +71,40 @@ void merge_world_as_vmcs(const struct merge_world *world, const struct vmcs_imag
 		.l1_in_long_mode = true,
 		.l1_cr4 = CR4_VMXE | CR4_PAE,
 	};
+}
+
+/* Which control of vmcs12 a guest field is saved by; the others are saved always, or never. */
+struct saved_by {
+	vmcs_field field;
+	enum control_word word;
+	u32 mask;
+};
+
+static const struct saved_by conditional[] = {
+	{ VMCS_FIELD(GUEST_IA32_EFER), WORD_EXIT, CONTROL_MASK(EXIT, SAVE_IA32_EFER) },
+	{ VMCS_FIELD(GUEST_IA32_PAT), WORD_EXIT, CONTROL_MASK(EXIT, SAVE_IA32_PAT) },
+	{ VMCS_FIELD(GUEST_DR7), WORD_EXIT, CONTROL_MASK(EXIT, SAVE_DEBUG_CONTROLS) },
+	{ VMCS_FIELD(GUEST_IA32_DEBUGCTL), WORD_EXIT, CONTROL_MASK(EXIT, SAVE_DEBUG_CONTROLS) },
+	{ VMCS_FIELD(PREEMPTION_TIMER_VALUE), WORD_EXIT, CONTROL_MASK(EXIT, SAVE_PREEMPTION_TIMER) },
+	{ VMCS_FIELD(GUEST_INTERRUPT_STATUS), WORD_PROC2, CONTROL_MASK(PROC2, VIRTUAL_INTERRUPT_DELIVERY) },
+	{ VMCS_FIELD(GUEST_PDPTE0), WORD_PROC2, CONTROL_MASK(PROC2, ENABLE_EPT) },
+	{ VMCS_FIELD(GUEST_PDPTE1), WORD_PROC2, CONTROL_MASK(PROC2, ENABLE_EPT) },
+	{ VMCS_FIELD(GUEST_PDPTE2), WORD_PROC2, CONTROL_MASK(PROC2, ENABLE_EPT) },
+	{ VMCS_FIELD(GUEST_PDPTE3), WORD_PROC2, CONTROL_MASK(PROC2, ENABLE_EPT) },
+};
+
+bool merge_world_is_saved(const struct vmcs12 *vmcs12, const struct vmcs_field_info *info)
+{
+	vmcs_field field = info->field;
+
+	if (info->class != CLASS_GUEST)
+		return false;
+	if (field.index == VMCS_INDEX_GUEST_SMBASE || field.index == VMCS_INDEX_GUEST_IA32_PERF_GLOBAL_CTRL)
+		return false;
+	for (u32 i = 0; i < array_size(conditional); i++)
+		if (conditional[i].field.index == field.index)
+			return vmcs12_has(vmcs12, conditional[i].word, conditional[i].mask);
+	return true;
 }
 
 u64 random64(void)

@@ -29,6 +29,9 @@ struct merge_world {
 /* Everything but `input.pdpte`, which stays NULL. */
 void merge_world_init(struct merge_world *world, enum builder_kind kind);
 
+/* The same around a builder that is filled already. */
+void merge_world_surround(struct merge_world *world);
+
 /* `input.vpid02`, again, for a vmcs12 that has changed. */
 void merge_world_update(struct merge_world *world);
 
@@ -38,6 +41,9 @@ void merge_world_as_vmcs(const struct merge_world *world, const struct vmcs_imag
 
 /* Random control words, each within what the builder's L1 is offered. */
 void merge_world_random_controls(struct merge_world *world);
+
+/* Does an exit to L1 store this field into vmcs12? SDM "Saving Guest State". */
+bool merge_world_is_saved(const struct vmcs12 *vmcs12, const struct vmcs_field_info *info);
 
 /* 64 random bits from random(). */
 u64 random64(void);

@@ -94,36 +94,6 @@ static void what_is_saved_but_not_loaded_was_l1s(void **state)
 	assert_true(vmcs12_get(vmcs12, VMCS_GUEST_IA32_PAT) == WORLD_L1_PAT);
 }
 
-/* Which control of vmcs12 a guest field is saved by; the others are saved always, or never. */
-struct saved_by {
-	vmcs_field field;
-	enum control_word word;
-	u32 mask;
-};
-
-static const struct saved_by conditional[] = {
-	{ VMCS_FIELD(GUEST_IA32_EFER), WORD_EXIT, CONTROL_MASK(EXIT, SAVE_IA32_EFER) },
-	{ VMCS_FIELD(GUEST_IA32_PAT), WORD_EXIT, CONTROL_MASK(EXIT, SAVE_IA32_PAT) },
-	{ VMCS_FIELD(GUEST_DR7), WORD_EXIT, CONTROL_MASK(EXIT, SAVE_DEBUG_CONTROLS) },
-	{ VMCS_FIELD(GUEST_IA32_DEBUGCTL), WORD_EXIT, CONTROL_MASK(EXIT, SAVE_DEBUG_CONTROLS) },
-	{ VMCS_FIELD(PREEMPTION_TIMER_VALUE), WORD_EXIT, CONTROL_MASK(EXIT, SAVE_PREEMPTION_TIMER) },
-	{ VMCS_FIELD(GUEST_INTERRUPT_STATUS), WORD_PROC2, CONTROL_MASK(PROC2, VIRTUAL_INTERRUPT_DELIVERY) },
-	{ VMCS_FIELD(GUEST_PDPTE0), WORD_PROC2, CONTROL_MASK(PROC2, ENABLE_EPT) },
-	{ VMCS_FIELD(GUEST_PDPTE1), WORD_PROC2, CONTROL_MASK(PROC2, ENABLE_EPT) },
-	{ VMCS_FIELD(GUEST_PDPTE2), WORD_PROC2, CONTROL_MASK(PROC2, ENABLE_EPT) },
-	{ VMCS_FIELD(GUEST_PDPTE3), WORD_PROC2, CONTROL_MASK(PROC2, ENABLE_EPT) },
-};
-
-static bool is_saved(vmcs_field field)
-{
-	if (field.index == VMCS_INDEX_GUEST_SMBASE || field.index == VMCS_INDEX_GUEST_IA32_PERF_GLOBAL_CTRL)
-		return false;
-	for (u32 i = 0; i < array_size(conditional); i++)
-		if (conditional[i].field.index == field.index)
-			return vmcs12_has(vmcs12, conditional[i].word, conditional[i].mask);
-	return true;
-}
-
 /* Expect: after an exit in which all of L2's state differs, exactly what the SDM saves is new in vmcs12. */
 static void saved_is_what_the_controls_say(void **state)
 {
@@ -139,7 +109,7 @@ static void saved_is_what_the_controls_say(void **state)
 			image02.value[i] = ~before.fields.value[i];
 		save_all();
 		for (u32 i = 0; i < VMCS_FIELD_COUNT; i++) {
-			bool saved = vmcs_fields[i].class == CLASS_GUEST && is_saved(vmcs_fields[i].field);
+			bool saved = merge_world_is_saved(vmcs12, &vmcs_fields[i]);
 
 			if (i == VMCS_INDEX_ENTRY_CONTROLS)
 				continue;
