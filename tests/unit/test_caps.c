@@ -80,6 +80,23 @@ static void msrs_that_do_not_exist_are_not_read(void **state)
 	assert_true(caps.ept_vpid == 0 && caps.vmfunc == 0);
 }
 
+/* Expect: each of the three is read once its control may be 1. */
+static void msrs_of_a_whole_processor_are_all_read(void **state)
+{
+	struct fake_msrs msrs = { .value = { 0 } };
+	struct vmx_caps caps = { .basic = 0 };
+
+	(void)state;
+	set_msr(&msrs, IA32_VMX_PROCBASED_CTLS, UINT64_C(0xffffffff00000000));
+	set_msr(&msrs, IA32_VMX_PROCBASED_CTLS2, UINT64_C(0x0000222200000000) | (u64)PROC2_ENABLE_EPT << 32);
+	set_msr(&msrs, IA32_VMX_EPT_VPID_CAP, 0x123456789);
+	set_msr(&msrs, IA32_VMX_VMFUNC, 1);
+	caps_decode(&caps, fake_rdmsr, &msrs);
+	assert_int_equal(caps.control[WORD_PROC2].may_be_1, 0x2222);
+	assert_true(caps.ept_vpid == 0x123456789 && caps.vmfunc == 1);
+	assert_int_equal(asked(&msrs, IA32_VMX_PROCBASED_CTLS2), 1);
+}
+
 static void what_l0_must_have_is_named_when_missing(void **state)
 {
 	struct vmx_caps hardware;
@@ -157,6 +174,19 @@ static void without_ept_nothing_of_it_is_shown(void **state)
 	assert_true((offered.ept_vpid & VPID_CAP_INVVPID) != 0);
 }
 
+static void without_invvpid_no_vpid_is_shown(void **state)
+{
+	struct vmx_caps hardware, offered;
+
+	(void)state;
+	builder_hardware(&hardware);
+	hardware.ept_vpid &= ~(u64)VPID_CAP_INVVPID;
+	caps12_derive(&offered, &hardware);
+	assert_false(caps_allow(&offered, WORD_PROC2, PROC2_ENABLE_VPID));
+	assert_int_equal(offered.ept_vpid >> 32, 0);
+	assert_true(caps_allow(&offered, WORD_PROC2, PROC2_ENABLE_EPT));
+}
+
 static void the_ept_capabilities_are_those_that_ept02_has(void **state)
 {
 	struct vmx_caps hardware, offered;
@@ -193,6 +223,19 @@ static void basic_shows_our_revision_and_no_dual_monitor(void **state)
 	assert_int_equal(field_get(basic, VMX_BASIC_MEMORY_TYPE), 6);
 	assert_int_equal(basic & (VMX_BASIC_DUAL_MONITOR | VMX_BASIC_32_BIT_ADDRESSES | BIT(31)), 0);
 	assert_true((basic & VMX_BASIC_TRUE_CONTROLS) != 0);
+}
+
+static void fixed_bits_are_the_processors(void **state)
+{
+	struct vmx_caps hardware, offered;
+
+	(void)state;
+	builder_hardware(&hardware);
+	caps12_derive(&offered, &hardware);
+	assert_true(read(&offered, IA32_VMX_CR0_FIXED0) == hardware.cr0_fixed0);
+	assert_true(read(&offered, IA32_VMX_CR0_FIXED1) == hardware.cr0_fixed1);
+	assert_true(read(&offered, IA32_VMX_CR4_FIXED0) == hardware.cr4_fixed0);
+	assert_true(read(&offered, IA32_VMX_CR4_FIXED1) == hardware.cr4_fixed1);
 }
 
 static void misc_hides_what_is_not_virtualized(void **state)
@@ -281,13 +324,16 @@ int main(void)
 		cmocka_unit_test(the_true_msrs_are_read_where_they_exist),
 		cmocka_unit_test(without_true_msrs_the_plain_ones_are_read),
 		cmocka_unit_test(msrs_that_do_not_exist_are_not_read),
+		cmocka_unit_test(msrs_of_a_whole_processor_are_all_read),
 		cmocka_unit_test(what_l0_must_have_is_named_when_missing),
 		cmocka_unit_test(l0_controls_obey_the_processor),
 		cmocka_unit_test(l1_is_never_shown_more_than_hardware_has),
 		cmocka_unit_test(a_control_goes_with_the_one_it_needs),
 		cmocka_unit_test(without_ept_nothing_of_it_is_shown),
+		cmocka_unit_test(without_invvpid_no_vpid_is_shown),
 		cmocka_unit_test(the_ept_capabilities_are_those_that_ept02_has),
 		cmocka_unit_test(basic_shows_our_revision_and_no_dual_monitor),
+		cmocka_unit_test(fixed_bits_are_the_processors),
 		cmocka_unit_test(misc_hides_what_is_not_virtualized),
 		cmocka_unit_test(plain_msrs_insist_on_the_default1_class),
 		cmocka_unit_test(msrs_of_controls_that_are_not_offered_do_not_exist),

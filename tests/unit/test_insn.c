@@ -289,6 +289,29 @@ static void invept_of_one_context_wants_an_eptp_that_vm_entry_takes(void **state
 	assert_int_equal(insn_check_invept_descriptor(&builder.offered, 1, bad_eptp, false).outcome, INSN_FAIL_INVALID);
 }
 
+/* Expect: each part of an EPTP goes by its own capability. SDM "VM-Execution Control Fields" (checks). */
+static void an_eptp_has_only_what_the_capabilities_allow(void **state)
+{
+	const u64 wb_4 = 0x40000 | 6 | 3 << 3, uc_4 = 0x40000 | 3 << 3, wb_5 = 0x40000 | 6 | 4 << 3, accessed_dirty = BIT(6);
+
+	(void)state;
+	builder_init(&builder, BUILD_LONG);
+	assert_true(check_is_eptp_valid(&builder.offered, wb_4) && check_is_eptp_valid(&builder.offered, wb_4 | accessed_dirty));
+	assert_true(check_is_eptp_valid(&builder.offered, uc_4));
+	assert_false(check_is_eptp_valid(&builder.offered, wb_5));
+	assert_false(check_is_eptp_valid(&builder.offered, wb_4 | BIT(7)));
+	assert_false(check_is_eptp_valid(&builder.offered, wb_4 | BIT(BUILDER_PHYSICAL_BITS)));
+	for (u64 type = 1; type < 8; type++)
+		assert_true(check_is_eptp_valid(&builder.offered, uc_4 | type) == (type == 6));
+	builder.offered.ept_vpid = (builder.offered.ept_vpid | EPT_CAP_5_LEVEL) & ~(u64)EPT_CAP_ACCESSED_DIRTY;
+	assert_true(check_is_eptp_valid(&builder.offered, wb_5));
+	assert_false(check_is_eptp_valid(&builder.offered, wb_4 | accessed_dirty));
+	builder.offered.ept_vpid &= ~(u64)(EPT_CAP_UNCACHEABLE | EPT_CAP_4_LEVEL);
+	assert_false(check_is_eptp_valid(&builder.offered, uc_4) || check_is_eptp_valid(&builder.offered, wb_4));
+	builder.offered.ept_vpid &= ~(u64)EPT_CAP_WRITE_BACK;
+	assert_false(check_is_eptp_valid(&builder.offered, wb_5));
+}
+
 static void invvpid_has_four_types(void **state)
 {
 	static const u64 capability[] = {
@@ -379,6 +402,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_field_is_unsupported_before_it_is_read_only),
 		cmocka_unit_test(invept_has_two_types),
 		cmocka_unit_test(invept_of_one_context_wants_an_eptp_that_vm_entry_takes),
+		cmocka_unit_test(an_eptp_has_only_what_the_capabilities_allow),
 		cmocka_unit_test(invvpid_has_four_types),
 		cmocka_unit_test(invvpid_refuses_reserved_bits_and_vpid_0),
 		cmocka_unit_test(invvpid_of_an_address_wants_it_canonical),
