@@ -89,6 +89,7 @@ static const struct refusal refusals[] = {
 	{ "vpid_0", BUILD_LONG, { TO(VPID, 0) }, "VPID: 0 with VPID enabled", 0 },
 	{ "tsc_multiplier_0", BUILD_LONG, { SECONDARY(USE_TSC_SCALING), TO(TSC_MULTIPLIER, 0) },
 	  "TSC multiplier: 0 with TSC scaling", 0 },
+	{ "tsc_multiplier_by_the_rules", BUILD_LONG, { SECONDARY(USE_TSC_SCALING), TO(TSC_MULTIPLIER, 1) }, NULL, 0 },
 
 	/* EPT */
 	{ "ept_memory_type_is_reserved", BUILD_LONG, { WITH(EPT_POINTER, 7) },
@@ -107,6 +108,7 @@ static const struct refusal refusals[] = {
 	{ "pml_without_ept", BUILD_EVERYTHING, { NO_SECONDARY(ENABLE_EPT), SECONDARY(ENABLE_PML) }, "PML without EPT", 0 },
 	{ "pml_address_is_not_aligned", BUILD_EVERYTHING, { SECONDARY(ENABLE_PML), TO(PML_ADDRESS, 1) },
 	  "PML address: not a page within the physical-address width", 0 },
+	{ "pml_by_the_rules", BUILD_EVERYTHING, { SECONDARY(ENABLE_PML), TO(PML_ADDRESS, 0x70000) }, NULL, 0 },
 	{ "mode_based_execute_without_ept", BUILD_EVERYTHING, { NO_SECONDARY(ENABLE_EPT), SECONDARY(MODE_BASED_EXECUTE) },
 	  "mode-based execute control for EPT without EPT", 0 },
 	{ "sub_page_permissions_without_ept", BUILD_EVERYTHING,
@@ -115,6 +117,8 @@ static const struct refusal refusals[] = {
 	{ "sub_page_table_is_not_aligned", BUILD_EVERYTHING,
 	  { SECONDARY(SUB_PAGE_WRITE_PERMISSIONS), TO(SUB_PAGE_PERMISSION_TABLE_POINTER, 1) },
 	  "sub-page-permission-table pointer: not a page within the physical-address width", 0 },
+	{ "sub_page_table_by_the_rules", BUILD_EVERYTHING,
+	  { SECONDARY(SUB_PAGE_WRITE_PERMISSIONS), TO(SUB_PAGE_PERMISSION_TABLE_POINTER, 0x70000) }, NULL, 0 },
 	{ "vm_function_63_is_reserved", BUILD_EVERYTHING,
 	  { SECONDARY(ENABLE_VM_FUNCTIONS), TO(VM_FUNCTION_CONTROLS, 1ull << 63) },
 	  "VM-function controls: a reserved bit is 1", 0 },
@@ -124,6 +128,9 @@ static const struct refusal refusals[] = {
 	{ "eptp_list_is_not_aligned", BUILD_EVERYTHING,
 	  { SECONDARY(ENABLE_VM_FUNCTIONS), TO(VM_FUNCTION_CONTROLS, 1), TO(EPTP_LIST_ADDRESS, 8) },
 	  "EPTP switching: EPT is off, or the list is not a page within the width", 0 },
+	{ "eptp_list_by_the_rules", BUILD_EVERYTHING,
+	  { SECONDARY(ENABLE_VM_FUNCTIONS), TO(VM_FUNCTION_CONTROLS, 1), TO(EPTP_LIST_ADDRESS, 0x70000) }, NULL, 0 },
+	{ "vm_functions_without_one_of_them", BUILD_EVERYTHING, { SECONDARY(ENABLE_VM_FUNCTIONS), TO(EPTP_LIST_ADDRESS, 8) }, NULL, 0 },
 	{ "vmread_bitmap_is_not_aligned", BUILD_EVERYTHING, { SECONDARY(VMCS_SHADOWING), TO(VMREAD_BITMAP_ADDRESS, 8) },
 	  "VMREAD bitmap: not a page within the physical-address width", 0 },
 	{ "vmwrite_bitmap_is_beyond_the_width", BUILD_EVERYTHING,
@@ -132,6 +139,8 @@ static const struct refusal refusals[] = {
 	{ "virtualization_exception_area_is_not_aligned", BUILD_EVERYTHING,
 	  { SECONDARY(EPT_VIOLATION_VE), TO(VIRTUALIZATION_EXCEPTION_ADDRESS, 8) },
 	  "virtualization-exception information: not a page within the physical-address width", 0 },
+	{ "virtualization_exception_area_by_the_rules", BUILD_EVERYTHING,
+	  { SECONDARY(EPT_VIOLATION_VE), TO(VIRTUALIZATION_EXCEPTION_ADDRESS, 0x70000) }, NULL, 0 },
 
 	/* VM-exit controls */
 	{ "an_exit_bit_that_must_be_1_is_0", BUILD_LONG, { WITHOUT(EXIT_CONTROLS, 1) },
