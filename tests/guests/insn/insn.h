@@ -46,5 +46,6 @@ void group_entry_host(void);
 void group_entry_guest(void);
 void group_entry_segments(void);
 void group_entry_msr(void);
+void group_unwind(void);
 
 extern const u8 l2_done[];

@@ -37,6 +37,7 @@ static const struct scenario groups[] = {
 	{ "group.entry_guest", group_entry_guest, "complete", NULL },
 	{ "group.entry_segments", group_entry_segments, "complete", NULL },
 	{ "group.entry_msr", group_entry_msr, "complete", NULL },
+	{ "group.unwind", group_unwind, "complete", NULL },
 };
 
 void guest_main(void)
