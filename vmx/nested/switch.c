@@ -432,17 +432,30 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 	count(COUNTER_REFLECTED);
 }
 
+/* vmcs01 is current. Usually something in memory changed since the checks passed; they can name it now. */
+static void explain_vmfail(struct vcpu *vcpu, u64 error)
+{
+	const struct entry_context context = entry_context(vcpu);
+	struct entry_failure failure;
+
+	check_forget(&vcpu->nested->current->memo);
+	if (!check_controls(&context, &failure) || !check_host(&context, &failure)) {
+		report_refusal(&failure);
+		return;
+	}
+	count(COUNTER_ENTRY_REFUSALS);
+	log_info("VM entry refused by the processor, error %lu: a check that Testudo lacks", error);
+}
+
 struct insn_result switch_unwind_entry(struct vcpu *vcpu)
 {
 	struct nested *nested = vcpu->nested;
 	u64 error = vmcs_read(&nested->current->vmcs02, VMCS_VM_INSTRUCTION_ERROR);
 
-	/* A refusal that our checks should have foreseen: L1 gets what the processor would have said. */
-	log_info("VM entry refused by the processor, error %lu: a check that Testudo lacks", error);
-	count(COUNTER_ENTRY_REFUSALS);
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
 	vmcs_load(&vcpu->vmcs01);
+	explain_vmfail(vcpu, error);
 	return insn_fail(true, error == VMERR_HOST_STATE ? VMERR_HOST_STATE : VMERR_CONTROLS);
 }
 
