@@ -212,6 +212,21 @@ static void fields_that_l1_is_offered_and_no_others(void **state)
 	assert_true(offered > 150 && refused > 32000);
 }
 
+/* Expect: neither a field without its control, nor one that Testudo has no use for, whatever its control. */
+static void a_field_must_exist_and_be_known(void **state)
+{
+	u64 value;
+
+	(void)state;
+	builder_init(&builder, BUILD_LONG);
+	builder.offered.control[WORD_PROC2].may_be_1 &= ~PROC2_USE_TSC_SCALING;
+	assert_fails(insn_vmread(&builder.vmcs12, &builder.offered, VMCS_TSC_MULTIPLIER.encoding, &value), VMERR_UNSUPPORTED_FIELD);
+	builder_init(&builder, BUILD_EVERYTHING);
+	assert_ok(insn_vmread(&builder.vmcs12, &builder.offered, VMCS_TSC_MULTIPLIER.encoding, &value));
+	assert_fails(insn_vmread(&builder.vmcs12, &builder.offered, VMCS_PML_ADDRESS.encoding, &value), VMERR_UNSUPPORTED_FIELD);
+	assert_fails(insn_vmwrite(&builder.vmcs12, &builder.offered, VMCS_EPTP_LIST_ADDRESS.encoding, 0), VMERR_UNSUPPORTED_FIELD);
+}
+
 static void an_encoding_of_more_than_32_bits_names_no_field(void **state)
 {
 	u64 value;
@@ -396,6 +411,7 @@ int main(void)
 		cmocka_unit_test(vmxon_without_vmxe_is_undefined),
 		cmocka_unit_test(a_region_is_an_aligned_page_within_the_width),
 		cmocka_unit_test(fields_that_l1_is_offered_and_no_others),
+		cmocka_unit_test(a_field_must_exist_and_be_known),
 		cmocka_unit_test(an_encoding_of_more_than_32_bits_names_no_field),
 		cmocka_unit_test(the_high_half_leaves_the_low_half_alone),
 		cmocka_unit_test(read_only_fields_can_be_written_where_the_processor_says_so),

@@ -517,6 +517,25 @@ static void merging_again_is_merging_anew(void **state)
 	}
 }
 
+/* Expect: state that stays in vmcs02 is not written over, and what needs an exit to change is not looked at. */
+static void what_is_merged_again_is_only_what_must_be(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++) {
+		const struct vmcs_field_info *info = &vmcs_fields[i];
+
+		if (!merge_is_hot(info))
+			continue;
+		if (sync_is_rare(info) || info->class == CLASS_HOST || info->class == CLASS_INFO || info->class == CLASS_ABSENT)
+			fail_msg("%s", info->name);
+		if (info->class == CLASS_PASS)
+			assert_int_equal(info->shadow, SHADOW_RW);
+	}
+	assert_false(merge_is_hot(&vmcs_fields[VMCS_INDEX_IO_BITMAP_A_ADDRESS]));
+	assert_false(merge_is_hot(&vmcs_fields[VMCS_INDEX_EXIT_MSR_STORE_ADDRESS]));
+	assert_false(merge_is_hot(&vmcs_fields[VMCS_INDEX_GUEST_SMBASE]));
+}
+
 /* --- the whole -------------------------------------------------------------------------- */
 
 /* Expect: what passes the checks as vmcs12 passes them as vmcs02, on hardware's terms. */
@@ -561,6 +580,7 @@ int main(void)
 		cmocka_unit_test(vpids_do_not_collide),
 		cmocka_unit_test(without_vpid12_there_is_no_tag),
 		cmocka_unit_test(merging_again_is_merging_anew),
+		cmocka_unit_test(what_is_merged_again_is_only_what_must_be),
 		cmocka_unit_test(a_valid_vmcs12_gives_a_valid_vmcs02),
 	};
 
