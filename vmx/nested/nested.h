@@ -38,6 +38,8 @@ struct nested_slot {
 	bool written_valid;
 	bool dirty;			/* L1 changed a field that merge_again does not look at */
 	struct check_memo memo;		/* that controls and host state passed */
+	struct vmcs_image shadowed;	/* what the shadow VMCS holds, as L0 last wrote or read it */
+	bool shadowed_valid;
 	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
 };
 

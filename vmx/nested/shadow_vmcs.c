@@ -86,12 +86,19 @@ void shadow_unlink(struct vcpu *vcpu)
 		set_control(vcpu, false, NO_ADDRESS);
 }
 
-static void push_rows(const struct nested_slot *slot, const u16 *rows, u16 count)
+/* Writes what differs from what the shadow VMCS is known to hold. */
+static void push_rows(struct nested_slot *slot, const u16 *rows, u16 count)
 {
-	for (u16 i = 0; i < count; i++) {
-		vmcs_field field = vmcs_fields[rows[i]].field;
+	const u64 *value = slot->vmcs12->fields.value;
+	u64 *shadowed = slot->shadowed.value;
 
-		vmcs_write(&slot->shadow, field, vmcs12_get(slot->vmcs12, field));
+	for (u16 i = 0; i < count; i++) {
+		u16 row = rows[i];
+
+		if (slot->shadowed_valid && shadowed[row] == value[row])
+			continue;
+		shadowed[row] = value[row];
+		vmcs_write(&slot->shadow, vmcs_fields[row].field, value[row]);
 	}
 }
 
@@ -104,6 +111,7 @@ void shadow_push(struct vcpu *vcpu, struct nested_slot *slot)
 	vmcs_load(&slot->shadow);
 	push_rows(slot, nested->shadow_ro, nested->shadow_ro_count);
 	push_rows(slot, nested->shadow_rw, nested->shadow_rw_count);
+	slot->shadowed_valid = true;
 	vmcs_clear(&slot->shadow);
 	vmcs_load(&vcpu->vmcs01);
 }
@@ -113,7 +121,7 @@ void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct
 	if (!vcpu->nested->shadowing || info->shadow == SHADOW_NO)
 		return;
 	vmcs_load(&slot->shadow);
-	vmcs_write(&slot->shadow, info->field, vmcs12_get(slot->vmcs12, info->field));
+	push_rows(slot, &info->field.index, 1);
 	vmcs_clear(&slot->shadow);
 	vmcs_load(&vcpu->vmcs01);
 }
@@ -126,9 +134,11 @@ void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot)
 		return;
 	vmcs_load(&slot->shadow);
 	for (u16 i = 0; i < nested->shadow_rw_count; i++) {
-		vmcs_field field = vmcs_fields[nested->shadow_rw[i]].field;
+		u16 row = nested->shadow_rw[i];
+		u64 value = vmcs_read(&slot->shadow, vmcs_fields[row].field);
 
-		vmcs12_set(slot->vmcs12, field, vmcs_read(&slot->shadow, field));
+		slot->shadowed.value[row] = value;
+		slot->vmcs12->fields.value[row] = value;
 	}
 	vmcs_clear(&slot->shadow);
 	vmcs_load(&vcpu->vmcs01);

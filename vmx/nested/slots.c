@@ -90,6 +90,7 @@ struct nested_slot *slots_load(struct vcpu *vcpu, u64 address)
 	slot->address = address;
 	slot->rare_in_02 = false;
 	slot->written_valid = false;
+	slot->shadowed_valid = false;
 	check_forget(&slot->memo);
 	return slot;
 }
