@@ -3,7 +3,8 @@
 """Checks that the documents tell the truth where a script can know it.
 
 Every link leads to a file; every path in backquotes that begins with a folder of the tree exists (`tests/unit/test_X.c` and other patterns with
-*, … or a word in capitals are taken for patterns or passed over); every `make TARGET` is a target; README's packages are those of tools/packages.
+*, … or a word in capitals are taken for patterns or passed over); every name_with_underscores in backquotes occurs in the sources; every
+`make TARGET` is a target; README's packages are those of tools/packages.
 Prints one verdict line; exit status 0 only if nothing was found.
 """
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("arch/", "boot/", "docs/", "drivers/", "mm/", "tests/", "tools/", "vmx/")
 CODE = re.compile(r"`([^`\n]+)`")
+NAME = re.compile(r"[A-Za-z]\w*_\w+$")
 LINK = re.compile(r"\]\(([^)#\s]+)\)")
 
 
@@ -32,13 +34,22 @@ def targets():
     return found
 
 
+def words_of_sources():
+    found = set()
+    for folder in FOLDERS:
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_file() and folder != "docs/" and "corpus" not in path.parts:
+                found |= set(re.findall(r"\w+", path.read_text(encoding="utf-8", errors="replace")))
+    return found | set(re.findall(r"\w+", (ROOT / "Makefile").read_text(encoding="utf-8")))
+
+
 def listed_packages():
     """The first alternative of each line of tools/packages: Debian 12's."""
     lines = (ROOT / "tools/packages").read_text(encoding="utf-8").splitlines()
     return [line.split("#")[0].split()[0].split("|")[0] for line in lines if line.split("#")[0].strip()]
 
 
-def complaints(page, known):
+def complaints(page, known, words):
     text = page.read_text(encoding="utf-8")
     for target in LINK.findall(text):
         if "://" not in target and not (page.parent / target).exists():
@@ -47,6 +58,8 @@ def complaints(page, known):
         for word in code.split():
             if word.startswith(FOLDERS) and not exists(word.rstrip(",;:.)")):
                 yield f"{word} does not exist"
+        if NAME.match(code) and not re.search(r"_[A-Z]$", code) and code not in words:
+            yield f"{code} is in no source"
     for target in re.findall(r"(?:^    |`)make ([a-z]+)(?![a-z/])", text, re.M):
         if target not in known:
             yield f"make {target} is no target"
@@ -59,9 +72,9 @@ def complaints(page, known):
 
 def main():
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    known, found = targets(), 0
+    known, words, found = targets(), words_of_sources(), 0
     for page in pages:
-        for complaint in complaints(page, known):
+        for complaint in complaints(page, known, words):
             print(f"{page.relative_to(ROOT)}: {complaint}")
             found += 1
     print(f"docs: {len(pages)} pages, {found} problems")
