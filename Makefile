@@ -25,13 +25,15 @@ PURE := $(wildcard drivers/printk.c drivers/acpi.c arch/string.c \
 	vmx/vmcs_field.c vmx/controls.c vmx/caps.c vmx/events.c vmx/insn_info.c vmx/exit.c vmx/dump.c vmx/msr_bitmap.c \
 	vmx/nested/vmcs12.c vmx/nested/caps12.c vmx/nested/check_*.c vmx/nested/merge.c vmx/nested/sync.c \
 	vmx/nested/reflect.c vmx/nested/insn.c vmx/nested/msr_lists.c vmx/nested/ept02.c vmx/nested/ept12_walk.c)
-KERNEL_C := $(wildcard arch/*.c drivers/*.c mm/*.c vmx/*.c vmx/nested/*.c boot/root/*.c)
-KERNEL_ASM := $(wildcard vmx/*.asm boot/root/*.asm)
+# Self tests are images of their own: boot/root/self_test.mk.
+KERNEL_C := $(filter-out boot/root/self_test%,$(wildcard arch/*.c drivers/*.c mm/*.c vmx/*.c vmx/nested/*.c boot/root/*.c))
+KERNEL_ASM := $(filter-out boot/root/self_test%,$(wildcard vmx/*.asm boot/root/*.asm))
+KERNEL_LD := ld -pie --no-dynamic-linker -z noexecstack -z max-page-size=4096 --build-id=none -T linker.ld
 PURE_O := $(PURE:%.c=$(BUILD)/kernel/%.o)
 KERNEL_O := $(filter-out $(PURE_O),$(KERNEL_C:%.c=$(BUILD)/kernel/%.o)) $(KERNEL_ASM:%.asm=$(BUILD)/kernel/%.asm.o)
 
 .PHONY: all help unit fuzz lint format clean
-all: $(BUILD)/BOOTX64.EFI
+all: $(BUILD)/$(if $(SELF_TEST),selftest/$(SELF_TEST)/)BOOTX64.EFI
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20 | sort
@@ -58,9 +60,10 @@ $(BUILD)/libpure.a: $(PURE_O)
 
 $(BUILD)/testudo.elf: $(KERNEL_O) $(BUILD)/libpure.a linker.ld
 	@echo "  LD    $@"
-	$(Q)ld -pie --no-dynamic-linker -z noexecstack -z max-page-size=4096 --build-id=none -T linker.ld -o $@ $(KERNEL_O) $(BUILD)/libpure.a
+	$(Q)$(KERNEL_LD) -o $@ $(KERNEL_O) $(BUILD)/libpure.a
 
 include boot/uefi/uefi.mk
+include boot/root/self_test.mk
 include tests/unit/unit.mk
 include tests/guests/guests.mk
 -include tools/emu.mk

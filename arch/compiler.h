@@ -11,6 +11,7 @@
 #define must_check __attribute__((__warn_unused_result__))
 #define maybe_unused __attribute__((unused))
 #define noreturn __attribute__((__noreturn__))
+#define noinline __attribute__((__noinline__))
 /* Of the image itself: for linker symbols, which are compared and never called through a table. */
 #define hidden __attribute__((__visibility__("hidden")))
 #define packed __attribute__((__packed__))

@@ -9,6 +9,7 @@
 #include "boot/root/machine.h"
 #include "boot/root/main.h"
 #include "boot/root/prepare.h"
+#include "boot/root/self_test.h"
 #include "boot/root/stop_cpus.h"
 #include "boot/root/vmcs01.h"
 #include "boot/root/vmx_root.h"
@@ -44,6 +45,7 @@ static enum launch_status run_caller_as_guest(struct cpu_area *area)
 		return status;
 	if (!nested_init(vcpu))
 		return LAUNCH_NO_MEMORY;
+	self_test(area);
 	log_info("running the firmware as L1; %lu KB of L0's memory are left", page_alloc_remaining() >> 10);
 	return vcpu_run(vcpu);
 }

@@ -9,6 +9,10 @@ UEFI_ASM := $(wildcard boot/uefi/*.asm)
 UEFI_O := $(UEFI_C:%.c=$(BUILD)/uefi/%.o) $(UEFI_ASM:%.asm=$(BUILD)/uefi/%.asm.o)
 UEFI_CFLAGS := $(FREESTANDING) -fpic -fshort-wchar -fvisibility=hidden $(WARN) -DGNU_EFI_USE_MS_ABI -I. -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
 UEFI_LIMIT := 524288
+UEFI_LD = ld -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -T $(EFI_LIB)/elf_x86_64_efi.lds \
+	$(EFI_LIB)/crt0-efi-x86_64.o $^ -L$(EFI_LIB) -lgnuefi -o $@
+UEFI_OBJCOPY := objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
+	--target=efi-app-x86_64
 
 $(BUILD)/uefi/%.o: %.c boot/uefi/uefi.mk
 	@mkdir -p $(@D)
@@ -26,12 +30,10 @@ $(BUILD)/uefi/%.asm.o: %.asm $(BUILD)/uefi/testudo.elf
 
 $(BUILD)/uefi/loader.so: $(UEFI_O)
 	@echo "  LD    $@"
-	$(Q)ld -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -T $(EFI_LIB)/elf_x86_64_efi.lds \
-		$(EFI_LIB)/crt0-efi-x86_64.o $^ -L$(EFI_LIB) -lgnuefi -o $@
+	$(Q)$(UEFI_LD)
 
 $(BUILD)/BOOTX64.EFI: $(BUILD)/uefi/loader.so
-	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
-		--target=efi-app-x86_64 $< $@.tmp
+	$(Q)$(UEFI_OBJCOPY) $< $@.tmp
 	@size=$$(stat -c %s $@.tmp); if [ $$size -gt $(UEFI_LIMIT) ]; then \
 		echo "$@ has $$size bytes, more than $(UEFI_LIMIT)" >&2; rm -f $@.tmp; exit 1; fi
 	$(Q)mv $@.tmp $@

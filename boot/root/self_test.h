@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Faults on purpose, in images of their own: one for each number, compiled with
+ * -DTESTUDO_SELF_TEST=number (`make SELF_TEST=number`). tests/emu/suite_kernel.py
+ * boots them and reads these numbers. The release image has nothing of this.
+ */
+#pragma once
+
+#include "boot/root/cpu_area.h"
+
+/* These must end in a panic. */
+#define SELF_TEST_PANIC 1
+#define SELF_TEST_WRITE_TO_CODE 2
+#define SELF_TEST_WRITE_TO_CONSTANT 3
+#define SELF_TEST_RUN_DATA 4
+#define SELF_TEST_RUN_L1_MEMORY 5
+#define SELF_TEST_PAGE_0 6
+#define SELF_TEST_BLOCK_HIDDEN 7
+#define SELF_TEST_GUARD_PAGE 8
+#define SELF_TEST_STRAY_FAULT 9
+/* After these L1 must start as ever. */
+#define SELF_TEST_MSR_FIXUP 10
+#define SELF_TEST_NMI 11
+
+#ifdef TESTUDO_SELF_TEST
+/* To be called with vmcs01 built and current, before the first VM entry. */
+void self_test(struct cpu_area *area);
+#else
+static inline void self_test(struct cpu_area *area)
+{
+	(void)area;
+}
+#endif
