@@ -51,7 +51,7 @@ run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this ter
 	@tools/run $(RUN_FLAGS)
 
 check: packages ## every test
-	@$(MAKE) --no-print-directory -j$$(nproc) emulator-images guest-images $(BUILD)/testudo.img $(UNIT_TESTS) $(FUZZERS)
+	@$(MAKE) --no-print-directory -j$$(nproc) emulator-images guest-images self-test-images $(BUILD)/testudo.img $(UNIT_TESTS) $(FUZZERS)
 	@tests/check
 
 guests: packages ## the test guests, bare and on Testudo

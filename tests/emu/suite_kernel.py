@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""The root kernel's own protections: images that fault on purpose in root mode (boot/root/self_test.h), and what must come of it.
+
+A fault must end in a panic with its full dump, which names the very address that the test has said it would touch; the tests that must be
+survived go on to start L1.
+"""
+import re
+
+import disks
+import machine
+from disks import BUILD, L1
+
+HELLO = f"{L1}/hello.efi"
+SECONDS = 120
+HALTED = "this processor is halted"
+PATTERN = 0x5e1f7e5700000000	# what boot/root/self_test.c puts into registers and a field
+REGISTERS = ("RAX", "RCX", "RDX", "RBX", "RBP", "RSI", "RDI") + tuple(f"R{i}" for i in range(8, 16))
+PAGE = 4096
+
+
+def numbers():
+    """By test, from the header that the images are compiled with."""
+    text = (machine.ROOT / "boot/root/self_test.h").read_text(encoding="utf-8")
+    return {m[1]: m[2] for m in re.finditer(r"^#define SELF_TEST_(\w+) (\d+)$", text, re.M)}
+
+
+def field_names():
+    text = (machine.ROOT / "vmx/vmcs_fields.def").read_text(encoding="utf-8")
+    return set(re.findall(r"^F\w*\(0x[0-9a-f]+,\s*(\w+),", text, re.M))
+
+
+class Run:
+    """One boot of an image; L0's lines without their prefix."""
+    def __init__(self, report, test, until=HALTED):
+        number = numbers()[test]
+        files = disks.under_testudo(HELLO, "after a self test")[1:]
+        files += [f"{HELLO}={BUILD}/efi/hello.efi", f"{disks.FIRST}={BUILD}/selftest/{number}/BOOTX64.EFI"]
+        self.result = report.machine(files=files, seconds=SECONDS, until=until)
+        self.lines = self.result.lines
+        self.own = [m[1] for m in (re.match(r"testudo\[0\]: (.*)", line) for line in self.lines) if m]
+
+    def values(self, first, last):
+        """`NAME hex` pairs between two lines."""
+        at = [i for i, line in enumerate(self.own) if re.search(first, line)]
+        if not at:
+            return {}
+        block = []
+        for line in self.own[at[0] + 1:]:
+            if re.search(last, line):
+                break
+            if not line.startswith("  VM-instruction error "):
+                block.append(line)
+        return {m[1]: int(m[2], 16) for line in block for m in re.finditer(r"(\S+)\s+([0-9a-f]+)(?=\s|$)", line)}
+
+
+def check_dump(run):
+    """Every panic has all sections, with believable contents."""
+    wrong = []
+    if run.result.end != "until":
+        wrong.append(f"the machine ended by {run.result}")
+    if run.own.count("PANIC") != 1 or any("another one" in line for line in run.own):
+        wrong.append("there is not exactly one panic")
+    if any("going on" in line or "hypervisor" in line for line in run.lines):
+        wrong.append("it went on")
+    guest = run.values(r"^guest registers at the last VM exit:$", "fields that are not 0:$")
+    wrong += [f"no guest {name}" for name in REGISTERS if name not in guest]
+    fields = run.values(r"^vmcs01, fields that are not 0:$", HALTED)
+    if not any(re.match(r"  VM-instruction error \d+$", line) for line in run.own):
+        wrong.append("no VM-instruction error")
+    unknown = sorted(set(fields) - field_names())
+    if len(fields) < 50:
+        wrong.append(f"only {len(fields)} fields of vmcs01")
+    if unknown:
+        wrong.append("not the SDM's names: " + ", ".join(unknown[:5]))
+    if fields.get("GUEST_CR0", 0) & 0x80000001 != 0x80000001 or fields.get("VMCS_LINK_POINTER") != 2**64 - 1:
+        wrong.append("GUEST_CR0 or VMCS_LINK_POINTER is not what vmcs01 has")
+    return wrong, guest, fields
+
+
+def panic_dump(report):
+    run = Run(report, "PANIC")
+    wrong, guest, fields = check_dump(run)
+    if run.own.count("self test: panic on purpose, number 1") != 1:
+        wrong.append("the panic's message is missing")
+    if any("exception" in line for line in run.own):
+        wrong.append("an exception came instead")
+    wrong += [f"{name} is not shown as it was" for n, name in enumerate(REGISTERS)
+              if guest.get(name) != PATTERN + n + (n > 3)]	# number 4 is RSP, which the VMCS has
+    if fields.get("GUEST_IA32_SYSENTER_EIP") != PATTERN + 16:
+        wrong.append("GUEST_IA32_SYSENTER_EIP is not shown as it was")
+    report.judge(wrong, good=f"{len(fields)} fields by name")
+
+
+def fault(test, vector, error, announced=None, check=None):
+    """A panic by this exception; `announced` finds the address in the test's own words, `check` compares it with the registers."""
+    def body(report):
+        run = Run(report, test)
+        wrong, _, _ = check_dump(run)
+        head = rf"^exception {vector} \(#\w\w\), error code {error:#x}, in L0 itself:$"
+        registers = run.values(head, r"^PANIC$")
+        if not registers:
+            wrong.append(f"no line matches \"{head}\"")
+        if not any(re.match(rf"exception {vector} \(#\w\w\) at image offset 0x[0-9a-f]+$", line) for line in run.own):
+            wrong.append("the panic does not name the exception")
+        wrong += [f"no {name} in the dump" for name in REGISTERS + ("RSP", "RIP", "RFLAGS", "CS", "SS", "CR0", "CR2", "CR3", "CR4")
+                  if name not in registers]
+        if announced:
+            # The last one: what came before it had to work.
+            said = [int(m[1], 16) for m in (re.search(announced, line) for line in run.own) if m]
+            if not said:
+                wrong.append(f"no line matches \"{announced}\"")
+            elif not wrong and not check(registers, said[-1]):
+                wrong.append(f"RIP {registers['RIP']:x} and CR2 {registers['CR2']:x} do not agree with {said[-1]:x}")
+        report.judge(wrong, good=f"exception {vector}, error code {error:#x}")
+    return body
+
+
+def at_data(registers, address):
+    return registers["CR2"] == address and registers["RIP"] != address
+
+
+def at_code(registers, address):
+    return registers["CR2"] == address == registers["RIP"]
+
+
+def in_page(registers, address):
+    return address <= registers["CR2"] < address + PAGE
+
+
+def went_on(run):
+    """Complaints when L1 did not start as ever."""
+    wrong = [] if run.result.end == "shutdown" else [f"the machine ended by {run.result}"]
+    for wanted in (r"self test: going on$", r"1 of 1 processors run under Testudo$"):
+        if not any(re.search(wanted, line) for line in run.own):
+            wrong.append(f"no line matches \"{wanted}\"")
+    if 'hello: hypervisor "Testudo L0  "' not in run.lines:
+        wrong.append("L1 did not start, or not under Testudo")
+    return wrong
+
+
+def survived(test, count):
+    def body(report):
+        run = Run(report, test, HALTED)
+        wrong = went_on(run)
+        wrong += [line for line in run.own if line.endswith("WRONG")]
+        right = sum(line.startswith("self test: ") and line.endswith("as it must be") for line in run.own)
+        if right != count:
+            wrong.append(f"{right} of {count} are as they must be")
+        report.judge(wrong, good=f"{right} as they must be")
+    return body
+
+
+def nmi(report):
+    run = Run(report, "NMI")
+    wrong = went_on(run) + [line for line in run.own if line.endswith("WRONG")]
+    taken = sum("L1 took an NMI" in line for line in run.lines)
+    if taken != 1:
+        wrong.append(f"L1 took {taken} NMIs")
+    if not any("as it must be" in line for line in run.own):
+        wrong.append("L0 did not note it")
+    report.judge(wrong, good="L1 took one NMI")
+
+
+def release(report):
+    """The release image has no self test, and this test would see one."""
+    mark = b"self test: "
+    here = [path for path in (BUILD / "BOOTX64.EFI", BUILD / "testudo.elf") if mark in path.read_bytes()]
+    wrong = [f"{path.name} has a self test" for path in here]
+    wrong += [f"self test {number} has none" for number in numbers().values()
+              if mark not in (BUILD / "selftest" / number / "BOOTX64.EFI").read_bytes()]
+    report.judge(wrong)
+
+
+def add(suite):
+    suite.add("kernel/panic-dump", panic_dump)
+    suite.add("kernel/write-to-code", fault("WRITE_TO_CODE", 14, 3, r"self test: writing (\w+)", at_data))
+    suite.add("kernel/write-to-constant", fault("WRITE_TO_CONSTANT", 14, 3, r"self test: writing (\w+)", at_data))
+    suite.add("kernel/run-data", fault("RUN_DATA", 14, 0x11, r"self test: running (\w+)", at_code))
+    suite.add("kernel/run-l1-memory", fault("RUN_L1_MEMORY", 14, 0x11, r"self test: running (\w+)", at_code))
+    suite.add("kernel/page-0", fault("PAGE_0", 14, 0, r"self test: reading (\w+)", at_data))
+    suite.add("kernel/block-hidden", fault("BLOCK_HIDDEN", 14, 0, r"self test: reading (\w+)", at_data))
+    suite.add("kernel/guard-page", fault("GUARD_PAGE", 8, 0, r"self test: overflowing into (\w+)", in_page))
+    suite.add("kernel/stray-fault", fault("STRAY_FAULT", 13, 0))
+    suite.add("kernel/msr-fixup", survived("MSR_FIXUP", 10))
+    suite.add("kernel/nmi-in-root-mode", nmi)
+    suite.add("kernel/not-in-release", release)
