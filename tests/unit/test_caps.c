@@ -256,6 +256,53 @@ static void misc_hides_what_is_not_virtualized(void **state)
 	assert_int_equal(misc & VMX_MISC_TIMER_SHIFT, hardware.misc & VMX_MISC_TIMER_SHIFT);
 }
 
+/* Expect: all that hardware has of what is virtualized, bit by bit. */
+static void misc_and_basic_keep_what_is_virtualized(void **state)
+{
+	const u64 kept = 5 | VMX_MISC_STORES_LMA | VMX_MISC_ACTIVITY_HLT | VMX_MISC_ACTIVITY_SHUTDOWN |
+			 VMX_MISC_ACTIVITY_WAIT_FOR_SIPI | VMX_MISC_VMWRITE_ANY_FIELD | VMX_MISC_INJECT_ZERO_LENGTH;
+	struct vmx_caps hardware, offered;
+
+	(void)state;
+	builder_hardware(&hardware);
+	caps12_derive(&offered, &hardware);
+	assert_true(read(&offered, IA32_VMX_MISC) == (kept | field_put(4, VMX_MISC_CR3_TARGETS)));
+	hardware.misc = field_put(2, VMX_MISC_CR3_TARGETS);
+	hardware.basic |= VMX_BASIC_ANY_ERROR_CODE;
+	caps12_derive(&offered, &hardware);
+	assert_true(read(&offered, IA32_VMX_MISC) == field_put(2, VMX_MISC_CR3_TARGETS));
+	assert_true(read(&offered, IA32_VMX_BASIC) & VMX_BASIC_ANY_ERROR_CODE);
+	assert_true(read(&offered, IA32_VMX_BASIC) & VMX_BASIC_INS_OUTS_INFORMATION);
+}
+
+static void control_msrs_have_what_must_be_below_what_may_be(void **state)
+{
+	struct vmx_caps hardware, offered;
+
+	(void)state;
+	builder_hardware(&hardware);
+	caps12_derive(&offered, &hardware);
+	assert_true(read(&offered, IA32_VMX_TRUE_PINBASED_CTLS) == (0x16 | UINT64_C(0xff) << 32));
+	assert_true(read(&offered, IA32_VMX_PINBASED_CTLS) == (0x16 | UINT64_C(0xff) << 32));
+	assert_true(read(&offered, IA32_VMX_PROCBASED_CTLS2) == (u64)offered.control[WORD_PROC2].may_be_1 << 32);
+}
+
+/* Expect: the MSR exists with EPT alone, and with VPID alone. */
+static void the_ept_vpid_msr_goes_with_either(void **state)
+{
+	struct vmx_caps hardware, offered;
+
+	(void)state;
+	builder_hardware(&hardware);
+	hardware.ept_vpid &= ~(u64)VPID_CAP_INVVPID;
+	caps12_derive(&offered, &hardware);
+	assert_true(read(&offered, IA32_VMX_EPT_VPID_CAP) != 0);
+	builder_hardware(&hardware);
+	hardware.ept_vpid &= ~(u64)EPT_CAP_WRITE_BACK;
+	caps12_derive(&offered, &hardware);
+	assert_true(read(&offered, IA32_VMX_EPT_VPID_CAP) != 0);
+}
+
 /* Expect: in the plain MSRs every default1 control must be 1; in the TRUE ones as hardware has it. */
 static void plain_msrs_insist_on_the_default1_class(void **state)
 {
@@ -335,6 +382,9 @@ int main(void)
 		cmocka_unit_test(basic_shows_our_revision_and_no_dual_monitor),
 		cmocka_unit_test(fixed_bits_are_the_processors),
 		cmocka_unit_test(misc_hides_what_is_not_virtualized),
+		cmocka_unit_test(misc_and_basic_keep_what_is_virtualized),
+		cmocka_unit_test(control_msrs_have_what_must_be_below_what_may_be),
+		cmocka_unit_test(the_ept_vpid_msr_goes_with_either),
 		cmocka_unit_test(plain_msrs_insist_on_the_default1_class),
 		cmocka_unit_test(msrs_of_controls_that_are_not_offered_do_not_exist),
 		cmocka_unit_test(vmcs_enum_is_the_highest_index_that_exists),

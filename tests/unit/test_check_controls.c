@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "arch/x86.h"
 #include "tests/unit/refusals.h"
 
 #define SECONDARY(name) WITH(SECONDARY_PROCESSOR_BASED_CONTROLS, CONTROL_MASK(PROC2, name))
@@ -48,6 +49,8 @@ static const struct refusal refusals[] = {
 	{ "io_bitmaps_that_are_off_are_not_looked_at", BUILD_LONG, { TO(IO_BITMAP_A_ADDRESS, 1) }, NULL, 0 },
 	{ "msr_bitmap_is_not_aligned", BUILD_LONG, { PRIMARY(USE_MSR_BITMAPS), TO(MSR_BITMAP_ADDRESS, 8) },
 	  "MSR bitmap: not a page within the physical-address width", 0 },
+	{ "msr_bitmap_by_the_rules", BUILD_LONG, { PRIMARY(USE_MSR_BITMAPS), TO(MSR_BITMAP_ADDRESS, 0x70000) }, NULL, 0 },
+	{ "msr_bitmap_that_is_off_is_not_looked_at", BUILD_LONG, { TO(MSR_BITMAP_ADDRESS, 8) }, NULL, 0 },
 	{ "virtual_apic_page_is_beyond_the_width", BUILD_LONG, { PRIMARY(USE_TPR_SHADOW), TO(VIRTUAL_APIC_ADDRESS, BEYOND) },
 	  "virtual-APIC address: not a page within the physical-address width", 0 },
 	{ "apic_access_page_is_not_aligned", BUILD_LONG, { SECONDARY(VIRTUALIZE_APIC_ACCESSES), TO(APIC_ACCESS_ADDRESS, 0x10) },
@@ -193,6 +196,13 @@ static const struct refusal refusals[] = {
 	{ "general_protection_with_error_code_in_real_mode", BUILD_REAL, { INJECT(0x80000b0d) },
 	  "injected event: deliver-error-code does not fit the event", 0 },
 	{ "general_protection_in_real_mode", BUILD_REAL, { INJECT(0x8000030d) }, NULL, 0 },
+	{ "error_code_in_protected_mode_of_an_unrestricted_guest", BUILD_REAL,
+	  { WITH(GUEST_CR0, CR0_PE), INJECT(0x80000b0d) }, NULL, 0 },
+	{ "control_protection_with_error_code", BUILD_LONG, { INJECT(0x80000b15) }, NULL, 0 },
+	{ "control_protection_without_error_code", BUILD_LONG, { INJECT(0x80000315) },
+	  "injected event: deliver-error-code does not fit the event", 0 },
+	{ "an_event_that_is_not_valid_may_be_anything", BUILD_LONG,
+	  { INJECT(0x7ffffcff), TO(ENTRY_EXCEPTION_ERROR_CODE, UINT32_MAX), TO(ENTRY_INSTRUCTION_LENGTH, 99) }, NULL, 0 },
 	{ "event_with_a_reserved_bit", BUILD_LONG, { INJECT(0x80001020) }, "injected event: bits 30:12 are not 0", 0 },
 	{ "error_code_of_17_bits", BUILD_LONG, { INJECT(0x80000b0d), TO(ENTRY_EXCEPTION_ERROR_CODE, 0x10000) },
 	  "injected event: bits 31:16 of the error code are not 0", 0 },
@@ -289,6 +299,23 @@ static void any_error_code_is_accepted_where_the_processor_says_so(void **state)
 	assert_false(check_controls(&builder.context, &failure));
 }
 
+/* Expect: vector 21 has an error code where CR4.CET exists, and is like any other where not. */
+static void control_protection_goes_by_cet(void **state)
+{
+	static struct builder builder;
+	struct entry_failure failure;
+
+	(void)state;
+	builder_init(&builder, BUILD_LONG);
+	builder.offered.cr4_fixed1 &= ~CR4_CET;
+	vmcs12_set(&builder.vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION, 0x80000315);
+	assert_true(check_controls(&builder.context, &failure));
+	vmcs12_set(&builder.vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION, 0x80000b15);
+	assert_false(check_controls(&builder.context, &failure));
+	vmcs12_set(&builder.vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION, 0x80000b0d);
+	assert_true(check_controls(&builder.context, &failure));
+}
+
 static void other_events_need_the_monitor_trap_flag(void **state)
 {
 	static struct builder builder;
@@ -327,6 +354,7 @@ static const struct CMUnitTest others[] = {
 	cmocka_unit_test(a_secondary_bit_that_must_be_1_is_0),
 	cmocka_unit_test(zero_length_software_events_need_the_capability),
 	cmocka_unit_test(any_error_code_is_accepted_where_the_processor_says_so),
+	cmocka_unit_test(control_protection_goes_by_cet),
 	cmocka_unit_test(other_events_need_the_monitor_trap_flag),
 	cmocka_unit_test(valid_controls_are_accepted),
 	cmocka_unit_test(every_rule_has_a_case_that_breaks_it),

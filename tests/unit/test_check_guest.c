@@ -81,6 +81,10 @@ static const struct refusal refusals[] = {
 	{ "efer_with_lme_alone_without_paging", BUILD_REAL, { WITH(GUEST_IA32_EFER, EFER_LME) }, NULL, 0 },
 	{ "efer_that_is_not_loaded", BUILD_LONG, { NO_ENTRY(LOAD_IA32_EFER), TO(GUEST_IA32_EFER, UINT64_MAX) }, NULL, 0 },
 
+	{ "virtual_8086_mode_by_the_rules", BUILD_V8086, { WITH(GUEST_RFLAGS, RFLAGS_IF) }, NULL, 0 },
+	{ "virtual_8086_mode_without_protection", BUILD_V8086,
+	  { WITH(SECONDARY_PROCESSOR_BASED_CONTROLS, CONTROL_MASK(PROC2, UNRESTRICTED_GUEST)), WITHOUT(GUEST_CR0, CR0_PG | CR0_PE) },
+	  "guest RFLAGS.VM in IA-32e mode or without CR0.PE", 0 },
 	/* descriptor tables, RIP, RFLAGS */
 	{ "gdtr_base_is_not_canonical", BUILD_LONG, { TO(GUEST_GDTR_BASE, NOT_CANONICAL) },
 	  "guest GDTR base: not canonical", 0 },
