@@ -53,6 +53,17 @@ void handle_triple_fault(struct vcpu *vcpu, const struct vm_exit *exit)
 	shutdown("triple fault");
 }
 
+/*
+ * Departs from SDM "Task Switching": L0 does not carry out a hardware task switch,
+ * which only an L1 outside IA-32e mode can ask for; it ends as a triple fault would.
+ */
+void handle_task_switch(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	(void)vcpu;
+	(void)exit;
+	shutdown("a hardware task switch in L1, which Testudo does not carry out");
+}
+
 void handle_machine_check(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	(void)vcpu;

@@ -405,24 +405,31 @@ static void arrange_exit_load(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
 	vmcs_write(&vcpu->vmcs01, VMCS_ENTRY_MSR_LOAD_COUNT, count12);
 }
 
+/* SDM "Checking and Loading Host Page-Directory-Pointer-Table Entries": a bad one is a VMX abort. */
+static void load_l1_pdptes(struct vcpu *vcpu)
+{
+	struct nested *nested = vcpu->nested;
+	u64 pdpte[4];
+
+	read_pdptes(nested, image_get(&nested->image01, VMCS_GUEST_CR3), pdpte);
+	if (!check_pdptes(&nested->offered, pdpte))
+		msr_vmx_abort(vcpu, ABORT_HOST_PDPTE);
+	for (u16 i = 0; i < 4; i++)
+		vmcs_write(&vcpu->vmcs01, vmcs_fields[VMCS_INDEX_GUEST_PDPTE0 + i].field, pdpte[i]);
+}
+
 /* SDM "Loading Host State". vmcs01 is current. */
 static void load_l1(struct vcpu *vcpu, const struct vmcs12 *vmcs12, const struct sync_l2_state *l2)
 {
 	struct nested *nested = vcpu->nested;
-	u64 pdpte[4];
 
 	sync_load_host(&nested->image01, vmcs12, l2);
 	for (u32 i = 0; i < sync_host_count; i++)
 		if (row_exists(nested, sync_host_fields[i]))
 			vmcs_write(&vcpu->vmcs01, sync_host_fields[i], image_get(&nested->image01, sync_host_fields[i]));
 	if (!vmcs12_has(vmcs12, WORD_EXIT, EXIT_HOST_ADDRESS_SPACE_SIZE) &&
-	    (image_get(&nested->image01, VMCS_GUEST_CR4) & CR4_PAE)) {
-		read_pdptes(nested, image_get(&nested->image01, VMCS_GUEST_CR3), pdpte);
-		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_PDPTE0, pdpte[0]);
-		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_PDPTE1, pdpte[1]);
-		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_PDPTE2, pdpte[2]);
-		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_PDPTE3, pdpte[3]);
-	}
+	    (image_get(&nested->image01, VMCS_GUEST_CR4) & CR4_PAE))
+		load_l1_pdptes(vcpu);
 	if (vmcs12_has(vmcs12, WORD_EXIT, EXIT_LOAD_IA32_PERF_GLOBAL_CTRL))
 		(void)wrmsr_safe(IA32_PERF_GLOBAL_CTRL, vmcs12_get(vmcs12, VMCS_HOST_IA32_PERF_GLOBAL_CTRL));
 	/* An exit without VPIDs drops what was cached for VPID 0, which is where L1 lives in its own eyes. */
