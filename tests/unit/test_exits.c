@@ -30,6 +30,7 @@ HANDLER(exception_or_nmi)
 HANDLER(triple_fault)
 HANDLER(init_signal)
 HANDLER(sipi)
+HANDLER(task_switch)
 HANDLER(nmi_window)
 HANDLER(cpuid)
 HANDLER(getsec)
@@ -170,6 +171,26 @@ static void an_exit_without_a_handler_is_never_l0s(void **state)
 	}
 }
 
+/* SDM "Instructions That Cause VM Exits Unconditionally", "Other Causes of VM Exits": L1 can do these whatever L0 sets. */
+static void what_always_exits_has_a_handler(void **state)
+{
+	static const u32 always[] = {
+		EXIT_TRIPLE_FAULT, EXIT_INIT_SIGNAL, EXIT_SIPI, EXIT_TASK_SWITCH, EXIT_CPUID, EXIT_GETSEC, EXIT_INVD, EXIT_XSETBV,
+		EXIT_VMCALL, EXIT_VMCLEAR, EXIT_VMLAUNCH, EXIT_VMPTRLD, EXIT_VMPTRST, EXIT_VMREAD, EXIT_VMRESUME, EXIT_VMWRITE,
+		EXIT_VMXOFF, EXIT_VMXON, EXIT_INVEPT, EXIT_INVVPID, EXIT_RDMSR, EXIT_WRMSR, EXIT_CR_ACCESS, EXIT_EPT_VIOLATION,
+		EXIT_EPT_MISCONFIGURATION, EXIT_INVALID_GUEST_STATE, EXIT_MSR_LOADING, EXIT_MACHINE_CHECK_ENTRY,
+	};
+
+	(void)state;
+	for (u32 i = 0; i < array_size(always); i++) {
+		struct vm_exit exit = { .basic = (u16)always[i] };
+
+		exits_dispatch(NULL, &exit);
+		if (strcmp(called, "unexpected") == 0)
+			fail_msg("%s", exit_name(always[i]));
+	}
+}
+
 /* Expect: L1 sees none of what only L0 could have caused, whatever vmcs12 says; and the cause is out of reach. */
 static void exits_that_l0_must_have_are_never_l1s(void **state)
 {
@@ -242,6 +263,7 @@ int main(void)
 		cmocka_unit_test(a_reason_without_a_row_is_unexpected),
 		cmocka_unit_test(rules_ask_only_for_controls_that_l1_may_set),
 		cmocka_unit_test(an_exit_without_a_handler_is_never_l0s),
+		cmocka_unit_test(what_always_exits_has_a_handler),
 		cmocka_unit_test(exits_that_l0_must_have_are_never_l1s),
 		cmocka_unit_test(rules_follow_the_controls),
 		cmocka_unit_test(each_rule_listens_to_its_own_control),
