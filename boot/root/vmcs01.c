@@ -9,8 +9,8 @@
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
 #include "vmx/host_state.h"
+#include "vmx/nested/merge.h"
 
-#define VPID_L1 1
 #define NO_VMCS UINT64_C(0xffffffffffffffff)
 
 static u32 controls_of(const struct vcpu *vcpu, enum control_word word)
@@ -107,7 +107,7 @@ static void write_execution_controls(struct vcpu *vcpu)
 	vmcs_write(v, VMCS_MSR_BITMAP_ADDRESS, phys_of(vcpu->machine->msr_bitmap).value);
 	vmcs_write(v, VMCS_EPT_POINTER, vcpu->machine->eptp01);
 	if (proc2 & PROC2_ENABLE_VPID)
-		vmcs_write(v, VMCS_VPID, VPID_L1);
+		vmcs_write(v, VMCS_VPID, VPID01);
 	if (proc2 & PROC2_ENABLE_XSAVES)
 		vmcs_write(v, VMCS_XSS_EXITING_BITMAP, 0);
 }
