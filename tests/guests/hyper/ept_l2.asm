@@ -19,6 +19,11 @@ l2 write
 	mov [rsi], rax
 	vmcall
 
+; What is written still is a RET.
+l2 write_ret
+	mov byte [rsi], 0xc3
+	vmcall
+
 l2 call
 	call rsi
 	vmcall

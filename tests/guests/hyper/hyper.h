@@ -12,13 +12,19 @@ LIST(msr_scenarios);
 LIST(control_register_scenarios);
 LIST(ept_scenarios);
 LIST(ept_page_scenarios);
+LIST(ept_change_scenarios);
 LIST(event_scenarios);
 LIST(vectoring_scenarios);
 LIST(window_scenarios);
 LIST(interrupt_scenarios);
 LIST(apic_scenarios);
+LIST(virtual_apic_scenarios);
+LIST(extension_scenarios);
 LIST(vm_scenarios);
+LIST(vmcs_model_scenarios);
+LIST(limit_scenarios);
 LIST(mode_scenarios);
+LIST(virtual_8086_scenarios);
 LIST(host_state_scenarios);
 #undef LIST
 

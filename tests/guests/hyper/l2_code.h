@@ -12,7 +12,7 @@ L2(wbinvd); L2(pause); L2(rdpmc); L2(rdrand); L2(invpcid); L2(vmx_instructions);
 L2(sgdt); L2(sldt); L2(lgdt); L2(mov_dr);
 
 /* ept_l2.asm */
-L2(read); L2(write); L2(call); L2(read_write); L2(read_twice);
+L2(read); L2(write); L2(write_ret); L2(call); L2(read_write); L2(read_twice);
 
 /* io_l2.asm */
 L2(out_forms); L2(in_forms); L2(string_io); L2(scratch_register);
@@ -30,7 +30,17 @@ L2(send_ipi); L2(sti_hlt); L2(push_popf); L2(iret_nops); L2(divide); L2(count);
 /* apic_l2.asm */
 L2(apic_read); L2(apic_write); L2(apic_tpr); L2(x2apic_tpr);
 
+/* virtual_apic_l2.asm */
+L2(apic_eoi); L2(apic_command); L2(apic_command_high); L2(apic_wide); L2(x2apic_write);
+
+/* extensions_l2.asm */
+L2(monitor_mwait); L2(xsaves); L2(xrstors);
+
+/* vmcs_model_l2.asm */
+L2(change_state);
+
 /* modes_l2.asm */
 L2(real_mode); L2(real_mode_end); L2(code32); L2(task_switch32); L2(pae_switch32);
+L2(virtual_8086); L2(virtual_8086_flags);
 
 #undef L2

@@ -24,13 +24,19 @@ void guest_main(void)
 	scenarios_run(control_register_scenarios, control_register_scenarios_count);
 	scenarios_run(ept_scenarios, ept_scenarios_count);
 	scenarios_run(ept_page_scenarios, ept_page_scenarios_count);
+	scenarios_run(ept_change_scenarios, ept_change_scenarios_count);
 	scenarios_run(event_scenarios, event_scenarios_count);
 	scenarios_run(vectoring_scenarios, vectoring_scenarios_count);
 	scenarios_run(window_scenarios, window_scenarios_count);
 	scenarios_run(interrupt_scenarios, interrupt_scenarios_count);
 	scenarios_run(apic_scenarios, apic_scenarios_count);
+	scenarios_run(virtual_apic_scenarios, virtual_apic_scenarios_count);
+	scenarios_run(extension_scenarios, extension_scenarios_count);
 	scenarios_run(vm_scenarios, vm_scenarios_count);
+	scenarios_run(vmcs_model_scenarios, vmcs_model_scenarios_count);
+	scenarios_run(limit_scenarios, limit_scenarios_count);
 	scenarios_run(mode_scenarios, mode_scenarios_count);
+	scenarios_run(virtual_8086_scenarios, virtual_8086_scenarios_count);
 	scenarios_run(host_state_scenarios, host_state_scenarios_count);
 	vmx_off();
 }

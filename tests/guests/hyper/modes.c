@@ -196,6 +196,41 @@ static void pae_with_ept(void)
 	say(" saved=%u", saved);
 }
 
+/* Writes only fields that a hypervisor beneath may let pass unseen (VMCS shadowing). */
+static void step_pae(struct vm *vm, u64 *first, u64 *second)
+{
+	vmwrite(GUEST_RIP, vm->code);
+	vm->gpr[RBX] = 0;
+	vmwrite(GUEST_CR3, (u64)first);
+	vm->gpr[RSI] = PAE_TEST;
+	vm->gpr[RDX] = (u64)second;
+	say("; ");
+	vm_step(vm);
+	say(" eax=%lx ebx=%lx", vm->gpr[RAX], vm->gpr[RBX]);
+}
+
+/*
+ * Expect: when the secondary controls go, and EPT with them, PDPTEs come from
+ * memory and the fields stay; when they are back, the fields count again.
+ */
+static void pae_ept_comes_and_goes(void)
+{
+	struct vm *vm = vm_create(l2_pae_switch32);
+	u64 *first = pae_tables(0xaa), *second = pae_tables(0xbb);
+	u32 kept = 0;
+
+	for (u32 i = 0; i < 4; i++)
+		vmwrite(GUEST_PDPTE0 + i * 2, first[i]);
+	run_pae(vm, first, second);
+	vm_clear(PROCESSOR_BASED_CONTROLS, PROC_ACTIVATE_SECONDARY_CONTROLS);
+	step_pae(vm, pae_tables(0xcc), pae_tables(0xdd));
+	vm_set(PROCESSOR_BASED_CONTROLS, PROC_ACTIVATE_SECONDARY_CONTROLS);
+	step_pae(vm, second, first);
+	for (u32 i = 0; i < 4; i++)
+		kept += vmread(GUEST_PDPTE0 + i * 2) == first[i];
+	say(" saved=%u", kept);
+}
+
 /* Expect: a PDPTE with reserved bits fails the entry, or is L2's #GP at MOV to CR3. */
 static void pae_reserved_bits(void)
 {
@@ -282,6 +317,9 @@ SCENARIOS(mode_scenarios,
 	  "VMCALL(18) length=3 rip=+7 eax=0xaa ebx=0xbb", cr3_is_free },
 	{ "mode.pae_with_ept", pae_with_ept,
 	  "VMCALL(18) length=3 rip=+7 eax=0xaa ebx=0xbb saved=4", cr3_is_free },
+	{ "mode.pae_ept_comes_and_goes", pae_ept_comes_and_goes,
+	  "VMCALL(18) length=3 rip=+7 eax=0xaa ebx=0xbb; VMCALL(18) length=3 rip=+7 eax=0xcc ebx=0xdd; "
+	  "VMCALL(18) length=3 rip=+7 eax=0xbb ebx=0xaa saved=4", cr3_is_free },
 	{ "mode.pae_reserved_bits", pae_reserved_bits,
 	  "EXCEPTION_OR_NMI(0) event=0x80000b0d error=0 rip=+2 eax=0xaa ebx=0; "
 	  "INVALID_GUEST_STATE(33) reason_high=0x8000 qualification=2 rip=+0", cr3_is_free },

@@ -28,6 +28,27 @@ align 4
 global l2_real_mode_end:data hidden
 l2_real_mode_end:
 
+; Copied to 0800:0000 in virtual-8086 mode.
+l2 virtual_8086
+	mov ax, cs
+	mov bx, 0x1234
+	push bx
+	pop cx
+	cpuid
+	hlt
+	cli
+	in al, 0x80
+	vmlaunch
+	vmcall
+
+l2 virtual_8086_flags
+	cli
+	pushf
+	pop ax
+	mov cx, 0x555
+	mov es, cx
+	vmcall
+
 ; Flat 32-bit code, and the same in compatibility mode.
 bits 32
 l2 code32

@@ -228,6 +228,19 @@ static void use_ept(struct vm *vm)
 	vmwrite(EPT_POINTER, vm->ept | EPTP_WB | EPTP_4_LEVELS);
 }
 
+/* All that a 64-bit L2 without EPT needs, whatever the VMCS held before. */
+static void write_vmcs(struct vm *vm, const u8 *code)
+{
+	write_controls(vm);
+	if (proc_offers(PROC_ACTIVATE_SECONDARY_CONTROLS)) {
+		vm_set_secondary(0);
+		vmwrite(SECONDARY_CONTROLS, 0);
+	}
+	write_host_state(vm);
+	write_guest_state(vm);
+	vm_restart(vm, code);
+}
+
 struct vm *vm_create_without_ept(const u8 *code)
 {
 	struct vm *vm = page_alloc();
@@ -242,15 +255,14 @@ struct vm *vm_create_without_ept(const u8 *code)
 	vmclear(vm->vmcs);
 	vmptrld(vm->vmcs);
 	vm_flush_all();
-	write_controls(vm);
-	if (proc_offers(PROC_ACTIVATE_SECONDARY_CONTROLS)) {
-		vm_set_secondary(0);
-		vmwrite(SECONDARY_CONTROLS, 0);
-	}
-	write_host_state(vm);
-	write_guest_state(vm);
-	vm_restart(vm, code);
+	write_vmcs(vm, code);
 	return vm;
+}
+
+void vm_write_vmcs(struct vm *vm, const u8 *code)
+{
+	write_vmcs(vm, code);
+	use_ept(vm);
 }
 
 struct vm *vm_create(const u8 *code)

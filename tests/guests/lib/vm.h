@@ -34,6 +34,8 @@ extern const u8 vm_exit_point[];
 struct vm *vm_create(const u8 *code);
 /* The same without EPT. */
 struct vm *vm_create_without_ept(const u8 *code);
+/* Writes all of the current VMCS anew, as vm_create() has it. */
+void vm_write_vmcs(struct vm *vm, const u8 *code);
 /* Points the VMCS back to L2's first instruction, with fresh registers. */
 void vm_restart(struct vm *vm, const u8 *code);
 
