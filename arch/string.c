@@ -11,7 +11,7 @@ void *memcpy(void *to, const void *from, size_t size)
 	void *result = to;
 	size_t words = size / 8, bytes = size % 8;
 	__asm__ volatile("rep movsq\n movq %3, %%rcx\n rep movsb"
-			 : "+D"(to), "+S"(from), "+c"(words) : "r"(bytes) : "memory");
+			 : "+D"(to), "+S"(from), "+&c"(words) : "r"(bytes) : "memory");
 	return result;
 }
 
@@ -31,7 +31,7 @@ void *memset(void *to, int byte, size_t size)
 	void *result = to;
 	size_t words = size / 8, bytes = size % 8;
 	__asm__ volatile("rep stosq\n movq %2, %%rcx\n rep stosb"
-			 : "+D"(to), "+c"(words) : "r"(bytes), "a"((u8)byte * UINT64_C(0x0101010101010101)) : "memory");
+			 : "+D"(to), "+&c"(words) : "r"(bytes), "a"((u8)byte * UINT64_C(0x0101010101010101)) : "memory");
 	return result;
 }
 

@@ -6,6 +6,7 @@
 
 #include "arch/ops.h"
 #include "arch/x86.h"
+#include "drivers/console.h"
 #include "drivers/panic.h"
 #include "vmx/emulate.h"
 #include "vmx/events.h"
@@ -61,8 +62,10 @@ static void reset_registers(struct vcpu *vcpu)
 void handle_init_signal(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	(void)exit;
-	if (panic_is_active())
+	if (panic_is_active()) {
+		log_error("stopped: another processor has panicked");
 		halt_forever();
+	}
 	/* Blocked in VMX root operation. SDM "Unconditional VM exits and blocking: INIT". */
 	if (vcpu->nested->state != NESTED_OUTSIDE) {
 		vcpu->nested->init_blocked = true;

@@ -12,13 +12,20 @@
 #include "vmx/nested/sync.h"
 #include "vmx/vmx_operand.h"
 
+/* Whether EPT is on decides what of vmcs02 was saved, so those fields come home before that changes. */
+static bool decides_about_rare(vmcs_field field)
+{
+	return field.index == VMCS_INDEX_PROCESSOR_BASED_CONTROLS ||
+	       field.index == VMCS_INDEX_SECONDARY_PROCESSOR_BASED_CONTROLS;
+}
+
 /* A field that vmcs02 still holds is fetched before anyone looks at it. */
-static void fetch_if_rare(struct vcpu *vcpu, u64 encoding)
+static void fetch_if_rare(struct vcpu *vcpu, u64 encoding, bool write)
 {
 	struct nested *nested = vcpu->nested;
 	const struct vmcs_field_info *info = insn_field(&nested->offered, encoding);
 
-	if (info && nested->is_rare[info->field.index])
+	if (info && (nested->is_rare[info->field.index] || (write && decides_about_rare(info->field))))
 		slots_fetch_rare(vcpu, nested->current);
 }
 
@@ -35,7 +42,7 @@ static struct insn_result vmread(struct vcpu *vcpu, const struct vm_exit *exit)
 	if (!nested->current)
 		return insn_fail(false, VMERR_UNSUPPORTED_FIELD);
 	encoding = operand_register(vcpu, info.reg2);
-	fetch_if_rare(vcpu, encoding);
+	fetch_if_rare(vcpu, encoding, false);
 	result = insn_vmread(nested->current->vmcs12, &nested->offered, encoding, &value);
 	if (result.outcome != INSN_OK)
 		return result;
@@ -70,7 +77,7 @@ static struct insn_result vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
 	if (result.outcome != INSN_OK)
 		return result;
 	encoding = operand_register(vcpu, info.reg2);
-	fetch_if_rare(vcpu, encoding);
+	fetch_if_rare(vcpu, encoding, true);
 	result = insn_vmwrite(nested->current->vmcs12, &nested->offered, encoding, value);
 	check_forget(&nested->current->memo);
 	nested->current->dirty = true;
@@ -113,6 +120,15 @@ void handle_invept(struct vcpu *vcpu, const struct vm_exit *exit)
 	handle_vmx_apply(vcpu, invept12(vcpu, exit));
 }
 
+/* All types are offered; a processor that lacks one flushes more than L1 asked for. */
+static void flush_vpid(u64 type, u16 vpid02, u64 address)
+{
+	if (invvpid(type, type == INVVPID_ALL ? 0 : vpid02, address) == VMX_OK)
+		return;
+	if (invvpid(INVVPID_SINGLE, vpid02, 0) != VMX_OK && invvpid(INVVPID_ALL, 0, 0) != VMX_OK)
+		(void)invept(INVEPT_ALL, 0);
+}
+
 static struct insn_result invvpid12(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
@@ -128,7 +144,7 @@ static struct insn_result invvpid12(struct vcpu *vcpu, const struct vm_exit *exi
 	if (result.outcome == INSN_OK)
 		result = insn_check_invvpid_descriptor(&nested->offered, type, descriptor, nested->current);
 	if (result.outcome == INSN_OK)
-		(void)invvpid(type, type == INVVPID_ALL ? 0 : merge_vpid02((u16)descriptor[0]), descriptor[1]);
+		flush_vpid(type, merge_vpid02((u16)descriptor[0]), descriptor[1]);
 	return result;
 }
 

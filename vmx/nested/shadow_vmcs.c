@@ -126,6 +126,22 @@ void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct
 	vmcs_load(&vcpu->vmcs01);
 }
 
+/*
+ * "Activate secondary controls" takes EPT and VPIDs with it. What vmcs02 still holds
+ * was saved under the old setting, and more of it depends on the new one than
+ * merge_again looks at.
+ */
+static void note_secondary_controls(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	u64 changed = image_get(&slot->shadowed, VMCS_PROCESSOR_BASED_CONTROLS) ^
+		      vmcs12_get(slot->vmcs12, VMCS_PROCESSOR_BASED_CONTROLS);
+
+	if (!(changed & PROC_ACTIVATE_SECONDARY_CONTROLS))
+		return;
+	slots_fetch_rare(vcpu, slot);
+	slot->dirty = true;
+}
+
 void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
@@ -135,11 +151,15 @@ void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot)
 	vmcs_load(&slot->shadow);
 	for (u16 i = 0; i < nested->shadow_rw_count; i++) {
 		u16 row = nested->shadow_rw[i];
-		u64 value = vmcs_read(&slot->shadow, vmcs_fields[row].field);
 
-		slot->shadowed.value[row] = value;
-		slot->vmcs12->fields.value[row] = value;
+		slot->shadowed.value[row] = vmcs_read(&slot->shadow, vmcs_fields[row].field);
 	}
 	vmcs_clear(&slot->shadow);
 	vmcs_load(&vcpu->vmcs01);
+	note_secondary_controls(vcpu, slot);
+	for (u16 i = 0; i < nested->shadow_rw_count; i++) {
+		u16 row = nested->shadow_rw[i];
+
+		slot->vmcs12->fields.value[row] = slot->shadowed.value[row];
+	}
 }
