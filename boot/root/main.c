@@ -60,7 +60,9 @@ static enum launch_status launch(struct cpu_area *area, const struct handoff *ha
 	status = vmx_root_enter(area);
 	if (status != LAUNCH_OK)
 		return status;
+	stop_cpus_note(true);
 	status = run_caller_as_guest(area);
+	stop_cpus_note(false);
 	vmx_root_leave();
 	return status;
 }

@@ -115,6 +115,10 @@ void self_test(struct cpu_area *area)
 	case SELF_TEST_PANIC:
 		panic_on_purpose(area);
 		break;
+	case SELF_TEST_PANIC_OF_LAST:
+		if (area->cpu.handoff->cpus[area->cpu.index].is_boot_processor)
+			panic("self test: panic of the last processor");
+		break;
 	case SELF_TEST_WRITE_TO_CODE:
 		write_byte((u64)(uintptr_t)image_start);
 		break;

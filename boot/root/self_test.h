@@ -18,6 +18,7 @@
 #define SELF_TEST_BLOCK_HIDDEN 7
 #define SELF_TEST_GUARD_PAGE 8
 #define SELF_TEST_STRAY_FAULT 9
+#define SELF_TEST_PANIC_OF_LAST 12
 /* After these L1 must start as ever. */
 #define SELF_TEST_MSR_FIXUP 10
 #define SELF_TEST_NMI 11

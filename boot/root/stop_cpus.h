@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a panicking CPU stops the others: INIT, which makes every CPU in VMX
- * non-root operation exit to L0, where vmx/ finds that a panic is active.
+ * How a panicking CPU stops the others: INIT, which makes a CPU in VMX non-root
+ * operation exit to L0, where vmx/ finds that a panic is active, and waits in
+ * root operation. Any other CPU would restart, the boot processor the machine.
  */
 #pragma once
+
+#include "arch/types.h"
+
+/* Is this CPU in VMX operation? To be told whenever that changes. */
+void stop_cpus_note(bool in_vmx_operation);
 
 void stop_other_cpus(void);

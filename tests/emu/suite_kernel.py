@@ -30,14 +30,14 @@ def field_names():
 
 
 class Run:
-    """One boot of an image; L0's lines without their prefix."""
-    def __init__(self, report, test, until=HALTED):
+    """One boot of an image; one processor's lines of L0 without their prefix."""
+    def __init__(self, report, test, until=HALTED, cpus=1, index=0, seconds=SECONDS):
         number = numbers()[test]
         files = disks.under_testudo(HELLO, "after a self test")[1:]
         files += [f"{HELLO}={BUILD}/efi/hello.efi", f"{disks.FIRST}={BUILD}/selftest/{number}/BOOTX64.EFI"]
-        self.result = report.machine(files=files, seconds=SECONDS, until=until)
+        self.result = report.machine(files=files, cpus=cpus, seconds=seconds, until=until)
         self.lines = self.result.lines
-        self.own = [m[1] for m in (re.match(r"testudo\[0\]: (.*)", line) for line in self.lines) if m]
+        self.own = [m[1] for m in (re.match(rf"testudo\[{index}\]: (.*)", line) for line in self.lines) if m]
 
     def values(self, first, last):
         """`NAME hex` pairs between two lines."""
@@ -53,17 +53,22 @@ class Run:
         return {m[1]: int(m[2], 16) for line in block for m in re.finditer(r"(\S+)\s+([0-9a-f]+)(?=\s|$)", line)}
 
 
-def check_dump(run):
+def lacking(what, names, found):
+    missing = [name for name in names if name not in found]
+    return [f"{what} not in the dump: " + " ".join(missing)] if missing else []
+
+
+def check_dump(run, end="until"):
     """Every panic has all sections, with believable contents."""
     wrong = []
-    if run.result.end != "until":
+    if run.result.end != end:
         wrong.append(f"the machine ended by {run.result}")
-    if run.own.count("PANIC") != 1 or any("another one" in line for line in run.own):
+    if sum("PANIC" in line for line in run.lines) != 1 or run.own.count("PANIC") != 1:
         wrong.append("there is not exactly one panic")
-    if any("going on" in line or "hypervisor" in line for line in run.lines):
+    if "self test: going on" in run.own or any(line.startswith("hello:") for line in run.lines):
         wrong.append("it went on")
     guest = run.values(r"^guest registers at the last VM exit:$", "fields that are not 0:$")
-    wrong += [f"no guest {name}" for name in REGISTERS if name not in guest]
+    wrong += lacking("guest registers", REGISTERS, guest)
     fields = run.values(r"^vmcs01, fields that are not 0:$", HALTED)
     if not any(re.match(r"  VM-instruction error \d+$", line) for line in run.own):
         wrong.append("no VM-instruction error")
@@ -91,6 +96,24 @@ def panic_dump(report):
     report.judge(wrong, good=f"{len(fields)} fields by name")
 
 
+def others_stop(report):
+    """The boot processor panics when the other one runs L1 already: that one exits by INIT, and stops in L0."""
+    run = Run(report, "PANIC_OF_LAST", until=r"^testudo\[1\]: stopped", cpus=2)
+    wrong, _, _ = check_dump(run)
+    if "testudo[1]: self test: going on" not in run.lines:
+        wrong.append("the other processor was not launched")
+    report.judge(wrong)
+
+
+def no_restart(report):
+    """The other processor panics when the boot processor is not in VMX operation: INIT would restart the machine, and the text be lost."""
+    run = Run(report, "PANIC", until=r"reserved .*\(1 processor\)|^hello:", cpus=2, index=1, seconds=30)
+    wrong, _, _ = check_dump(run, "time limit")
+    if HALTED not in run.own:
+        wrong.append("the panic does not come to its end")
+    report.judge(wrong)
+
+
 def fault(test, vector, error, announced=None, check=None):
     """A panic by this exception; `announced` finds the address in the test's own words, `check` compares it with the registers."""
     def body(report):
@@ -102,8 +125,7 @@ def fault(test, vector, error, announced=None, check=None):
             wrong.append(f"no line matches \"{head}\"")
         if not any(re.match(rf"exception {vector} \(#\w\w\) at image offset 0x[0-9a-f]+$", line) for line in run.own):
             wrong.append("the panic does not name the exception")
-        wrong += [f"no {name} in the dump" for name in REGISTERS + ("RSP", "RIP", "RFLAGS", "CS", "SS", "CR0", "CR2", "CR3", "CR4")
-                  if name not in registers]
+        wrong += lacking("registers", REGISTERS + ("RSP", "RIP", "RFLAGS", "CS", "SS", "CR0", "CR2", "CR3", "CR4"), registers)
         if announced:
             # The last one: what came before it had to work.
             said = [int(m[1], 16) for m in (re.search(announced, line) for line in run.own) if m]
@@ -173,6 +195,8 @@ def release(report):
 
 def add(suite):
     suite.add("kernel/panic-dump", panic_dump)
+    suite.add("kernel/panic-stops-others", others_stop)
+    suite.add("kernel/panic-without-restart", no_restart)
     suite.add("kernel/write-to-code", fault("WRITE_TO_CODE", 14, 3, r"self test: writing (\w+)", at_data))
     suite.add("kernel/write-to-constant", fault("WRITE_TO_CONSTANT", 14, 3, r"self test: writing (\w+)", at_data))
     suite.add("kernel/run-data", fault("RUN_DATA", 14, 0x11, r"self test: running (\w+)", at_code))
