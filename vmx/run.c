@@ -64,6 +64,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 		.exit = exit,
 		.memory = vcpu->nested->memory,
 		.msr = (u32)vcpu->regs.gpr[REG_RCX],
+		.msr_bitmap01 = vcpu->nested->msr_bitmap01,
 		.l0_wants_nmi = vcpu->nested->nmi_window02,
 	};
 	enum reflect_owner owner;

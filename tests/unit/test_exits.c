@@ -14,6 +14,7 @@
 #undef HOST_TEST
 #include "vmx/exits.c"
 
+#include "vmx/msr_bitmap.h"
 #include "vmx/nested/reflect.h"
 
 /* --- handlers that only say who they are -------------------------------------- */
@@ -99,7 +100,9 @@ static enum reflect_owner owner_of(const struct row *row, const struct vmcs12 *v
 {
 	struct vm_exit exit = { .reason = row->number, .basic = (u16)row->number };
 	struct l1_memory memory = { .physical_address_bits = 40 };
-	struct reflect_question question = { .vmcs12 = vmcs12, .exit = &exit, .memory = &memory, .msr = 0x10 };
+	static const u64 bitmap01[MSR_BITMAP_WORDS];
+	struct reflect_question question = { .vmcs12 = vmcs12, .exit = &exit, .memory = &memory, .msr = 0x10,
+					     .msr_bitmap01 = bitmap01 };
 
 	return reflect(&question);
 }

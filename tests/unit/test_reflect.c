@@ -24,12 +24,17 @@
 static struct builder builder;
 static struct vm_exit leaving;
 static struct reflect_question question;
+static u64 bitmap01[MSR_BITMAP_WORDS];
 
 static void start(u32 reason)
 {
 	builder_init(&builder, BUILD_LONG);
 	leaving = (struct vm_exit){ .reason = reason, .basic = (u16)reason };
-	question = (struct reflect_question){ .vmcs12 = &builder.vmcs12, .exit = &leaving, .memory = &builder.memory };
+	question = (struct reflect_question){
+		.vmcs12 = &builder.vmcs12, .exit = &leaving, .memory = &builder.memory, .msr_bitmap01 = bitmap01,
+	};
+	for (u32 i = 0; i < MSR_BITMAP_WORDS; i++)
+		bitmap01[i] = ~UINT64_C(0);
 }
 
 static void control12(enum control_word word, u32 mask, bool on)
@@ -117,6 +122,23 @@ static void l1s_own_bitmap_decides(void **state)
 	}
 }
 
+/* Expect: L1's bitmap may have changed since the exit; L0 never takes an MSR that it did not ask for. */
+static void an_msr_that_l0_does_not_intercept_is_l1s(void **state)
+{
+	static const u32 msrs[] = { 0x176, 0x277, 0xc0000080, 0xc0000101 };
+
+	(void)state;
+	for (u32 i = 0; i < array_size(msrs); i++) {
+		start_msr(EXIT_WRMSR, msrs[i]);
+		for (u32 word = 0; word < MSR_BITMAP_WORDS; word++)
+			bitmap01[word] = 0;
+		msr_bitmap_set((u8 *)bitmap01, msrs[i], MSR_READ);
+		assert_int_equal(reflect(&question), OWNER_L1);
+		msr_bitmap_set((u8 *)bitmap01, msrs[i], MSR_WRITE);
+		assert_int_equal(reflect(&question), OWNER_L0);
+	}
+}
+
 /* Expect: MSRs that no bitmap covers always exit, on a bare processor too. */
 static void an_msr_outside_the_bitmap_is_l1s(void **state)
 {
@@ -193,6 +215,7 @@ int main(void)
 		cmocka_unit_test(the_nmi_window_is_l0s_first),
 		cmocka_unit_test(without_msr_bitmaps_every_msr_is_l1s),
 		cmocka_unit_test(l1s_own_bitmap_decides),
+		cmocka_unit_test(an_msr_that_l0_does_not_intercept_is_l1s),
 		cmocka_unit_test(an_msr_outside_the_bitmap_is_l1s),
 		cmocka_unit_test(a_hidden_bitmap_tells_nothing),
 		cmocka_unit_test(ept_exits_are_for_the_walk_of_ept12),

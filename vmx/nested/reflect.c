@@ -32,7 +32,12 @@ static enum reflect_owner ask_nmi_window(const struct reflect_question *question
 	return vmcs12_has(question->vmcs12, WORD_PROC, PROC_NMI_WINDOW_EXITING) ? OWNER_L1 : OWNER_L0;
 }
 
-/* SDM "MSR-Bitmap Address", on L1's own bitmap. */
+/*
+ * SDM "MSR-Bitmap Address", on L1's own bitmap. It is in L1's memory and may have
+ * changed since hardware looked (L2 itself may do it, where L1 lets it): an exit
+ * that L0 has no use for is L1's whatever the bitmap says by now, because L0 must
+ * not carry out accesses to MSRs of which it has values of its own.
+ */
 static enum reflect_owner msr_owner(const struct reflect_question *question, enum msr_access access)
 {
 	u64 bitmap = vmcs12_get(question->vmcs12, VMCS_MSR_BITMAP_ADDRESS);
@@ -41,6 +46,8 @@ static enum reflect_owner msr_owner(const struct reflect_question *question, enu
 
 	if (!vmcs12_has(question->vmcs12, WORD_PROC, PROC_USE_MSR_BITMAPS) ||
 	    !msr_bitmap_position(question->msr, access, &byte, &mask))
+		return OWNER_L1;
+	if (!(question->msr_bitmap01[byte / sizeof(u64)] >> byte % sizeof(u64) * 8 & mask))
 		return OWNER_L1;
 	l1_read(question->memory, l1_gpa(bitmap + byte), &content, 1);
 	return content & mask ? OWNER_L1 : OWNER_L0;
