@@ -37,6 +37,8 @@ static bool read_msr(const struct vcpu *vcpu, u32 msr, u64 *value)
 
 static bool write_msr(struct vcpu *vcpu, u32 msr, u64 value)
 {
+	if (msr_hides_block(vcpu->nested->memory, msr, value))
+		return false;
 	/* Locked, and read-only. */
 	if (msr == IA32_FEATURE_CONTROL || is_vmx_capability(msr))
 		return false;

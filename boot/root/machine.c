@@ -25,6 +25,7 @@ static const struct {
 	u32 first, last;
 	bool read, write;
 } trapped_msrs[] = {
+	{ IA32_APIC_BASE, IA32_APIC_BASE, false, true },
 	{ IA32_FEATURE_CONTROL, IA32_FEATURE_CONTROL, true, true },
 	{ IA32_VMX_BASIC, IA32_VMX_EXIT_CTLS2, true, true },
 	{ IA32_MTRR_PHYSBASE0, IA32_MTRR_PHYSBASE0 + 0x4f, false, true },

@@ -136,6 +136,17 @@ static void mtrrs_in_a_list_are_noticed(void **state)
 	assert_false(touches(IA32_MTRR_FIX64K_00000 + 1));
 }
 
+static void the_apic_stays_off_the_hidden_block(void **state)
+{
+	(void)state;
+	assert_false(msr_hides_block(&memory, IA32_APIC_BASE, 0xfee00900));
+	assert_false(msr_hides_block(&memory, IA32_APIC_BASE, (FAKE_BLOCK_BASE - PAGE_SIZE) | 0x900));
+	assert_true(msr_hides_block(&memory, IA32_APIC_BASE, FAKE_BLOCK_BASE | 0x900));
+	assert_true(msr_hides_block(&memory, IA32_APIC_BASE, (FAKE_BLOCK_BASE + FAKE_BLOCK_SIZE - PAGE_SIZE) | 0xc00));
+	assert_false(msr_hides_block(&memory, IA32_APIC_BASE, FAKE_BLOCK_BASE + FAKE_BLOCK_SIZE));
+	assert_false(msr_hides_block(&memory, IA32_PAT, FAKE_BLOCK_BASE));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +159,7 @@ int main(void)
 		cmocka_unit_test(msrs_that_l0_answers_are_refused),
 		cmocka_unit_test(a_store_refuses_less),
 		cmocka_unit_test(mtrrs_in_a_list_are_noticed),
+		cmocka_unit_test(the_apic_stays_off_the_hidden_block),
 	};
 
 	return cmocka_run_group_tests_name("msr_lists", tests, NULL, NULL);

@@ -8,6 +8,8 @@
 #include "mm/mtrr.h"
 #include "vmx/nested/msr_lists.h"
 
+#define APIC_BASE_ADDRESS BITS(51, 12)
+
 void msr_list_read(const struct l1_memory *memory, l1_gpa_t from, u32 count, struct msr_entry *to)
 {
 	if (count > MSR_LIST_MAX)
@@ -52,6 +54,11 @@ u32 msr_list_refused_store(const struct msr_entry *list, u32 count, bool x2apic)
 		if (list[i].reserved != 0 || list[i].index == IA32_SMBASE || (x2apic && is_x2apic_register(list[i].index)))
 			return i + 1;
 	return 0;
+}
+
+bool msr_hides_block(const struct l1_memory *memory, u32 index, u64 value)
+{
+	return index == IA32_APIC_BASE && !l1_is_identity(memory, l1_gpa(value & APIC_BASE_ADDRESS), PAGE_SIZE);
 }
 
 static bool is_mtrr(u32 index)

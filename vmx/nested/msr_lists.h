@@ -34,5 +34,11 @@ u32 msr_list_refused_load(const struct msr_entry *list, u32 count, bool at_exit,
 /* The same for the store list at VM exit. */
 u32 msr_list_refused_store(const struct msr_entry *list, u32 count, bool x2apic);
 
+/*
+ * Would this write lay the local APIC's registers over the hidden block? They answer
+ * at their address in place of memory, for L0 too, so nobody may put them there.
+ */
+bool msr_hides_block(const struct l1_memory *memory, u32 index, u64 value);
+
 /* Does the list load an MSR that changes memory types (MTRRs)? */
 bool msr_list_touches_mtrrs(const struct msr_entry *list, u32 count);

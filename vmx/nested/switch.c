@@ -112,6 +112,9 @@ static void fetch_list(struct nested *nested, struct msr_entry *list, u64 addres
 
 	msr_list_read(nested->memory, l1_gpa(address), count, list);
 	refused = msr_list_refused_load(list, count, at_exit, x2apic);
+	for (u32 i = 0; !refused && i < count; i++)
+		if (msr_hides_block(nested->memory, list[i].index, list[i].value))
+			refused = i + 1;
 	if (refused)
 		list[refused - 1] = (struct msr_entry){ .index = IA32_FS_BASE };
 	nested->mtrrs_loaded |= msr_list_touches_mtrrs(list, count);
