@@ -7,7 +7,7 @@
 
 typedef void exit_handler(struct vcpu *vcpu, const struct vm_exit *exit);
 
-/* Calls the handler of exits.def; a reason without one is a panic with a dump. */
+/* Calls the handler of exits.def; a reason without one is an undefined opcode. */
 void exits_dispatch(struct vcpu *vcpu, const struct vm_exit *exit);
 
 /* One declaration for each name in the table; the functions are in handle_*.c. */

@@ -132,8 +132,8 @@ static void every_reason_has_its_own_handler(void **state)
 	}
 }
 
-/* Expect: a number that the table lacks, within its range or far beyond, is unknown and nobody's handler. */
-static void a_reason_without_a_row_is_unexpected(void **state)
+/* Expect: a number that the table lacks, within its range or far beyond, is unknown, and an instruction that L1's processor lacks. */
+static void a_reason_without_a_row_is_an_undefined_opcode(void **state)
 {
 	static const u16 unknown[] = { 35, 38, 42, 69, 75, 77, 78, 100, 0xffff };
 
@@ -143,7 +143,7 @@ static void a_reason_without_a_row_is_unexpected(void **state)
 
 		called = NULL;
 		exits_dispatch(NULL, &exit);
-		assert_string_equal(called, "unexpected");
+		assert_string_equal(called, "undefined_opcode");
 		assert_string_equal(exit_name(unknown[i]), "UNKNOWN");
 		assert_false(reflect_is_known(unknown[i]));
 	}
@@ -263,7 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_has_a_name_and_a_rule),
 		cmocka_unit_test(every_reason_has_its_own_handler),
-		cmocka_unit_test(a_reason_without_a_row_is_unexpected),
+		cmocka_unit_test(a_reason_without_a_row_is_an_undefined_opcode),
 		cmocka_unit_test(rules_ask_only_for_controls_that_l1_may_set),
 		cmocka_unit_test(an_exit_without_a_handler_is_never_l0s),
 		cmocka_unit_test(what_always_exits_has_a_handler),
