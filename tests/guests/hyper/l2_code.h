@@ -39,6 +39,9 @@ L2(monitor_mwait); L2(xsaves); L2(xrstors);
 /* vmcs_model_l2.asm */
 L2(change_state);
 
+/* corners_l2.asm */
+L2(shared_registers); L2(to_long_mode);
+
 /* modes_l2.asm */
 L2(real_mode); L2(real_mode_end); L2(code32); L2(task_switch32); L2(pae_switch32);
 L2(virtual_8086); L2(virtual_8086_flags);
