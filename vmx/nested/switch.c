@@ -301,8 +301,10 @@ static void drop_once_only(struct nested_slot *slot)
 
 	if (image_get(&slot->written02, VMCS_ENTRY_MSR_LOAD_COUNT))
 		write_field02(slot, VMCS_ENTRY_MSR_LOAD_COUNT, 0);
-	if (entry & ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL)
+	if (entry & ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL) {
+		entry = vmcs_read(&slot->vmcs02, VMCS_ENTRY_CONTROLS); /* the mode may be another than was written */
 		write_field02(slot, VMCS_ENTRY_CONTROLS, entry & ~(u64)ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL);
+	}
 }
 
 /* SDM "Recording VM-Exit Information and Updating VM-Entry Control Fields": the valid bit goes. */
@@ -329,6 +331,18 @@ static bool row_exists(const struct nested *nested, vmcs_field field)
 	return nested->exists[field.index];
 }
 
+/* Of an unrestricted guest the exit has put LMA into vmcs02's "IA-32e mode guest", too. */
+static void note_mode(struct vmcs_image *written)
+{
+	u64 entry = image_get(written, VMCS_ENTRY_CONTROLS) & ~(u64)ENTRY_IA32E_MODE_GUEST;
+
+	if (!(image_get(written, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_UNRESTRICTED_GUEST))
+		return;
+	if (image_get(written, VMCS_GUEST_IA32_EFER) & EFER_LMA)
+		entry |= ENTRY_IA32E_MODE_GUEST;
+	image_set(written, VMCS_ENTRY_CONTROLS, entry);
+}
+
 /* SDM "Saving Guest State". The rare fields stay where they are. */
 static void save_guest(struct nested *nested, struct nested_slot *slot)
 {
@@ -338,6 +352,7 @@ static void save_guest(struct nested *nested, struct nested_slot *slot)
 		if (row_exists(nested, field))
 			image_set(&slot->written02, field, vmcs_read(&slot->vmcs02, field));
 	}
+	note_mode(&slot->written02);
 	sync_guest(slot->vmcs12, &slot->written02);
 	slot->rare_in_02 = true;
 }

@@ -20,7 +20,7 @@
 #define APIC_BASE_ADDRESS 0xffffff000ull
 #define SURVIVED "survived"
 
-extern const u8 l2_open_and_wrmsr[];
+extern const u8 l2_open_and_wrmsr[], l2_turn_on_long_mode[];
 
 /* Still alive, and with its senses? */
 static void say_survived(void)
@@ -114,10 +114,44 @@ static void wild_pointers(void)
 	say_survived();
 }
 
+/* As a processor that was reset: 32-bit, paging off. */
+static void enter_without_paging(struct vm *vm)
+{
+	vm_restart(vm, l2_turn_on_long_mode);
+	vm_clear(VM_ENTRY_CONTROLS, ENTRY_IA32E_MODE_GUEST);
+	vm_clear(GUEST_CR0, CR0_PG);
+	vmwrite(GUEST_IA32_EFER, EFER_LME);
+	vm_step(vm);
+	say(" ia32e=%u", (vmread(VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST) != 0);
+}
+
+/* L2 turns on IA-32e mode by itself, which changes a control, and is taken back to where it was. */
+static void long_mode_and_back(void)
+{
+	struct vm *vm = vm_create(l2_turn_on_long_mode);
+
+	vm_set_secondary(PROC2_UNRESTRICTED_GUEST);
+	vm_set(VM_ENTRY_CONTROLS, ENTRY_LOAD_IA32_EFER);
+	vm_set(VM_EXIT_CONTROLS, EXIT_LOAD_IA32_EFER);
+	vmwrite(HOST_IA32_EFER, rdmsr(IA32_EFER));
+	vmwrite(GUEST_CS_SELECTOR, SELECTOR_CODE32);
+	vmwrite(GUEST_CS_ACCESS_RIGHTS, 0xc09b);
+	enter_without_paging(vm);
+	say("; ");
+	enter_without_paging(vm);
+}
+
+static bool has_unrestricted(void)
+{
+	return proc2_offers(PROC2_UNRESTRICTED_GUEST) && entry_offers(ENTRY_LOAD_IA32_EFER) &&
+	       exit_offers(EXIT_LOAD_IA32_EFER);
+}
+
 static const struct scenario scenarios[] = {
 	{ "hostile.bitmap_changes", bitmap_changes, SURVIVED, NULL },
 	{ "hostile.wild_pointers", wild_pointers, SURVIVED, NULL },
 	{ "hostile.apic_over_block", apic_over_block, SURVIVED, NULL },
+	{ "hostile.long_mode_and_back", long_mode_and_back, "VMCALL(18) length=3 rip=+10 ia32e=1; VMCALL(18) length=3 rip=+10 ia32e=1", has_unrestricted },
 };
 
 void guest_main(void)
