@@ -58,6 +58,13 @@ static void flush_l1(const struct vcpu *vcpu)
 		(void)invvpid(INVVPID_SINGLE, VPID01, 0);
 }
 
+static bool has_16bit_tss(const struct vcpu *vcpu)
+{
+	const u64 busy_16bit_tss = 3;
+
+	return (vmcs_read(&vcpu->vmcs01, VMCS_GUEST_TR_ACCESS_RIGHTS) & BITS(3, 0)) == busy_16bit_tss;
+}
+
 /* #GP conditions of MOV to CR0. SDM "MOV-Move to/from Control Registers". */
 static bool is_cr0_refused(const struct vcpu *vcpu, const struct insn_mode *mode, u64 value)
 {
@@ -70,7 +77,7 @@ static bool is_cr0_refused(const struct vcpu *vcpu, const struct insn_mode *mode
 	if (mode->in_vmx_operation &&
 	    ((value & nested->offered.cr0_fixed0) != nested->offered.cr0_fixed0 || (value & ~nested->offered.cr0_fixed1)))
 		return true;
-	if (paging_on && (mode->efer & EFER_LME) && (!(mode->cr4 & CR4_PAE) || mode->cs_l))
+	if (paging_on && (mode->efer & EFER_LME) && (!(mode->cr4 & CR4_PAE) || mode->cs_l || has_16bit_tss(vcpu)))
 		return true;
 	if (paging_off && (((mode->efer & EFER_LMA) && mode->cs_l) || (mode->cr4 & CR4_PCIDE)))
 		return true;

@@ -62,7 +62,9 @@ static bool can_inject(const struct vcpu *vcpu)
 {
 	const u64 blocking = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI;
 
-	return !(vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID) &&
+	/* A processor that waits for SIPI takes no NMI, and VM entry refuses one there. */
+	return vmcs_read(vcpu->running, VMCS_GUEST_ACTIVITY_STATE) != ACTIVITY_WAIT_FOR_SIPI &&
+	       !(vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID) &&
 	       !(vmcs_read(vcpu->running, VMCS_GUEST_INTERRUPTIBILITY_STATE) & blocking);
 }
 
