@@ -13,6 +13,7 @@
 #include "vmx/exits.h"
 #include "vmx/nested/nested.h"
 
+#define LEAF_PROCESSOR_TRACE 0x14
 #define LEAF_SIGNATURE 0x40000000
 #define LEAF_FEATURES 0x40000001
 #define LEAF_COUNTERS 0x40000002
@@ -21,6 +22,7 @@
 #define CPUID1_ECX_VMX BIT(5)
 #define CPUID1_ECX_SMX BIT(6)
 #define CPUID1_ECX_OSXSAVE BIT(27)
+#define CPUID7_EBX_PROCESSOR_TRACE BIT(25)
 #define CPUID7_ECX_OSPKE BIT(4)
 
 static struct cpuid_result of_u64(u64 first, u64 second)
@@ -68,7 +70,10 @@ static struct cpuid_result processor_leaf(const struct vcpu *vcpu, u32 leaf, u32
 		result.ecx = replace(result.ecx, CPUID1_ECX_SMX, false);
 		result.ecx = replace(result.ecx, CPUID1_ECX_OSXSAVE, cr4 & CR4_OSXSAVE);
 	} else if (leaf == 7 && subleaf == 0) {
+		result.ebx = replace(result.ebx, CPUID7_EBX_PROCESSOR_TRACE, false);
 		result.ecx = replace(result.ecx, CPUID7_ECX_OSPKE, cr4 & CR4_PKE);
+	} else if (leaf == LEAF_PROCESSOR_TRACE) {
+		result = (struct cpuid_result){ 0 };
 	}
 	return result;
 }

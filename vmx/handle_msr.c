@@ -24,8 +24,16 @@ static bool is_mtrr(u32 msr)
 	return msr >= IA32_MTRR_PHYSBASE0 && msr <= IA32_MTRR_DEF_TYPE && msr != IA32_PAT;
 }
 
+/* Processor trace writes to physical memory past EPT, L0's too: CPUID does not offer it, and its MSRs do not exist. */
+static bool is_processor_trace(u32 msr)
+{
+	return msr >= IA32_RTIT_FIRST && msr <= IA32_RTIT_LAST;
+}
+
 static bool read_msr(const struct vcpu *vcpu, u32 msr, u64 *value)
 {
+	if (is_processor_trace(msr))
+		return false;
 	if (msr == IA32_FEATURE_CONTROL) {
 		*value = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
 		return true;
@@ -37,7 +45,7 @@ static bool read_msr(const struct vcpu *vcpu, u32 msr, u64 *value)
 
 static bool write_msr(struct vcpu *vcpu, u32 msr, u64 value)
 {
-	if (msr_hides_block(vcpu->nested->memory, msr, value))
+	if (is_processor_trace(msr) || msr_hides_block(vcpu->nested->memory, msr, value))
 		return false;
 	/* Locked, and read-only. */
 	if (msr == IA32_FEATURE_CONTROL || is_vmx_capability(msr))

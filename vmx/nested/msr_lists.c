@@ -24,11 +24,12 @@ static bool is_x2apic_register(u32 index)
 
 /*
  * L0 answers RDMSR of these to L1, and WRMSR is refused (the VMX capability MSRs
- * are read-only, FEATURE_CONTROL is locked): hardware must not be asked at all.
+ * are read-only, FEATURE_CONTROL is locked, processor trace is hidden): hardware must not be asked at all.
  */
 static bool is_read_only(u32 index)
 {
-	return index == IA32_FEATURE_CONTROL || (index >= IA32_VMX_BASIC && index <= IA32_VMX_EXIT_CTLS2);
+	return index == IA32_FEATURE_CONTROL || (index >= IA32_VMX_BASIC && index <= IA32_VMX_EXIT_CTLS2) ||
+	       (index >= IA32_RTIT_FIRST && index <= IA32_RTIT_LAST);
 }
 
 /* SDM "Loading MSRs": what may not be written outside SMM, and microcode, which no transition may load. */
