@@ -11,7 +11,7 @@ import machine
 from disks import BUILD, L1
 
 HELLO = f"{L1}/hello.efi"
-SECONDS = 120
+SECONDS = 60
 HALTED = "this processor is halted"
 PATTERN = 0x5e1f7e5700000000	# what boot/root/self_test.c puts into registers and a field
 REGISTERS = ("RAX", "RCX", "RDX", "RBX", "RBP", "RSI", "RDI") + tuple(f"R{i}" for i in range(8, 16))
