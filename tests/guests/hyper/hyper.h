@@ -25,6 +25,7 @@ LIST(vmcs_model_scenarios);
 LIST(limit_scenarios);
 LIST(mode_scenarios);
 LIST(virtual_8086_scenarios);
+LIST(miss_scenarios);
 LIST(corner_scenarios);
 LIST(host_state_scenarios);
 #undef LIST

@@ -42,6 +42,9 @@ L2(change_state);
 /* corners_l2.asm */
 L2(shared_registers); L2(to_long_mode);
 
+/* misses_l2.asm */
+L2(walk_pages); L2(read_three); L2(sti_read); L2(mov_ss_read); L2(step_read);
+
 /* modes_l2.asm */
 L2(real_mode); L2(real_mode_end); L2(code32); L2(task_switch32); L2(pae_switch32);
 L2(virtual_8086); L2(virtual_8086_flags);

@@ -37,6 +37,7 @@ void guest_main(void)
 	scenarios_run(limit_scenarios, limit_scenarios_count);
 	scenarios_run(mode_scenarios, mode_scenarios_count);
 	scenarios_run(virtual_8086_scenarios, virtual_8086_scenarios_count);
+	scenarios_run(miss_scenarios, miss_scenarios_count);
 	scenarios_run(corner_scenarios, corner_scenarios_count);
 	scenarios_run(host_state_scenarios, host_state_scenarios_count);
 	vmx_off();
