@@ -41,6 +41,12 @@ void emulate_advance(struct vcpu *vcpu)
 			     vmcs_read(vcpu->running, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
 }
 
+/* Would this exception in L2 be an exit to L1? Not asked for #PF, which L0 never raises there. */
+static bool l1_intercepts(const struct vcpu *vcpu, u8 vector)
+{
+	return nested_in_l2(vcpu) && bit_is_set(vmcs12_get(vcpu->nested->current->vmcs12, VMCS_EXCEPTION_BITMAP), vector);
+}
+
 void emulate_exception(struct vcpu *vcpu, u8 vector, u32 error_code)
 {
 	u32 information = event_exception(vector);
@@ -48,9 +54,13 @@ void emulate_exception(struct vcpu *vcpu, u8 vector, u32 error_code)
 
 	if (real_mode) /* no error codes there. SDM "VM-Entry Controls for Event Injection" */
 		information &= ~(u32)INTERRUPTION_DELIVER_ERROR_CODE;
+	nested_write(vcpu, VMCS_GUEST_RFLAGS, vmcs_read(vcpu->running, VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+	if (l1_intercepts(vcpu, vector)) {
+		switch_leave_for_event(vcpu, information, error_code);
+		return;
+	}
 	nested_write(vcpu, VMCS_ENTRY_INTERRUPTION_INFORMATION, information);
 	nested_write(vcpu, VMCS_ENTRY_EXCEPTION_ERROR_CODE, error_code);
-	nested_write(vcpu, VMCS_GUEST_RFLAGS, vmcs_read(vcpu->running, VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 }
 
 void emulate_page_fault(struct vcpu *vcpu, u64 address, u32 error_code)

@@ -68,25 +68,6 @@ static bool can_inject(const struct vcpu *vcpu)
 	       !(vmcs_read(vcpu->running, VMCS_GUEST_INTERRUPTIBILITY_STATE) & blocking);
 }
 
-/* L1 intercepts L2's NMIs: this one is an exit. */
-static void reflect_nmi(struct vcpu *vcpu)
-{
-	const struct vm_exit exit = {
-		.reason = EXIT_EXCEPTION_OR_NMI,
-		.basic = EXIT_EXCEPTION_OR_NMI,
-		.interruption_information = (u32)NMI_EVENT,
-	};
-	struct nested_slot *slot = vcpu->nested->current;
-	u64 injection = vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION);
-	u64 error_code = vmcs_read(vcpu->running, VMCS_ENTRY_EXCEPTION_ERROR_CODE);
-
-	switch_leave_l2(vcpu, &exit);
-	/* vmcs02 tells of the exit before; what was about to be injected was being delivered. */
-	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_INFORMATION, injection & INTERRUPTION_VALID ? injection : 0);
-	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_ERROR_CODE, error_code);
-	shadow_push(vcpu, slot);
-}
-
 void nmi_before_entry(struct vcpu *vcpu)
 {
 	struct nested *nested = vcpu->nested;
@@ -102,7 +83,7 @@ void nmi_before_entry(struct vcpu *vcpu)
 	if (nested_in_l2(vcpu) && vmcs12_has(nested->current->vmcs12, WORD_PIN, PIN_NMI_EXITING)) {
 		close_window(vcpu);
 		nested->nmi_for_l1 = false;
-		reflect_nmi(vcpu);
+		switch_leave_for_event(vcpu, (u32)NMI_EVENT, 0);
 		return;
 	}
 	if (!can_inject(vcpu)) {

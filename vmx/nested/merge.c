@@ -197,7 +197,6 @@ void merge_again(struct vmcs_image *image02, const struct merge_input *input)
 	merge_unloaded_state(image02, input);
 	merge_msr_lists(image02, input);
 	image_set(image02, VMCS_EPT_POINTER, input->eptp02);
-	image_set(image02, VMCS_MSR_BITMAP_ADDRESS, input->msr_bitmap02.value);
 	/* Secondary controls, and with them VPIDs, come and go with a bit that L1 writes without an exit. */
 	image_set(image02, VMCS_VPID, input->vpid02);
 }
@@ -220,7 +219,6 @@ bool merge_is_hot(const struct vmcs_field_info *info)
 		VMCS_FIELD(PIN_BASED_CONTROLS), VMCS_FIELD(PROCESSOR_BASED_CONTROLS),
 		VMCS_FIELD(SECONDARY_PROCESSOR_BASED_CONTROLS), VMCS_FIELD(EXIT_CONTROLS), VMCS_FIELD(ENTRY_CONTROLS),
 		VMCS_FIELD(ENTRY_INTERRUPTION_INFORMATION), VMCS_FIELD(EPT_POINTER), VMCS_FIELD(VPID),
-		VMCS_FIELD(MSR_BITMAP_ADDRESS),
 		VMCS_FIELD(ENTRY_MSR_LOAD_ADDRESS), VMCS_FIELD(ENTRY_MSR_LOAD_COUNT), VMCS_FIELD(EXIT_MSR_STORE_COUNT),
 		VMCS_FIELD(EXIT_MSR_LOAD_COUNT),
 	};

@@ -118,6 +118,8 @@ void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot);
 struct insn_result switch_enter_l2(struct vcpu *vcpu);
 /* Gives an exit of L2 to L1. vmcs02 is current; vmcs01 is, afterwards. */
 void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit);
+/* The same for an exception or NMI in L2 that L0 found and L1 intercepts. */
+void switch_leave_for_event(struct vcpu *vcpu, u32 information, u32 error_code);
 /* The processor refused vmcs02 (VMfail): as though L1's instruction had failed. */
 struct insn_result switch_unwind_entry(struct vcpu *vcpu);
 /* Each exit of L2 that is no failed entry, before anything else. */

@@ -128,37 +128,17 @@ static void fetch_lists(struct nested *nested, const struct vmcs12 *vmcs12)
 		fetch_list(nested, nested->entry_load, vmcs12_get(vmcs12, VMCS_ENTRY_MSR_LOAD_ADDRESS), entry, false);
 }
 
-/* Does L1 itself intercept all that L0 must? Then its page serves hardware as it is. */
-static bool has_l0_bits(const struct nested *nested, const u64 *bitmap12)
-{
-	for (u32 i = 0; i < nested->msr_word_count; i++) {
-		u64 needed = nested->msr_bitmap01[nested->msr_words[i]];
-
-		if ((bitmap12[nested->msr_words[i]] & needed) != needed)
-			return false;
-	}
-	return true;
-}
-
 /*
- * The bitmap for vmcs02: L1's page, or a copy of it with L0's bits on top. L1 may
- * change its page while L2 runs, with the effect it has on any processor: of what L0
- * intercepts, nothing gives L2 more than L1 has.
+ * L1's bitmap, and L0's bits on top. Always a copy: from L1's own page, L2 could take
+ * L0's bits away while it runs, if L1 lets it write there.
  */
-static hpa_t msr_bitmap02(const struct nested *nested, const struct vmcs12 *vmcs12)
+static void merge_msr_bitmap(const struct nested *nested, const struct vmcs12 *vmcs12)
 {
-	l1_gpa_t address12 = l1_gpa(vmcs12_get(vmcs12, VMCS_MSR_BITMAP_ADDRESS));
-	const u64 *bitmap12;
-
 	if (!vmcs12_has(vmcs12, WORD_PROC, PROC_USE_MSR_BITMAPS))
-		return phys_of(nested->msr_bitmap02);
-	bitmap12 = phys_to_ptr(l1_to_hpa(nested->memory, address12));
-	if (bitmap12 && has_l0_bits(nested, bitmap12))
-		return l1_to_hpa(nested->memory, address12);
-	l1_read(nested->memory, address12, nested->msr_bitmap02, MSR_BITMAP_BYTES);
+		return;
+	l1_read(nested->memory, l1_gpa(vmcs12_get(vmcs12, VMCS_MSR_BITMAP_ADDRESS)), nested->msr_bitmap02, MSR_BITMAP_BYTES);
 	for (u32 i = 0; i < nested->msr_word_count; i++)
 		nested->msr_bitmap02[nested->msr_words[i]] |= nested->msr_bitmap01[nested->msr_words[i]];
-	return phys_of(nested->msr_bitmap02);
 }
 
 static u64 eptp02(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
@@ -192,7 +172,7 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 		.memory = nested->memory,
 		.l1 = l1_state(vcpu),
 		.eptp02 = eptp02(vcpu, slot->vmcs12),
-		.msr_bitmap02 = msr_bitmap02(nested, slot->vmcs12),
+		.msr_bitmap02 = phys_of(nested->msr_bitmap02),
 		.entry_msr_load = phys_of(nested->entry_load),
 		.vpid02 = merge_vpid(slot->vmcs12),
 		.pdpte = pdpte,
@@ -200,6 +180,7 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 
 	count(COUNTER_VMCS02_BUILDS);
 	fetch_lists(nested, slot->vmcs12);
+	merge_msr_bitmap(nested, slot->vmcs12);
 	vmcs_load(&slot->vmcs02);
 	merge_and_write(nested, slot, &input);
 	/* These are of L1's memory, not of vmcs12, and count at each entry. */
@@ -477,6 +458,25 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 	arrange_exit_load(vcpu, slot->vmcs12);
 	shadow_push(vcpu, slot);
 	count(COUNTER_REFLECTED);
+}
+
+void switch_leave_for_event(struct vcpu *vcpu, u32 information, u32 error_code)
+{
+	const struct vm_exit exit = {
+		.reason = EXIT_EXCEPTION_OR_NMI,
+		.basic = EXIT_EXCEPTION_OR_NMI,
+		.interruption_information = information,
+	};
+	struct nested_slot *slot = vcpu->nested->current;
+	u64 injection = vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION);
+	u64 injection_error_code = vmcs_read(vcpu->running, VMCS_ENTRY_EXCEPTION_ERROR_CODE);
+
+	switch_leave_l2(vcpu, &exit);
+	/* vmcs02 tells of the exit before; what was about to be injected was being delivered. */
+	vmcs12_set(slot->vmcs12, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error_code);
+	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_INFORMATION, injection & INTERRUPTION_VALID ? injection : 0);
+	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_ERROR_CODE, injection_error_code);
+	shadow_push(vcpu, slot);
 }
 
 /* vmcs01 is current. Usually something in memory changed since the checks passed; they can name it now. */

@@ -151,7 +151,8 @@ static const struct scenario scenarios[] = {
 	{ "hostile.bitmap_changes", bitmap_changes, SURVIVED, NULL },
 	{ "hostile.wild_pointers", wild_pointers, SURVIVED, NULL },
 	{ "hostile.apic_over_block", apic_over_block, SURVIVED, NULL },
-	{ "hostile.long_mode_and_back", long_mode_and_back, "VMCALL(18) length=3 rip=+10 ia32e=1; VMCALL(18) length=3 rip=+10 ia32e=1", has_unrestricted },
+	{ "hostile.long_mode_and_back", long_mode_and_back,
+	  "VMCALL(18) length=3 rip=+10 ia32e=1; VMCALL(18) length=3 rip=+10 ia32e=1", has_unrestricted },
 };
 
 void guest_main(void)

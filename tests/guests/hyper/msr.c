@@ -140,6 +140,15 @@ static void write_faults(void)
 	vm_step(vm);
 }
 
+/* Expect: the same of an MSR that a hypervisor beneath L1 may have to intercept. */
+static void mtrr_write_faults(void)
+{
+	struct vm *vm = create(l2_wrmsr, IA32_MTRR_DEF_TYPE, 2);
+
+	bitmap_set(vm, WRITE_LOW, IA32_MTRR_DEF_TYPE, false);
+	vm_step(vm);
+}
+
 /* Expect: the entry list loads, the exit lists store L2's and load L1's value. */
 static void lists(void)
 {
@@ -236,6 +245,7 @@ SCENARIOS(msr_scenarios,
 	  "VMCALL(18) length=3 rip=+2 guest=0x33 mine=0", NULL },
 	{ "msr.fs_base", fs_base, "VMCALL(18) length=3 rip=+2 guest=0x7000 mine=0", NULL },
 	{ "msr.write_faults", write_faults, "EXCEPTION_OR_NMI(0) event=0x80000b0d error=0 rip=+0", NULL },
+	{ "msr.mtrr_write_faults", mtrr_write_faults, "EXCEPTION_OR_NMI(0) event=0x80000b0d error=0 rip=+0", NULL },
 	{ "msr.lists", lists,
 	  "VMCALL(18) length=3 rip=+10 l2 sees 0x1111 0x2222; stored 0x2222 0x1111; "
 	  "loaded 0x3333, cstar stays 0x2222", NULL },
