@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * All nested state of a vCPU, and the functions that change it. Where L1 stands
- * is an enum, changed in switch.c and slots.c only. The words: vmcs12 is L1's
+ * is an enum, changed in switch_*.c and slots.c only. The words: vmcs12 is L1's
  * VMCS for L2, vmcs02 the one that runs on hardware in its place.
  */
 #pragma once
@@ -112,7 +112,7 @@ void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct
 /* Shadow VMCS -> vmcs12: the fields that L1 may have written without an exit. */
 void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot);
 
-/* --- switch.c: between L1 and L2 ---------------------------------------------- */
+/* --- switch_enter.c, switch_leave.c, switch_refusal.c: between L1 and L2 --------- */
 
 /* VMLAUNCH or VMRESUME of the current vmcs12, launch state and MOV SS already checked. */
 struct insn_result switch_enter_l2(struct vcpu *vcpu);

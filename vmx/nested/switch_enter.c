@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From L1 to L2: checks, merge, and what hardware is given. It reads like the SDM's
+ * "VM Entries". All decisions are taken by the pure files; this one fetches, applies
+ * and keeps count.
+ */
+
+#include "mm/phys.h"
+#include "vmx/msr_bitmap.h"
+#include "vmx/nested/check.h"
+#include "vmx/nested/merge.h"
+#include "vmx/nested/nested.h"
+#include "vmx/nested/switch_parts.h"
+
+/* --- writing what differs ----------------------------------------------------- */
+
+static void write_rows(struct nested *nested, struct nested_slot *slot, const u16 *rows, u16 row_count)
+{
+	const struct vmcs_image *image = &slot->image02;
+	struct vmcs_image *written = &slot->written02;
+
+	for (u16 i = 0; i < row_count; i++) {
+		u16 row = rows[i];
+
+		if (slot->written_valid && written->value[row] == image->value[row])
+			continue;
+		/* What vmcs12 has of the rare guest fields is older than what vmcs02 has. */
+		if (slot->rare_in_02 && nested->is_rare[row])
+			continue;
+		vmcs_write(&slot->vmcs02, vmcs_fields[row].field, image->value[row]);
+		written->value[row] = image->value[row];
+	}
+}
+
+/* Only what an exit-free change can have touched, unless L1 touched more. */
+static void merge_and_write(struct nested *nested, struct nested_slot *slot, const struct merge_input *input)
+{
+	if (slot->written_valid && !slot->dirty) {
+		merge_again(&slot->image02, input);
+		write_rows(nested, slot, nested->hot_rows, nested->hot_count);
+		return;
+	}
+	merge(&slot->image02, input);
+	write_rows(nested, slot, nested->rows02, nested->row02_count);
+	slot->written_valid = true;
+	slot->dirty = false;
+}
+
+/* --- what hardware is given --------------------------------------------------- */
+
+static void fetch_lists(struct nested *nested, const struct vmcs12 *vmcs12)
+{
+	u32 entry = (u32)vmcs12_get(vmcs12, VMCS_ENTRY_MSR_LOAD_COUNT);
+
+	if (entry)
+		switch_fetch_list(nested, nested->entry_load, vmcs12_get(vmcs12, VMCS_ENTRY_MSR_LOAD_ADDRESS), entry, false);
+}
+
+/*
+ * L1's bitmap, and L0's bits on top. Always a copy: from L1's own page, L2 could take
+ * L0's bits away while it runs, if L1 lets it write there.
+ */
+static void merge_msr_bitmap(const struct nested *nested, const struct vmcs12 *vmcs12)
+{
+	if (!vmcs12_has(vmcs12, WORD_PROC, PROC_USE_MSR_BITMAPS))
+		return;
+	l1_read(nested->memory, l1_gpa(vmcs12_get(vmcs12, VMCS_MSR_BITMAP_ADDRESS)), nested->msr_bitmap02, MSR_BITMAP_BYTES);
+	for (u32 i = 0; i < nested->msr_word_count; i++)
+		nested->msr_bitmap02[nested->msr_words[i]] |= nested->msr_bitmap01[nested->msr_words[i]];
+}
+
+static u64 eptp02(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
+{
+	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_EPT))
+		return vcpu->machine->eptp01;
+	return ept02_eptp(&vcpu->nested->ept02, vmcs12_get(vmcs12, VMCS_EPT_POINTER));
+}
+
+static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
+{
+	struct nested *nested = vcpu->nested;
+	struct nested_slot *slot = nested->current;
+	struct merge_input input = {
+		.vmcs12 = slot->vmcs12,
+		.image01 = &nested->image01,
+		.memory = nested->memory,
+		.l1 = switch_l1_state(vcpu),
+		.eptp02 = eptp02(vcpu, slot->vmcs12),
+		.msr_bitmap02 = phys_of(nested->msr_bitmap02),
+		.entry_msr_load = phys_of(nested->entry_load),
+		.vpid02 = merge_vpid(slot->vmcs12),
+		.pdpte = pdpte,
+	};
+
+	count(COUNTER_VMCS02_BUILDS);
+	fetch_lists(nested, slot->vmcs12);
+	merge_msr_bitmap(nested, slot->vmcs12);
+	vmcs_load(&slot->vmcs02);
+	merge_and_write(nested, slot, &input);
+	/* These are of L1's memory, not of vmcs12, and count at each entry. */
+	for (u16 i = 0; pdpte && i < 4; i++)
+		switch_write_field02(slot, vmcs_fields[VMCS_INDEX_GUEST_PDPTE0 + i].field, pdpte[i]);
+}
+
+/* Two VPIDs of L1 share a tag (merge_vpid02): whoever comes second must not see the other's translations. */
+static void flush_shared_vpid(const struct nested_slot *slot)
+{
+	static const u16 shared[] = { 1, 0xffff };
+	u64 vpid12 = vmcs12_get(slot->vmcs12, VMCS_VPID);
+
+	if (merge_vpid(slot->vmcs12) && (vpid12 == shared[0] || vpid12 == shared[1]))
+		(void)invvpid(INVVPID_SINGLE, merge_vpid02((u16)vpid12), 0);
+}
+
+static void flush_ept02(struct nested *nested)
+{
+	if (!nested->ept02.flush_needed)
+		return;
+	nested->ept02.flush_needed = false;
+	(void)invept(INVEPT_ALL, 0);
+}
+
+/* --- checks -------------------------------------------------------------------- */
+
+/* An entry that fails after the controls and host state passed: an exit without L2 having run. */
+static struct insn_result fail_entry(struct vcpu *vcpu, u32 basic, u64 qualification)
+{
+	struct vm_exit exit = {
+		.reason = basic | EXIT_REASON_ENTRY_FAILURE,
+		.basic = (u16)basic,
+		.entry_failure = true,
+		.qualification = qualification,
+	};
+
+	vcpu->nested->state = NESTED_IN_L2;
+	switch_leave_l2(vcpu, &exit);
+	return insn_done();
+}
+
+static struct insn_result check_controls_and_host(struct nested_slot *slot, const struct entry_context *context)
+{
+	struct entry_failure failure;
+
+	if (check_is_remembered(&slot->memo, context))
+		return insn_ok();
+	if (!check_controls(context, &failure)) {
+		switch_report_refusal(&failure);
+		return insn_fail(true, VMERR_CONTROLS);
+	}
+	if (!check_host(context, &failure)) {
+		switch_report_refusal(&failure);
+		return insn_fail(true, VMERR_HOST_STATE);
+	}
+	check_remember(&slot->memo, context);
+	return insn_ok();
+}
+
+/*
+ * With the rare fields still in vmcs02, guest state is the processor's to check:
+ * it gets L1's state as it is. What it never sees is checked here.
+ */
+static bool guest_state_passes(const struct nested_slot *slot, const struct entry_context *context,
+			       struct entry_failure *failure)
+{
+	return slot->rare_in_02 ? check_link_pointer(context, failure) : check_guest(context, failure);
+}
+
+struct insn_result switch_enter_l2(struct vcpu *vcpu)
+{
+	struct nested *nested = vcpu->nested;
+	struct nested_slot *slot = nested->current;
+	struct entry_context context;
+	struct entry_failure failure;
+	struct insn_result result;
+	bool pae;
+	u64 pdpte[4];
+
+	shadow_pull(vcpu, slot);
+	context = switch_entry_context(vcpu);
+	result = check_controls_and_host(slot, &context);
+	if (result.outcome != INSN_OK)
+		return result;
+	if (!guest_state_passes(slot, &context, &failure)) {
+		switch_report_refusal(&failure);
+		return fail_entry(vcpu, EXIT_INVALID_GUEST_STATE, failure.qualification);
+	}
+	/* Without EPT12 they come from memory, but vmcs02 has EPT: hardware takes them from the VMCS. */
+	pae = check_uses_pae_paging(slot->vmcs12) && !vmcs12_has(slot->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT);
+	if (pae) {
+		switch_read_pdptes(nested, vmcs12_get(slot->vmcs12, VMCS_GUEST_CR3), pdpte);
+		if (!check_pdptes(&nested->offered, pdpte)) {
+			switch_report_refusal(&(struct entry_failure){ "a PDPTE in memory has a reserved bit set", VMCS_GUEST_CR3,
+				vmcs12_get(slot->vmcs12, VMCS_GUEST_CR3),
+				"Checks on Guest Page-Directory-Pointer-Table Entries", ENTRY_FAIL_PDPTE });
+			return fail_entry(vcpu, EXIT_INVALID_GUEST_STATE, ENTRY_FAIL_PDPTE);
+		}
+	}
+	slot->last_used = ++nested->clock;
+	build_vmcs02(vcpu, pae ? pdpte : NULL);
+	flush_shared_vpid(slot);
+	flush_ept02(nested);
+	nested->state = NESTED_IN_L2;
+	vcpu->running = &slot->vmcs02;
+	return insn_done();
+}
+
+/* --- L0 handled an exit of L2 ---------------------------------------------------- */
+
+/* What an entry does once must not be done again: MSR list, performance counters. */
+static void drop_once_only(struct nested_slot *slot)
+{
+	u64 entry = image_get(&slot->written02, VMCS_ENTRY_CONTROLS);
+
+	if (image_get(&slot->written02, VMCS_ENTRY_MSR_LOAD_COUNT))
+		switch_write_field02(slot, VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+	if (entry & ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL) {
+		entry = vmcs_read(&slot->vmcs02, VMCS_ENTRY_CONTROLS); /* the mode may be another than was written */
+		switch_write_field02(slot, VMCS_ENTRY_CONTROLS, entry & ~(u64)ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL);
+	}
+}
+
+void switch_prepare_resume(struct vcpu *vcpu)
+{
+	struct nested *nested = vcpu->nested;
+
+	drop_once_only(nested->current);
+	flush_ept02(nested);
+}

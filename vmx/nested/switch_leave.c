@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From L2 to L1: guest state and exit information into vmcs12, L1's host state into
+ * vmcs01. It reads like the SDM's "VM Exits"; the pure files decide.
+ */
+
+#include "arch/ops.h"
+#include "arch/x86.h"
+#include "mm/phys.h"
+#include "vmx/events.h"
+#include "vmx/nested/check.h"
+#include "vmx/nested/merge.h"
+#include "vmx/nested/msr_store.h"
+#include "vmx/nested/nested.h"
+#include "vmx/nested/switch_parts.h"
+#include "vmx/nested/sync.h"
+
+/* SDM "Recording VM-Exit Information and Updating VM-Entry Control Fields": the valid bit goes. */
+void switch_note_exit(struct vcpu *vcpu)
+{
+	struct vmcs_image *written = &vcpu->nested->current->written02;
+
+	image_set(written, VMCS_ENTRY_INTERRUPTION_INFORMATION,
+		  image_get(written, VMCS_ENTRY_INTERRUPTION_INFORMATION) & ~INTERRUPTION_VALID);
+}
+
+static bool row_exists(const struct nested *nested, vmcs_field field)
+{
+	return nested->exists[field.index];
+}
+
+/* Of an unrestricted guest the exit has put LMA into vmcs02's "IA-32e mode guest", too. */
+static void note_mode(struct vmcs_image *written)
+{
+	u64 entry = image_get(written, VMCS_ENTRY_CONTROLS) & ~(u64)ENTRY_IA32E_MODE_GUEST;
+
+	if (!(image_get(written, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_UNRESTRICTED_GUEST))
+		return;
+	if (image_get(written, VMCS_GUEST_IA32_EFER) & EFER_LMA)
+		entry |= ENTRY_IA32E_MODE_GUEST;
+	image_set(written, VMCS_ENTRY_CONTROLS, entry);
+}
+
+/* SDM "Saving Guest State". The rare fields stay where they are. */
+static void save_guest(struct nested *nested, struct nested_slot *slot)
+{
+	for (u32 i = 0; i < sync_hot_count; i++) {
+		vmcs_field field = sync_hot_fields[i];
+
+		if (row_exists(nested, field))
+			image_set(&slot->written02, field, vmcs_read(&slot->vmcs02, field));
+	}
+	note_mode(&slot->written02);
+	sync_guest(slot->vmcs12, &slot->written02);
+	slot->rare_in_02 = true;
+}
+
+/* SDM "Recording VM-Exit Information and Updating VM-Entry Control Fields". */
+static void record_exit(struct nested *nested, struct nested_slot *slot, const struct vm_exit *exit)
+{
+	static const vmcs_field information[] = {
+		VMCS_FIELD(EXIT_INTERRUPTION_ERROR_CODE), VMCS_FIELD(IDT_VECTORING_INFORMATION),
+		VMCS_FIELD(IDT_VECTORING_ERROR_CODE), VMCS_FIELD(EXIT_INSTRUCTION_LENGTH),
+		VMCS_FIELD(EXIT_INSTRUCTION_INFORMATION), VMCS_FIELD(GUEST_LINEAR_ADDRESS),
+		VMCS_FIELD(GUEST_PHYSICAL_ADDRESS), VMCS_FIELD(IO_RCX), VMCS_FIELD(IO_RSI), VMCS_FIELD(IO_RDI),
+		VMCS_FIELD(IO_RIP),
+	};
+	struct vmcs12 *vmcs12 = slot->vmcs12;
+	u64 injection;
+
+	for (u32 i = 0; i < array_size(information); i++)
+		if (row_exists(nested, information[i]))
+			vmcs12_set(vmcs12, information[i], vmcs_read(&slot->vmcs02, information[i]));
+	vmcs12_set(vmcs12, VMCS_EXIT_INTERRUPTION_INFORMATION, exit->interruption_information);
+	injection = vmcs12_get(vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & ~INTERRUPTION_VALID;
+	vmcs12_set(vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION, injection);
+	vmcs12->launch_state = LAUNCH_STATE_LAUNCHED;
+}
+
+/*
+ * NMI blocking after the exit: an NMI exit sets it, others leave it as it was in
+ * L2; with virtual NMIs L2 had none. SDM "Updating Non-Register State".
+ */
+static bool nmi_blocking_after(const struct vmcs12 *vmcs12, const struct vm_exit *exit)
+{
+	if (exit->basic == EXIT_EXCEPTION_OR_NMI && interruption_is_nmi(exit->interruption_information))
+		return true;
+	if (vmcs12_has(vmcs12, WORD_PIN, PIN_VIRTUAL_NMIS))
+		return false;
+	return (vmcs12_get(vmcs12, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI) != 0;
+}
+
+/* What L1 inherits from L2; after a failed entry, in which L2 never ran, from itself. vmcs01 is current. */
+static struct sync_l2_state l2_state(const struct vcpu *vcpu, const struct nested_slot *slot, const struct vm_exit *exit)
+{
+	struct merge_l1_state l1;
+
+	if (exit->entry_failure) {
+		l1 = switch_l1_state(vcpu);
+		return (struct sync_l2_state){ vmcs_read(&vcpu->vmcs01, VMCS_GUEST_CR0), l1.efer, l1.pat, false };
+	}
+	return (struct sync_l2_state){
+		.cr0 = image_get(&slot->written02, VMCS_GUEST_CR0),
+		.efer = image_get(&slot->written02, VMCS_GUEST_IA32_EFER),
+		.pat = image_get(&slot->written02, VMCS_GUEST_IA32_PAT),
+		.nmi_blocking = nmi_blocking_after(slot->vmcs12, exit),
+	};
+}
+
+/* The first entry to L1 loads its list on hardware, which also finds what is wrong with it. */
+static void arrange_exit_load(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
+{
+	struct nested *nested = vcpu->nested;
+	u32 count12 = (u32)vmcs12_get(vmcs12, VMCS_EXIT_MSR_LOAD_COUNT);
+
+	if (!count12)
+		return;
+	switch_fetch_list(nested, nested->exit_load, vmcs12_get(vmcs12, VMCS_EXIT_MSR_LOAD_ADDRESS), count12, true);
+	nested->exit_load_count = count12;
+	vmcs_write(&vcpu->vmcs01, VMCS_ENTRY_MSR_LOAD_ADDRESS, phys_of(nested->exit_load).value);
+	vmcs_write(&vcpu->vmcs01, VMCS_ENTRY_MSR_LOAD_COUNT, count12);
+}
+
+/* SDM "Checking and Loading Host Page-Directory-Pointer-Table Entries": a bad one is a VMX abort. */
+static void load_l1_pdptes(struct vcpu *vcpu)
+{
+	struct nested *nested = vcpu->nested;
+	u64 pdpte[4];
+
+	switch_read_pdptes(nested, image_get(&nested->image01, VMCS_GUEST_CR3), pdpte);
+	if (!check_pdptes(&nested->offered, pdpte))
+		msr_vmx_abort(vcpu, ABORT_HOST_PDPTE);
+	for (u16 i = 0; i < 4; i++)
+		vmcs_write(&vcpu->vmcs01, vmcs_fields[VMCS_INDEX_GUEST_PDPTE0 + i].field, pdpte[i]);
+}
+
+/* SDM "Loading Host State". vmcs01 is current. */
+static void load_l1(struct vcpu *vcpu, const struct vmcs12 *vmcs12, const struct sync_l2_state *l2)
+{
+	struct nested *nested = vcpu->nested;
+
+	sync_load_host(&nested->image01, vmcs12, l2);
+	for (u32 i = 0; i < sync_host_count; i++)
+		if (row_exists(nested, sync_host_fields[i]))
+			vmcs_write(&vcpu->vmcs01, sync_host_fields[i], image_get(&nested->image01, sync_host_fields[i]));
+	if (!vmcs12_has(vmcs12, WORD_EXIT, EXIT_HOST_ADDRESS_SPACE_SIZE) &&
+	    (image_get(&nested->image01, VMCS_GUEST_CR4) & CR4_PAE))
+		load_l1_pdptes(vcpu);
+	if (vmcs12_has(vmcs12, WORD_EXIT, EXIT_LOAD_IA32_PERF_GLOBAL_CTRL))
+		(void)wrmsr_safe(IA32_PERF_GLOBAL_CTRL, vmcs12_get(vmcs12, VMCS_HOST_IA32_PERF_GLOBAL_CTRL));
+	/* An exit without VPIDs drops what was cached for VPID 0, which is where L1 lives in its own eyes. */
+	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_VPID) && caps_allow(nested->hardware, WORD_PROC2, PROC2_ENABLE_VPID))
+		(void)invvpid(INVVPID_SINGLE, VPID01, 0);
+}
+
+void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct nested *nested = vcpu->nested;
+	struct nested_slot *slot = nested->current;
+	struct sync_l2_state l2;
+
+	if (!exit->entry_failure) {
+		save_guest(nested, slot);
+		record_exit(nested, slot, exit);
+		msr_store_list(vcpu, slot);
+	}
+	vmcs12_set(slot->vmcs12, VMCS_EXIT_REASON, exit->reason);
+	vmcs12_set(slot->vmcs12, VMCS_EXIT_QUALIFICATION, exit->qualification);
+	nested->nmi_window02 = false; /* the next merge puts the controls right */
+	vcpu->running = &vcpu->vmcs01;
+	nested->state = NESTED_ROOT_CURRENT;
+	vmcs_load(&vcpu->vmcs01);
+	l2 = l2_state(vcpu, slot, exit);
+	load_l1(vcpu, slot->vmcs12, &l2);
+	arrange_exit_load(vcpu, slot->vmcs12);
+	shadow_push(vcpu, slot);
+	count(COUNTER_REFLECTED);
+}
+
+void switch_leave_for_event(struct vcpu *vcpu, u32 information, u32 error_code)
+{
+	const struct vm_exit exit = {
+		.reason = EXIT_EXCEPTION_OR_NMI,
+		.basic = EXIT_EXCEPTION_OR_NMI,
+		.interruption_information = information,
+	};
+	struct nested_slot *slot = vcpu->nested->current;
+	u64 injection = vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION);
+	u64 injection_error_code = vmcs_read(vcpu->running, VMCS_ENTRY_EXCEPTION_ERROR_CODE);
+
+	switch_leave_l2(vcpu, &exit);
+	/* vmcs02 tells of the exit before; what was about to be injected was being delivered. */
+	vmcs12_set(slot->vmcs12, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error_code);
+	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_INFORMATION, injection & INTERRUPTION_VALID ? injection : 0);
+	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_ERROR_CODE, injection_error_code);
+	shadow_push(vcpu, slot);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Internal to switch_*.c: what entering and leaving L2 share. */
+#pragma once
+
+#include "vmx/nested/check.h"
+#include "vmx/nested/merge.h"
+#include "vmx/nested/nested.h"
+
+/* Writes a field of vmcs02, which is current, and remembers it. */
+void switch_write_field02(struct nested_slot *slot, vmcs_field field, u64 value);
+
+/* The PDPTEs that MOV to CR3 would load, from L1's memory. */
+void switch_read_pdptes(const struct nested *nested, u64 cr3, u64 pdpte[4]);
+
+/*
+ * Reads an MSR list of L1 once into L0's memory. An entry that must be refused is made
+ * one that hardware refuses at that place.
+ */
+void switch_fetch_list(struct nested *nested, struct msr_entry *list, u64 address, u32 count, bool at_exit);
+
+/* L1's state that L2 inherits. vmcs01 is current. */
+struct merge_l1_state switch_l1_state(const struct vcpu *vcpu);
+
+/* What the entry checks look at. vmcs01 is current. */
+struct entry_context switch_entry_context(struct vcpu *vcpu);
+
+/* One console line: rule, field, value, SDM section; and the counter. */
+void switch_report_refusal(const struct entry_failure *failure);
