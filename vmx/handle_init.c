@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * INIT and SIPI of L1's processors. SDM "Processor State After Reset or INIT",
+ * INIT and SIPI of L1's processors. SDM "Processor State After Reset",
  * "Multiple-Processor (MP) Initialization".
  */
 
@@ -66,7 +66,7 @@ void handle_init_signal(struct vcpu *vcpu, const struct vm_exit *exit)
 		log_error("stopped: another processor has panicked");
 		halt_forever();
 	}
-	/* Blocked in VMX root operation. SDM "Unconditional VM exits and blocking: INIT". */
+	/* Blocked in VMX root operation. SDM "Restrictions on VMX Operation". */
 	if (vcpu->nested->state != NESTED_OUTSIDE) {
 		vcpu->nested->init_blocked = true;
 		return;

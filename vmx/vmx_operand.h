@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Operands of L1's VMX instructions: registers, and memory through L1's own
- * segmentation and paging. SDM "VM-Instruction Information".
+ * segmentation and paging. SDM "Information for VM Exits Due to Instruction Execution".
  */
 #pragma once
 

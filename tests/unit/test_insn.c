@@ -44,7 +44,7 @@ static void a_failure_without_a_current_vmcs_has_no_number(void **state)
 	assert_fails(insn_fail(true, VMERR_CONTROLS), 7);
 }
 
-/* SDM "VM-Instruction Error Numbers". */
+/* SDM "VM Instruction Error Numbers". */
 static void error_numbers_are_the_sdms(void **state)
 {
 	(void)state;

@@ -10,7 +10,7 @@
 #include "vmx/caps.h"
 #include "vmx/nested/vmcs12.h"
 
-/* SDM "VM-Instruction Error Numbers". */
+/* SDM "VM Instruction Error Numbers". */
 enum vm_instruction_error {
 	VMERR_VMCALL_IN_ROOT = 1,
 	VMERR_VMCLEAR_ADDRESS = 2,

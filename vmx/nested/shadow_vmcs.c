@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hardware VMCS shadowing: L1's VMREAD and VMWRITE of the fields that the table
- * marks go to a shadow VMCS without an exit. SDM "VMCS Shadowing". The shadow
+ * marks go to a shadow VMCS without an exit. SDM "VMCS Types: Ordinary and Shadow". The shadow
  * VMCS is written while it is current and VMCLEARed before it is linked.
  */
 
@@ -10,7 +10,7 @@
 #include "mm/phys.h"
 #include "vmx/nested/nested.h"
 
-/* Bits 14:0 of an encoding number its bit. SDM "VMREAD-Bitmap Address". */
+/* Bits 14:0 of an encoding number its bit. SDM "VMCS Shadowing Bitmap Addresses". */
 static void open_field(u8 *bitmap, u32 encoding)
 {
 	bitmap[encoding / 8] &= (u8)~(1u << (encoding % 8));
