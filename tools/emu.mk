@@ -30,9 +30,10 @@ $(LINUX)/initrd: $(LINUX_PROGRAMS) $(LINUX)/kernel/release $(addprefix tests/lin
 	tests/linux/mkinitrd $(LINUX) $(LINUX)/kernel
 
 # --- small UEFI applications of the tests -----------------------------------
-$(BUILD)/efi/%.efi: tests/emu/%.c
+EMULATOR_LIB := $(wildcard tests/emu/lib/*.c)
+$(BUILD)/efi/%.efi: tests/emu/%.c $(EMULATOR_LIB) $(EMULATOR_LIB:.c=.h)
 	@mkdir -p $(@D)
-	clang $(EFI_APP_CFLAGS) $< -o $@
+	clang $(EFI_APP_CFLAGS) $< $(EMULATOR_LIB) -o $@
 
 EMULATOR_APPS := $(patsubst tests/emu/%.c,$(BUILD)/efi/%.efi,$(wildcard tests/emu/*.c))
 
