@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "arch/compiler.h"
 #include "arch/types.h"
 
 #ifdef HOST_TEST
@@ -15,6 +16,7 @@
 struct vcpu;
 struct vmcs;
 struct handoff;
+struct lock;
 
 /* Room for vmx/counters.h, which gives them their meaning. */
 #define PERCPU_COUNTERS 176
@@ -31,8 +33,12 @@ struct exit_frame {
 
 struct percpu {
 	struct percpu *self;	/* at GS:0 */
+	/* One word for vcpu_enter(), which enters only when it is 0. */
+	u32 nmi_pending;	/* an NMI came while in root mode */
+	u32 locks_held;
+
 	u32 index;		/* as in the handoff */
-	u32 nmi_pending;	/* an NMI came while in root mode: see vcpu_enter() */
+	struct lock *newest_lock;	/* drivers/lock.h */
 	struct exit_frame exit_frame;
 	const struct vmcs *current_vmcs;
 	struct vcpu *vcpu;
@@ -43,6 +49,9 @@ struct percpu {
 	u64 stack_top;		/* the root kernel's stack of this CPU */
 	u64 ist_top[3];		/* enum ist in boot/root/host_cpu.h */
 };
+
+static_assert(offsetof(struct percpu, nmi_pending) % sizeof(u64) == 0 &&
+	      offsetof(struct percpu, locks_held) == offsetof(struct percpu, nmi_pending) + sizeof(u32), "compared as one word");
 
 static inline struct percpu *percpu(void)
 {

@@ -7,14 +7,17 @@
 #include "drivers/console.h"
 
 #include "arch/percpu.h"
-#include "arch/spinlock.h"
 #include "arch/string.h"
+#include "drivers/lock.h"
+#include "drivers/panic.h"
 #include "drivers/printk.h"
 #include "drivers/uart.h"
 
 #define RING_BYTES 65536
 #define LINE_BYTES 280
+/* Tries: seconds, for every other CPU may have a line to print first; while one panics, less. */
 #define LOCK_PATIENCE 100000000u
+#define LOCK_PATIENCE_IN_PANIC 5000000u
 
 struct console_ring {
 	char signature[16];
@@ -25,11 +28,13 @@ struct console_ring {
 static struct console_ring ring;
 
 static struct {
-	struct spinlock lock;
 	enum log_level level;
 	bool has_uart;
 	u16 uart_base;
+	bool lock_is_lost;		/* its owner is gone: nobody waits for it any more */
 } console = { .level = LOG_INFO };
+
+struct lock console_lock = LOCK("console", LOCK_RANK_CONSOLE);
 
 void console_init(const struct handoff_console *wanted, enum log_level level)
 {
@@ -53,13 +58,16 @@ static void emit(const char *text, size_t length)
 		uart_write(console.uart_base, text, length);
 }
 
-static bool lock_patiently(void)
+/* False: go on without. This CPU was in the middle of a line when the exception came, or another one halted there. */
+static bool lock_if_possible(void)
 {
-	for (u32 i = 0; i < LOCK_PATIENCE; i++) {
-		if (spin_try_lock(&console.lock))
-			return true;
-		cpu_pause();
-	}
+	u32 patience = panic_is_active() ? LOCK_PATIENCE_IN_PANIC : LOCK_PATIENCE;
+
+	if (lock_is_mine(&console_lock))
+		return false;
+	if (lock_take_patiently(&console_lock, console.lock_is_lost ? 1 : patience))
+		return true;
+	console.lock_is_lost = true;
 	return false;
 }
 
@@ -79,10 +87,10 @@ void console_line_va(enum log_level level, const char *format, va_list arguments
 	line[length++] = '\r';
 	line[length++] = '\n';
 
-	locked = lock_patiently();
+	locked = lock_if_possible();
 	emit(line, length);
 	if (locked)
-		spin_unlock(&console.lock);
+		lock_release(&console_lock);
 }
 
 void console_line(enum log_level level, const char *format, ...)

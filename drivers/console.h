@@ -10,6 +10,10 @@
 #include "arch/compiler.h"
 #include "arch/types.h"
 #include "boot/handoff.h"
+#include "drivers/lock.h"
+
+/* Not for callers, who need none: self tests break it on purpose. */
+extern struct lock console_lock;
 
 /* Once, by the first CPU. */
 void console_init(const struct handoff_console *console, enum log_level level);

@@ -44,6 +44,12 @@ noreturn void halt_forever(void)
 	}
 }
 
+noreturn void panic_stop_here(void)
+{
+	log_error("stopped: another processor has panicked");
+	halt_forever();
+}
+
 noreturn void panic(const char *format, ...)
 {
 	bool first = __atomic_fetch_add(&panic_count, 1, __ATOMIC_SEQ_CST) == 0;

@@ -24,6 +24,9 @@ noreturn void panic(const char *format, ...) printf_like(1, 2);
 /* Has a CPU panicked? An INIT exit asks this, as that is how the others are stopped. */
 bool panic_is_active(void);
 
+/* For a CPU that finds another one's panic: says so, and halts. */
+noreturn void panic_stop_here(void);
+
 /* cli; hlt, for ever. */
 noreturn void halt_forever(void);
 

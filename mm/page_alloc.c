@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A pointer that moves up through the block: bring-up is the only customer, and
- * nothing is ever given back.
+ * nothing is ever given back. Without a lock, as it serves before GS is L0's.
  */
 #include "mm/page_alloc.h"
 
-#include "arch/spinlock.h"
+#include "arch/atomic.h"
 #include "arch/string.h"
 #include "mm/phys.h"
 
 static struct {
-	struct spinlock lock;
 	u64 next;
 	u64 end;
 } pages;
@@ -23,19 +22,14 @@ void page_alloc_init(hpa_t first, hpa_t end)
 
 void *page_alloc_contiguous(u64 count)
 {
-	u64 address = 0;
-	void *result;
+	u64 address;
 
-	spin_lock(&pages.lock);
-	if (count <= (pages.end - pages.next) / PAGE_SIZE) {
-		address = pages.next;
-		pages.next += count * PAGE_SIZE;
-	}
-	spin_unlock(&pages.lock);
-	if (address == 0)
-		return NULL;
-	result = phys_to_ptr(hpa(address));
-	return memset(result, 0, count * PAGE_SIZE);
+	do {
+		address = atomic_read64(&pages.next);
+		if (count > (pages.end - address) / PAGE_SIZE)
+			return NULL;
+	} while (!atomic_replace64(&pages.next, address, address + count * PAGE_SIZE));
+	return memset(phys_to_ptr(hpa(address)), 0, count * PAGE_SIZE);
 }
 
 void *page_alloc(void)
@@ -45,5 +39,5 @@ void *page_alloc(void)
 
 u64 page_alloc_remaining(void)
 {
-	return pages.end - pages.next;
+	return pages.end - atomic_read64(&pages.next);
 }

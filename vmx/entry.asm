@@ -5,7 +5,8 @@
 ;	u64 vcpu_enter(struct regs *regs, bool launched);	(vmx/vcpu.h)
 ;
 ; 1. Push what C expects to find again, and note stack pointer and `regs` in this CPU's exit frame.
-; 2. From here to the entry no NMI may slip by: refuse to enter when one is pending. The NMI handler
+; 2. From here to the entry no NMI may slip by: refuse to enter when one is pending, or, our bug, when
+;    this CPU holds a lock; both are in one word of struct percpu. The NMI handler
 ;    sends whoever it finds between vcpu_enter_window and vcpu_enter_window_end to vcpu_enter_nmi;
 ;    `regs` is still whole then, and the stack pointer ours.
 ; 3. Load the guest's registers; RDI, our pointer, last. MOV leaves the flags of the TEST alone.
@@ -48,7 +49,7 @@ vcpu_enter:
 	mov [gs:PERCPU_EXIT_RSP], rsp
 
 vcpu_enter_window:
-	cmp dword [gs:PERCPU_NMI_PENDING], 0	; 2
+	cmp qword [gs:PERCPU_STAY], 0		; 2
 	jne vcpu_enter_nmi
 	test sil, sil
 	mov rax, [rdi + REGS_RAX]		; 3

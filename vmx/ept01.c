@@ -7,10 +7,10 @@
 #include "vmx/ept01.h"
 
 #include "arch/ops.h"
-#include "arch/spinlock.h"
 #include "arch/vmx_ops.h"
 #include "arch/x86.h"
 #include "drivers/console.h"
+#include "drivers/lock.h"
 #include "mm/ept.h"
 #include "mm/mtrr.h"
 #include "mm/page_alloc.h"
@@ -21,7 +21,7 @@
 
 struct ept01 {
 	struct ept ept;
-	struct spinlock lock;		/* for everything below, and for changes of the tables */
+	struct lock lock;		/* for everything below, and for changes of the tables */
 	struct mtrr_state types;	/* as the tables have them */
 	u64 eptp;
 	u64 limit;			/* bytes that are mapped from 0 up */
@@ -133,6 +133,7 @@ bool ept01_build(struct machine *machine)
 	};
 	if (ept01->ept.root == NULL)
 		return false;
+	ept01->lock = (struct lock)LOCK("EPT01", LOCK_RANK_EPT01);
 	read_mtrrs(&ept01->types, width);
 	ept01->limit = BIT(width < eager_bits ? width : eager_bits);
 	if (!map_identity(ept01, 0, ept01->limit) || !hide_block(ept01, &machine->memory) || !fill_reserve(ept01))
@@ -179,10 +180,10 @@ void ept01_mtrrs_changed(struct ept01 *ept01)
 	 */
 	if (!(now.def_type & MTRR_DEF_TYPE_ENABLE))
 		return;
-	spin_lock(&ept01->lock);
+	lock_take(&ept01->lock);
 	complete = retype(ept01, &now);
 	ept01->types = now;
-	spin_unlock(&ept01->lock);
+	lock_release(&ept01->lock);
 	drop_cached(ept01);
 	if (!complete)
 		log_error("EPT01 has no page left to follow L1's MTRRs: some memory keeps its type");
@@ -197,8 +198,8 @@ bool ept01_map_more(struct ept01 *ept01, l1_gpa_t address)
 
 	if (address.value < ept01->limit || !ept01->ept.has_1g || address.value >> 48 != 0)
 		return false;
-	spin_lock(&ept01->lock);
+	lock_take(&ept01->lock);
 	done = map_identity(ept01, from, from + size);
-	spin_unlock(&ept01->lock);
+	lock_release(&ept01->lock);
 	return done;
 }

@@ -8,6 +8,7 @@
 #include "vmx/run.h"
 
 #include "drivers/console.h"
+#include "drivers/lock.h"
 #include "drivers/panic.h"
 #include "vmx/emulate.h"
 #include "vmx/ept01.h"
@@ -132,6 +133,8 @@ static enum entry_result enter(struct vcpu *vcpu)
 		nmi_before_entry(vcpu);
 		vmcs_load(vcpu->running);
 		result = (enum entry_result)vcpu_enter(&vcpu->regs, vcpu->running->launched);
+		if (unlikely(result == ENTRY_NMI))
+			lock_check_none_held();
 	} while (result == ENTRY_NMI);
 	return result;
 }

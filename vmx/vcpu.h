@@ -33,7 +33,7 @@ enum entry_result {
 	ENTRY_EXITED,
 	ENTRY_FAILED_VALID,	/* VMfailValid: VM_INSTRUCTION_ERROR says why */
 	ENTRY_FAILED_INVALID,
-	ENTRY_NMI		/* not entered: percpu()->nmi_pending is set */
+	ENTRY_NMI		/* not entered: percpu()->nmi_pending is set (or a lock is held) */
 };
 
 /*

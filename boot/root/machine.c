@@ -4,8 +4,8 @@
  */
 #include "boot/root/machine.h"
 
+#include "arch/once.h"
 #include "arch/ops.h"
-#include "arch/spinlock.h"
 #include "arch/x86.h"
 #include "drivers/console.h"
 #include "mm/page_alloc.h"
@@ -14,8 +14,7 @@
 #include "vmx/msr_bitmap.h"
 
 static struct {
-	struct spinlock lock;
-	bool done;
+	struct once once;
 	enum launch_status status;
 	struct machine machine;
 } shared;
@@ -125,11 +124,10 @@ static enum launch_status prepare_once(const struct handoff *handoff, struct mac
 
 enum launch_status machine_prepare(const struct handoff *handoff, struct machine **machine)
 {
-	spin_lock(&shared.lock);
-	if (!shared.done)
+	if (once_begin(&shared.once)) {
 		shared.status = prepare_once(handoff, &shared.machine);
-	shared.done = true;
-	spin_unlock(&shared.lock);
+		once_end(&shared.once);
+	}
 	*machine = &shared.machine;
 	return shared.status;
 }

@@ -13,6 +13,7 @@
 #include "boot/root/stop_cpus.h"
 #include "boot/root/vmcs01.h"
 #include "boot/root/vmx_root.h"
+#include "arch/once.h"
 #include "arch/x86.h"
 #include "drivers/console.h"
 #include "drivers/panic.h"
@@ -24,15 +25,16 @@
 /* The first CPU to come opens the console for all. */
 static void open_console(const struct handoff *handoff)
 {
-	static u32 opened;
+	static struct once opened;
 
-	if (__atomic_exchange_n(&opened, 1, __ATOMIC_ACQ_REL) != 0)
+	if (!once_begin(&opened))
 		return;
 	console_init(&handoff->console, (enum log_level)handoff->log_level);
 	panic_set_stopper(stop_other_cpus);
 	panic_register_dumper(vcpu_dump);
 	log_debug("block 0x%lx-0x%lx, image of %lu KB", handoff->block_base, handoff->block_base + handoff->block_size - 1,
 		  handoff->image_size >> 10);
+	once_end(&opened);
 }
 
 /* In VMX root operation: make the virtual machine around the caller's state and run it. */

@@ -6,7 +6,7 @@
  */
 #include "boot/root/prepare.h"
 
-#include "arch/spinlock.h"
+#include "arch/once.h"
 #include "boot/root/host_cpu.h"
 #include "mm/host_paging.h"
 #include "mm/image.h"
@@ -14,8 +14,7 @@
 #include "mm/phys.h"
 
 static struct {
-	struct spinlock lock;
-	bool done;
+	struct once once;
 	u64 status;			/* enum launch_status */
 	struct host_paging paging;
 	struct cpu_area *area[HANDOFF_MAX_CPUS];
@@ -97,11 +96,10 @@ u64 root_prepare(const struct handoff *handoff, u32 cpu_index, u64 *stack_top)
 {
 	if (!handoff_is_sound(handoff) || cpu_index >= handoff->cpu_count)
 		return LAUNCH_BAD_HANDOFF;
-	spin_lock(&prepared.lock);
-	if (!prepared.done)
+	if (once_begin(&prepared.once)) {
 		prepared.status = prepare_once(handoff);
-	prepared.done = true;
-	spin_unlock(&prepared.lock);
+		once_end(&prepared.once);
+	}
 	if (prepared.status == LAUNCH_OK)
 		*stack_top = prepared.area[cpu_index]->cpu.stack_top;
 	return prepared.status;

@@ -9,6 +9,7 @@
 #include "arch/ops.h"
 #include "arch/x86.h"
 #include "boot/handoff.h"
+#include "boot/root/self_test_locks.h"
 #include "boot/root/self_test_nmi.h"
 #include "drivers/console.h"
 #include "drivers/panic.h"
@@ -143,6 +144,12 @@ void self_test(struct cpu_area *area)
 	case SELF_TEST_STRAY_FAULT:
 		log_error("self test: RDMSR outside the fixup table");
 		(void)rdmsr(X2APIC_ID);
+		break;
+	case SELF_TEST_LOCK_ORDER:
+	case SELF_TEST_LOCK_AT_ENTRY:
+	case SELF_TEST_LINE_INTERRUPTED:
+	case SELF_TEST_CONSOLE_OWNER_GONE:
+		self_test_locks(TESTUDO_SELF_TEST);
 		break;
 	case SELF_TEST_MSR_FIXUP:
 		try_fixups();

@@ -6,8 +6,9 @@ SELF_TESTS := $(shell sed -n 's/^.define SELF_TEST_[A-Z0-9_]* \([0-9]*\)$$/\1/p'
 SELF_TEST_OUT := $(addprefix $(BUILD)/selftest/,$(SELF_TESTS))
 SELF_TEST_IMAGES := $(SELF_TEST_OUT:%=%/BOOTX64.EFI)
 SELF_TEST_CASE_O := $(SELF_TEST_OUT:%=%/self_test.o) $(SELF_TEST_OUT:%=%/main.o)
+SELF_TEST_PART_O := $(patsubst boot/root/%.c,$(BUILD)/selftest/%.o,$(wildcard boot/root/self_test_*.c))
 SELF_TEST_COMMON_O := $(filter-out $(BUILD)/kernel/boot/root/main.o,$(KERNEL_O)) \
-	$(BUILD)/selftest/self_test_nmi.o $(BUILD)/selftest/self_test_handler.asm.o
+	$(SELF_TEST_PART_O) $(BUILD)/selftest/self_test_handler.asm.o
 
 $(SELF_TEST_CASE_O): $(BUILD)/selftest/%.o: Makefile boot/root/self_test.mk
 	@mkdir -p $(@D)
@@ -15,7 +16,7 @@ $(SELF_TEST_CASE_O): $(BUILD)/selftest/%.o: Makefile boot/root/self_test.mk
 $(SELF_TEST_OUT:%=%/self_test.o): boot/root/self_test.c
 $(SELF_TEST_OUT:%=%/main.o): boot/root/main.c
 
-$(BUILD)/selftest/self_test_nmi.o: boot/root/self_test_nmi.c Makefile
+$(SELF_TEST_PART_O): $(BUILD)/selftest/%.o: boot/root/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 

@@ -58,14 +58,14 @@ def lacking(what, names, found):
     return [f"{what} not in the dump: " + " ".join(missing)] if missing else []
 
 
-def check_dump(run, end="until"):
-    """Every panic has all sections, with believable contents."""
+def check_dump(run, end="until", entered=False):
+    """Every panic has all sections, with believable contents. `entered`: it comes only when the test has gone on to the VM entry."""
     wrong = []
     if run.result.end != end:
         wrong.append(f"the machine ended by {run.result}")
     if sum("PANIC" in line for line in run.lines) != 1 or run.own.count("PANIC") != 1:
         wrong.append("there is not exactly one panic")
-    if "self test: going on" in run.own or any(line.startswith("hello:") for line in run.lines):
+    if ("self test: going on" in run.own) != entered or any(line.startswith("hello:") for line in run.lines):
         wrong.append("it went on")
     guest = run.values(r"^guest registers at the last VM exit:$", "fields that are not 0:$")
     wrong += lacking("guest registers", REGISTERS, guest)
@@ -112,6 +112,17 @@ def no_restart(report):
     if HALTED not in run.own:
         wrong.append("the panic does not come to its end")
     report.judge(wrong)
+
+
+def last_words(test, message, entered=False):
+    """A panic that says this, dumped in full whatever the test has done to the console."""
+    def body(report):
+        run = Run(report, test)
+        wrong, _, _ = check_dump(run, entered=entered)
+        if run.own.count(message) != 1:
+            wrong.append(f"the panic does not say \"{message}\"")
+        report.judge(wrong)
+    return body
 
 
 def fault(test, vector, error, announced=None, check=None):
@@ -197,6 +208,12 @@ def add(suite):
     suite.add("kernel/panic-dump", panic_dump)
     suite.add("kernel/panic-stops-others", others_stop)
     suite.add("kernel/panic-without-restart", no_restart)
+    suite.add("kernel/lock-order", last_words(
+        "LOCK_ORDER", 'lock order: "self test, lower" (rank 1) is wanted while "self test, higher" (rank 1) is held'))
+    suite.add("kernel/lock-at-entry", last_words("LOCK_AT_ENTRY", 'VM entry while lock "self test, lower" is held', entered=True))
+    suite.add("kernel/panic-within-line", last_words("LINE_INTERRUPTED", "self test: panic in the middle of a line"))
+    suite.add("kernel/panic-without-console", last_words(
+        "CONSOLE_OWNER_GONE", "self test: panic while a processor that is gone has the console"))
     suite.add("kernel/write-to-code", fault("WRITE_TO_CODE", 14, 3, r"self test: writing (\w+)", at_data))
     suite.add("kernel/write-to-constant", fault("WRITE_TO_CONSTANT", 14, 3, r"self test: writing (\w+)", at_data))
     suite.add("kernel/run-data", fault("RUN_DATA", 14, 0x11, r"self test: running (\w+)", at_code))
