@@ -8,9 +8,10 @@
 #include "arch/types.h"
 
 #define HANDOFF_MAGIC UINT64_C(0x004f445554534554) /* "TESTUDO" */
-#define HANDOFF_VERSION 1
+#define HANDOFF_VERSION 2
 #define HANDOFF_MAX_CPUS 256
 #define HANDOFF_MAX_RANGES 512
+#define HANDOFF_SLEEP_PORTS 8
 
 enum log_level { LOG_QUIET, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
@@ -35,6 +36,12 @@ struct handoff_cpu {
 	u32 is_boot_processor;
 };
 
+/* An I/O port whose byte has SLP_TYP in bits 4:2 and SLP_EN in bit 5, as in ACPI "Sleep Control Register". */
+struct handoff_sleep_port {
+	u16 port;
+	u8 allowed;		/* bit n: SLP_TYP n does not lose the processors' context */
+};
+
 /* Lives in the block; the kernel may keep pointers into it. */
 struct handoff {
 	u64 magic;
@@ -55,6 +62,8 @@ struct handoff {
 	struct handoff_console console;
 	struct handoff_cpu cpus[HANDOFF_MAX_CPUS];
 	struct handoff_range ranges[HANDOFF_MAX_RANGES];
+	u32 sleep_port_count;
+	struct handoff_sleep_port sleep_ports[HANDOFF_SLEEP_PORTS];
 };
 
 /*
