@@ -15,9 +15,6 @@
 #include "tests/guests/lib/x86.h"
 
 #define VECTOR 0x70
-#define ICR_SELF (1u << 18)
-#define ICR_NMI (4u << 8)
-#define ICR_ASSERT (1u << 14)
 #define X2APIC_ICR 0x830
 #define SPIN_LIMIT 100000
 #define TIMER_TICKS 500000 /* enough to enter L2 first */

@@ -3,6 +3,7 @@
  * The local APIC, SDM "Advanced Programmable Interrupt Controller (APIC)":
  * by MSR in x2APIC mode, by memory otherwise. The firmware's timers are
  * masked, so that every interrupt a scenario sees is its own.
+ * Each function works on the APIC of the processor that calls it.
  */
 #include "tests/guests/lib/apic.h"
 
@@ -10,12 +11,12 @@
 #include "tests/guests/lib/x86.h"
 
 #define APIC_BASE_X2APIC BIT(10)
-#define ICR_SELF (1u << 18)
-#define ICR_NMI (4u << 8)
+#define APIC_BASE_ENABLE BIT(11)
 #define ICR_PENDING (1u << 12)
 #define LVT_MASKED (1u << 16)
+#define LVT_PERIODIC (1u << 17)
 
-static bool is_x2apic(void)
+bool apic_is_x2apic(void)
 {
 	return rdmsr(IA32_APIC_BASE) & APIC_BASE_X2APIC;
 }
@@ -25,17 +26,17 @@ static volatile u32 *mmio(u32 offset)
 	return (volatile u32 *)((rdmsr(IA32_APIC_BASE) & 0xfffff000ull) + offset);
 }
 
-static void write(u32 offset, u32 value)
+void apic_write(u32 offset, u32 value)
 {
-	if (is_x2apic())
+	if (apic_is_x2apic())
 		wrmsr(IA32_X2APIC_BASE + offset / 16, value);
 	else
 		*mmio(offset) = value;
 }
 
-static u32 read(u32 offset)
+u32 apic_read(u32 offset)
 {
-	return is_x2apic() ? (u32)rdmsr(IA32_X2APIC_BASE + offset / 16) : *mmio(offset);
+	return apic_is_x2apic() ? (u32)rdmsr(IA32_X2APIC_BASE + offset / 16) : *mmio(offset);
 }
 
 /* Masks both 8259s and the APIC timer, and takes whatever still waits. */
@@ -43,22 +44,73 @@ void apic_quiet(void)
 {
 	out8(0x21, 0xff);
 	out8(0xa1, 0xff);
-	write(APIC_LVT_TIMER, read(APIC_LVT_TIMER) | LVT_MASKED);
-	write(APIC_SPURIOUS, read(APIC_SPURIOUS) | 0x1ff);
-	write(APIC_TPR, 0);
+	apic_prepare();
 	for (u32 i = 0; i < 16; i++)
 		open_interrupt_window();
 }
 
+void apic_prepare(void)
+{
+	apic_write(APIC_LVT_TIMER, apic_read(APIC_LVT_TIMER) | LVT_MASKED);
+	apic_write(APIC_SPURIOUS, apic_read(APIC_SPURIOUS) | 0x1ff);
+	apic_write(APIC_TPR, 0);
+}
+
+bool apic_has_x2apic(void)
+{
+	return cpuid(1, 0).ecx & BIT(21);
+}
+
+/* SDM "x2APIC State Transitions": the way back leads through disabled. */
+void apic_set_x2apic(bool x2apic)
+{
+	u64 base = rdmsr(IA32_APIC_BASE);
+
+	if (x2apic == !!(base & APIC_BASE_X2APIC))
+		return;
+	if (x2apic) {
+		wrmsr(IA32_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+	} else {
+		wrmsr(IA32_APIC_BASE, base & ~(APIC_BASE_ENABLE | APIC_BASE_X2APIC));
+		wrmsr(IA32_APIC_BASE, (base & ~APIC_BASE_X2APIC) | APIC_BASE_ENABLE);
+	}
+	apic_prepare();
+}
+
+u32 apic_id(void)
+{
+	return apic_is_x2apic() ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+}
+
+static void wait_delivered(void)
+{
+	for (u32 i = 0; i < 100000 && (apic_read(APIC_ICR_LOW) & ICR_PENDING); i++)
+		__builtin_ia32_pause();
+}
+
+/* A write to the x2APIC's command register does not wait for stores before it. */
+void apic_send(u32 to, u32 command)
+{
+	if (apic_is_x2apic()) {
+		__asm__ volatile("mfence; lfence" : : : "memory");
+		wrmsr(IA32_X2APIC_BASE + APIC_ICR_LOW / 16, ((u64)to << 32) | command);
+		return;
+	}
+	wait_delivered();
+	apic_write(APIC_ICR_HIGH, to << 24);
+	apic_write(APIC_ICR_LOW, command);
+	wait_delivered();
+}
+
 void apic_end_of_interrupt(void)
 {
-	write(APIC_EOI, 0);
+	apic_write(APIC_EOI, 0);
 }
 
 static void send_self(u32 command)
 {
-	write(APIC_ICR_LOW, command | ICR_SELF);
-	for (u32 i = 0; i < 1000 && !is_x2apic() && (read(APIC_ICR_LOW) & ICR_PENDING); i++)
+	apic_write(APIC_ICR_LOW, command | ICR_SELF);
+	for (u32 i = 0; i < 1000 && !apic_is_x2apic() && (apic_read(APIC_ICR_LOW) & ICR_PENDING); i++)
 		;
 }
 
@@ -70,19 +122,25 @@ void apic_self_interrupt(u8 vector)
 /* The self shorthand may not carry an NMI: addressed by APIC identifier. */
 void apic_self_nmi(void)
 {
-	u32 id = cpuid(1, 0).ebx >> 24;
-
-	if (is_x2apic()) {
-		wrmsr(IA32_X2APIC_BASE + APIC_ICR_LOW / 16, ((u64)id << 32) | ICR_NMI | BIT(14));
-		return;
-	}
-	write(APIC_ICR_HIGH, id << 24);
-	write(APIC_ICR_LOW, ICR_NMI | (1u << 14));
+	apic_send(apic_id(), ICR_NMI | ICR_ASSERT);
 }
 
 void apic_start_timer(u8 vector, u32 count)
 {
-	write(APIC_TIMER_DIVIDE, 0xb);
-	write(APIC_LVT_TIMER, vector);
-	write(APIC_TIMER_INITIAL, count);
+	apic_write(APIC_TIMER_DIVIDE, 0xb);
+	apic_write(APIC_LVT_TIMER, vector);
+	apic_write(APIC_TIMER_INITIAL, count);
+}
+
+void apic_start_periodic_timer(u8 vector, u32 count)
+{
+	apic_write(APIC_TIMER_DIVIDE, 0xb);
+	apic_write(APIC_LVT_TIMER, vector | LVT_PERIODIC);
+	apic_write(APIC_TIMER_INITIAL, count);
+}
+
+void apic_stop_timer(void)
+{
+	apic_write(APIC_TIMER_INITIAL, 0);
+	apic_write(APIC_LVT_TIMER, LVT_MASKED);
 }

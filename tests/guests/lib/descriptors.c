@@ -11,6 +11,7 @@
 #define USER_DATA 0x00cff3000000ffffull
 #define GATE_INTERRUPT 0x8eull
 #define IST1_OFFSET 36
+#define IST2_OFFSET 44
 #define IO_MAP_OFFSET 102
 
 static void set_gate(u64 *gate, u64 handler, u64 ist)
@@ -42,4 +43,12 @@ void descriptors_build(struct descriptor_tables *t, u64 stubs, u64 stub_size, u6
 	memcpy(t->tss + IO_MAP_OFFSET, &io_map, sizeof(io_map));
 	for (u32 vector = 0; vector < 256; vector++)
 		set_gate(&t->idt[vector * 2u], stubs + vector * stub_size, 1);
+}
+
+void descriptors_nmi_stack(struct descriptor_tables *t, u64 stack_top)
+{
+	u64 *gate = &t->idt[VECTOR_NMI * 2u];
+
+	memcpy(t->tss + IST2_OFFSET, &stack_top, sizeof(stack_top));
+	*gate = (*gate & ~(7ull << 32)) | (2ull << 32);
 }

@@ -3,10 +3,12 @@
  * Start of a guest image. It stays an application of the firmware, but takes
  * the processor: interrupts off, own page tables, GDT, IDT and TSS. Nothing
  * of the firmware is called after that; the machine ends with the guest.
+ * The other processors stay where the firmware keeps them until smp.c starts them.
  */
 #include <efi.h>
 
 #include "tests/guests/lib/apic.h"
+#include "tests/guests/lib/cpu.h"
 #include "tests/guests/lib/machine.h"
 #include "tests/guests/lib/memory.h"
 #include "tests/guests/lib/ops.h"
@@ -19,19 +21,47 @@
 
 #define POOL_PAGES 2048 /* 8 MB */
 #define MAX_REGIONS 64
+#define TSS_BUSY BIT(41)
 
 static u64 regions[MAX_REGIONS];
 static u32 region_count;
-static u64 vmxon_region_in_use;
+static volatile u32 region_lock;
+static u64 low_page;
+static u32 firmware_cpus;
 
-static void load_tables(void)
+/* EFI_MP_SERVICES_PROTOCOL of the Platform Initialization specification, as far as it is used. */
+struct mp_services {
+	EFI_STATUS (EFIAPI *get_number_of_processors)(struct mp_services *self, UINTN *all, UINTN *enabled);
+};
+
+static EFI_GUID mp_services_guid = { 0x3fdda605, 0xa76e, 0x4f46, { 0xad, 0x29, 0x12, 0xf4, 0x53, 0x1b, 0x3d, 0x08 } };
+
+u64 machine_low_page(void)
+{
+	return low_page;
+}
+
+u32 machine_firmware_cpus(void)
+{
+	return firmware_cpus;
+}
+
+struct descriptor_tables *machine_make_tables(void)
 {
 	struct descriptor_tables *t = pages_alloc(2, PAGE_SIZE);
 	u64 trap_stack = (u64)pages_alloc(4, PAGE_SIZE) + 4 * PAGE_SIZE;
+	u64 nmi_stack = (u64)pages_alloc(2, PAGE_SIZE) + 2 * PAGE_SIZE;
+
+	descriptors_build(t, (u64)trap_stubs, TRAP_STUB_SIZE, trap_stack);
+	descriptors_nmi_stack(t, nmi_stack);
+	return t;
+}
+
+void machine_load_tables(struct descriptor_tables *t)
+{
 	struct table_register gdtr = { sizeof(t->gdt) - 1, (u64)t->gdt };
 	struct table_register idtr = { sizeof(t->idt) - 1, (u64)t->idt };
 
-	descriptors_build(t, (u64)trap_stubs, TRAP_STUB_SIZE, trap_stack);
 	lgdt(&gdtr);
 	/* CS by a far return, the other segments by a move. */
 	__asm__ volatile("pushq %0\n\tleaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tlretq\n1:\n\t"
@@ -40,9 +70,9 @@ static void load_tables(void)
 			 : "i"(SELECTOR_CODE64), "r"(SELECTOR_DATA)
 			 : "rax", "memory");
 	lidt(&idtr);
+	/* LTR marks the TSS busy and takes no busy one: a processor may come here again. */
+	t->gdt[SELECTOR_TSS / 8] &= ~TSS_BUSY;
 	ltr(SELECTOR_TSS);
-	wrmsr(IA32_EFER, rdmsr(IA32_EFER) | EFER_NXE);
-	write_cr3(paging_identity(PTE_W));
 }
 
 bool vmx_present(void)
@@ -79,35 +109,50 @@ static u64 region_alloc(void)
  * The processor, or a hypervisor below, may write a VMCS back at any time
  * until it is cleared: before its memory is used anew it must be.
  */
-static void clear_regions(void)
+void vmx_regions_clear(void)
 {
-	while (region_count) {
-		u64 region = regions[--region_count];
+	for (u32 i = region_count; i--;)
+		attempt(op_vmclear, (u64)&regions[i], 0);
+}
 
-		attempt(op_vmclear, (u64)&region, 0);
-	}
+static void forget_regions(void)
+{
+	vmx_regions_clear();
+	region_count = 0;
 }
 
 u64 vmx_region_alloc(void)
 {
 	u64 region = region_alloc();
+	bool fits;
 
-	if (region_count == MAX_REGIONS)
+	lock_take(&region_lock);
+	fits = region_count < MAX_REGIONS;
+	if (fits)
+		regions[region_count++] = region;
+	lock_give(&region_lock);
+	if (!fits)
 		scenario_abort("out of VMCS regions");
-	regions[region_count++] = region;
-	scenario_on_end(clear_regions);
+	scenario_on_end(forget_regions);
 	return region;
+}
+
+void vmx_region_reserve(u32 cpu)
+{
+	if (!cpus[cpu].vmxon_region)
+		cpus[cpu].vmxon_region = region_alloc();
 }
 
 void vmx_on(void)
 {
+	struct cpu *here = cpu_this();
 	u32 result;
 
-	if (!vmxon_region_in_use)
-		vmxon_region_in_use = region_alloc();
-	result = attempt(op_vmxon, (u64)&vmxon_region_in_use, 0);
+	vmx_region_reserve(cpu_here());
+	result = attempt(op_vmxon, (u64)&here->vmxon_region, 0);
 	if (result != OUTCOME_OK)
 		scenario_abort("vmxon: %o", result);
+	here->in_vmx = true;
 }
 
 void vmx_off(void)
@@ -116,6 +161,21 @@ void vmx_off(void)
 
 	if (result != OUTCOME_OK)
 		scenario_abort("vmxoff: %o", result);
+	cpu_this()->in_vmx = false;
+}
+
+/* What only the firmware can tell or give; a guest of one processor does without. */
+static void ask_firmware(EFI_BOOT_SERVICES *services)
+{
+	EFI_PHYSICAL_ADDRESS page = 0x9ffff;
+	struct mp_services *mp = NULL;
+	UINTN all, enabled;
+
+	if (!EFI_ERROR(services->AllocatePages(AllocateMaxAddress, EfiLoaderData, 1, &page)))
+		low_page = page;
+	if (!EFI_ERROR(services->LocateProtocol(&mp_services_guid, NULL, (void **)&mp)) && mp &&
+	    !EFI_ERROR(mp->get_number_of_processors(mp, &all, &enabled)))
+		firmware_cpus = (u32)enabled;
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
@@ -130,10 +190,14 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 						    &pool);
 	if (EFI_ERROR(status))
 		return status;
+	ask_firmware(table->BootServices);
 	cli();
 	serial_init();
 	pages_init(pool, POOL_PAGES);
-	load_tables();
+	cpus[0].tables = machine_make_tables();
+	machine_load_tables(cpus[0].tables);
+	wrmsr(IA32_EFER, rdmsr(IA32_EFER) | EFER_NXE);
+	write_cr3(paging_identity(PTE_W));
 	apic_quiet();
 	guest_main();
 	report_done();

@@ -13,6 +13,8 @@
 #define SELECTOR_USER_CODE64 0x43
 #define SELECTOR_USER_DATA 0x4b
 
+struct descriptor_tables;
+
 /* Each guest image defines it; the library calls it when all is set up. */
 void guest_main(void);
 
@@ -21,11 +23,24 @@ bool under_testudo(void);
 
 /* Opens IA32_FEATURE_CONTROL and sets CR0 and CR4 for VMX operation. */
 void vmx_prepare(void);
-/* VMXON, first outside any scenario: its region must outlive them. */
+/* VMXON of this processor, first outside any scenario: its region must outlive them. */
 void vmx_on(void);
 void vmx_off(void);
+/* Before the first scenario for a processor that will do VMXON inside one. */
+void vmx_region_reserve(u32 cpu);
 /* A page with the revision identifier; VMCLEARed when the scenario ends. */
 u64 vmx_region_alloc(void);
+/* VMCLEAR of every region that was given out, on this processor. */
+void vmx_regions_clear(void);
+
+/* A page below 1 MB that the firmware gave for starting other processors; 0 if it gave none. */
+u64 machine_low_page(void);
+/* How many processors the firmware knows; 0 if it does not tell. */
+u32 machine_firmware_cpus(void);
+
+/* Loads tables of its own into this processor; those of processor 0 are made at the start. */
+void machine_load_tables(struct descriptor_tables *t);
+struct descriptor_tables *machine_make_tables(void);
 
 struct descriptor_tables {
 	u64 gdt[10];
@@ -35,3 +50,5 @@ struct descriptor_tables {
 
 /* GDT with the selectors above, TSS whose IST1 is stack_top, all gates to stubs. */
 void descriptors_build(struct descriptor_tables *t, u64 stubs, u64 stub_size, u64 stack_top);
+/* NMIs come at any time, in a handler too: a stack of their own. */
+void descriptors_nmi_stack(struct descriptor_tables *t, u64 stack_top);

@@ -2,9 +2,11 @@
 /* The page pool: a pointer that moves up, and back at a scenario's end. */
 #include "tests/guests/lib/memory.h"
 
+#include "tests/guests/lib/cpu.h"
 #include "tests/guests/lib/report.h"
 
 static u64 next, end;
+static volatile u32 lock;
 
 void pages_init(u64 start, u64 count)
 {
@@ -14,11 +16,17 @@ void pages_init(u64 start, u64 count)
 
 void *pages_alloc(u64 count, u64 alignment)
 {
-	u64 start = (next + alignment - 1) & ~(alignment - 1);
+	u64 start;
 
-	if (start + count * PAGE_SIZE > end)
+	lock_take(&lock);
+	start = (next + alignment - 1) & ~(alignment - 1);
+	if (start + count * PAGE_SIZE <= end)
+		next = start + count * PAGE_SIZE;
+	else
+		start = 0;
+	lock_give(&lock);
+	if (!start)
 		scenario_abort("out of pages");
-	next = start + count * PAGE_SIZE;
 	return memset((void *)start, 0, count * PAGE_SIZE);
 }
 

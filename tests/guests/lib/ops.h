@@ -101,6 +101,16 @@ static inline void open_interrupt_window(void)
 	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
 }
 
+/* An NMI that exited blocks further ones until IRET. */
+static inline void nmi_unblock(void)
+{
+	__asm__ volatile("mov %%rsp, %%rax; mov %%ss, %%ecx; push %%rcx; push %%rax; pushfq; mov %%cs, %%ecx; push %%rcx;"
+			 "lea 1f(%%rip), %%rcx; push %%rcx; iretq; 1:"
+			 :
+			 :
+			 : "rax", "rcx", "memory", "cc");
+}
+
 static inline void invlpg(u64 address)
 {
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");

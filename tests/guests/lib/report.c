@@ -5,19 +5,28 @@
  */
 #include "tests/guests/lib/report.h"
 
+#include "tests/guests/lib/cpu.h"
 #include "tests/guests/lib/memory.h"
 #include "tests/guests/lib/serial.h"
 #include "tests/guests/lib/text.h"
 #include "tests/guests/lib/traps.h"
 
-static struct text result;
+#define MAX_CLEANUPS 4
+
 static struct text other;
-static struct guard *running;
-static bool failed;
-static void (*cleanup_after)(void);
+static volatile bool failed;
+static void (*cleanups[MAX_CLEANUPS])(void);
 static u32 passed_count, failed_count;
 
 static void print(struct text *t, const char *format, ...) PRINTS(2);
+
+/* Another processor that died: who waits for it will tell. */
+static _Noreturn void cpu_lost(void)
+{
+	cpu_this()->state = CPU_LOST;
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
 
 static void print(struct text *t, const char *format, ...)
 {
@@ -35,7 +44,7 @@ void say(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	text_append(&result, format, args);
+	text_append(&cpu_this()->said, format, args);
 	va_end(args);
 }
 
@@ -46,26 +55,30 @@ void expect(bool condition)
 
 _Noreturn void scenario_abort(const char *format, ...)
 {
+	struct cpu *here = cpu_this();
 	va_list args;
 
 	va_start(args, format);
-	text_append(&result, format, args);
+	text_append(&here->said, format, args);
 	va_end(args);
 	failed = true;
-	if (!running) {
-		serial_puts("I abort outside a scenario: ");
-		serial_puts(result.data);
-		serial_puts("\n");
-		report_done();
-	}
-	guard_raise(running);
+	if (here->running)
+		guard_raise(here->running);
+	if (here != &cpus[0])
+		cpu_lost();
+	serial_puts("I abort outside a scenario: ");
+	serial_puts(here->said.data);
+	serial_puts("\n");
+	report_done();
 }
 
 /* Prints the T line of what was said, and judges it. */
 static void conclude(const char *name, const char *expected)
 {
-	print(&other, "T %s: %s\n", name, result.data);
-	if (expected && !strings_equal(result.data, expected)) {
+	struct text *result = &cpus[0].said;
+
+	print(&other, "T %s: %s\n", name, result->data);
+	if (expected && !strings_equal(result->data, expected)) {
 		failed = true;
 		print(&other, "I %s: expected: %s\n", name, expected);
 	}
@@ -75,7 +88,7 @@ static void conclude(const char *name, const char *expected)
 	} else {
 		passed_count++;
 	}
-	text_clear(&result);
+	text_clear(result);
 	failed = false;
 }
 
@@ -88,7 +101,7 @@ void check_outcome(const char *name, u32 outcome, u32 expected)
 {
 	static struct text wanted;
 
-	text_clear(&result);
+	text_clear(&cpus[0].said);
 	say("%o", outcome);
 	if (outcome != expected) {
 		failed = true;
@@ -101,16 +114,16 @@ static void run_guarded(const struct scenario *s)
 {
 	struct guard guard;
 
-	text_clear(&result);
+	text_clear(&cpus[0].said);
 	failed = false;
 	if (guard_enter(&guard) == 0) {
-		running = &guard;
+		cpus[0].running = &guard;
 		s->run();
 	} else if (guard.trapped) {
 		say(" L1 exception #%u(%x)", guard.vector, guard.error_code);
 		failed = true;
 	}
-	running = NULL;
+	cpus[0].running = NULL;
 	guard_leave(&guard);
 }
 
@@ -123,15 +136,19 @@ static void run_one(const struct scenario *s)
 		return;
 	}
 	run_guarded(s);
-	if (cleanup_after)
-		cleanup_after();
+	for (u32 i = 0; i < MAX_CLEANUPS && cleanups[i]; i++)
+		cleanups[i]();
 	pages_release(mark);
 	conclude(s->name, s->expected);
 }
 
 void scenario_on_end(void (*cleanup)(void))
 {
-	cleanup_after = cleanup;
+	u32 i = 0;
+
+	while (i < MAX_CLEANUPS - 1 && cleanups[i] && cleanups[i] != cleanup)
+		i++;
+	cleanups[i] = cleanup;
 }
 
 void scenarios_run(const struct scenario *list, u64 count)

@@ -22,7 +22,7 @@ struct scenario {
 void say(const char *format, ...) PRINTS(1);
 /* For scenarios that judge themselves: a false condition fails them. */
 void expect(bool condition);
-/* Ends the running scenario as failed. */
+/* Ends the running scenario as failed; on another processor what that was asked, and so the scenario that waits for it. */
 _Noreturn void scenario_abort(const char *format, ...) PRINTS(1);
 
 /* A line of its own inside a scenario, for lists of small cases. */
@@ -30,7 +30,7 @@ void check_outcome(const char *name, u32 outcome, u32 expected);
 /* The same for what say() has gathered since the last line. */
 void check_said(const char *name, const char *expected);
 
-/* Called after each scenario, however it ended, while its memory is still its own. */
+/* Called after each scenario, in the order of their first mention, however it ended, while its memory is still its own. */
 void scenario_on_end(void (*cleanup)(void));
 
 void scenarios_run(const struct scenario *list, u64 count);

@@ -33,9 +33,13 @@ _Noreturn void guard_raise(struct guard *g);
 /* Called by the stubs in traps.asm. */
 void trap_handler(struct trap_frame *frame);
 
-/* How often each vector arrived in L1 since the last reset, NMI included. */
+/* How often each vector arrived in L1, on this processor, since the last reset, NMI included. */
 u32 traps_count(u8 vector);
 void traps_reset(void);
+/* The same for another processor, from its own start on. */
+u32 traps_count_on(u32 cpu, u8 vector);
+/* Called for each NMI, after it is counted; may guard_raise(). */
+void traps_on_nmi(void (*hook)(void));
 
 extern const u8 trap_stubs[]; /* 256 stubs of TRAP_STUB_SIZE bytes */
 #define TRAP_STUB_SIZE 16

@@ -146,7 +146,7 @@ static void write_controls(struct vm *vm)
 		vmwrite(VMX_PREEMPTION_TIMER_VALUE, WATCHDOG_TICKS);
 }
 
-static void write_host_state(struct vm *vm)
+void vm_write_host_state(struct vm *vm)
 {
 	struct table_register gdtr, idtr;
 
@@ -236,7 +236,7 @@ static void write_vmcs(struct vm *vm, const u8 *code)
 		vm_set_secondary(0);
 		vmwrite(SECONDARY_CONTROLS, 0);
 	}
-	write_host_state(vm);
+	vm_write_host_state(vm);
 	write_guest_state(vm);
 	vm_restart(vm, code);
 }

@@ -2,7 +2,8 @@
 /*
  * A guest hypervisor small enough to read at a sitting: one VMCS and what it
  * points to, entering L2, and the exit in the SDM's words.
- * Not reentrant; the VMCS of the vm in use must be the current one.
+ * The VMCS of the vm in use must be the current one of the processor that calls;
+ * processors may work at the same time, each with a vm of its own.
  */
 #pragma once
 
@@ -36,6 +37,8 @@ struct vm *vm_create(const u8 *code);
 struct vm *vm_create_without_ept(const u8 *code);
 /* Writes all of the current VMCS anew, as vm_create() has it. */
 void vm_write_vmcs(struct vm *vm, const u8 *code);
+/* L1's side of the current VMCS: what this processor needs to come back to itself. */
+void vm_write_host_state(struct vm *vm);
 /* Points the VMCS back to L2's first instruction, with fresh registers. */
 void vm_restart(struct vm *vm, const u8 *code);
 

@@ -5,10 +5,9 @@
  */
 #include "tests/guests/lib/vmx_ops.h"
 
+#include "tests/guests/lib/cpu.h"
 #include "tests/guests/lib/report.h"
 #include "tests/guests/lib/traps.h"
-
-static u32 last_error_code;
 
 /*
  * The flags are fetched by SETcc: clang 14 merges two flag outputs of one
@@ -74,7 +73,7 @@ u32 attempt(vmx_op op, u64 a, u64 b)
 	u32 result;
 
 	if (guard_enter(&guard)) {
-		last_error_code = guard.error_code;
+		cpu_this()->last_error_code = guard.error_code;
 		return OUTCOME_EXCEPTION | guard.vector;
 	}
 	result = op(a, b);
@@ -84,7 +83,7 @@ u32 attempt(vmx_op op, u64 a, u64 b)
 
 u32 attempt_error_code(void)
 {
-	return last_error_code;
+	return cpu_this()->last_error_code;
 }
 
 u64 vmread(enum vmcs_field field)
