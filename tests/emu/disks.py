@@ -10,6 +10,7 @@ BUILD = ROOT / "build"
 LOADER = BUILD / "BOOTX64.EFI"
 LINUX = BUILD / "linux"
 FIRST = "EFI/BOOT/BOOTX64.EFI"
+NEXT = "EFI/BOOT/next.efi"	# what tables.efi starts
 L1 = "EFI/testudo/l1"
 
 
@@ -25,6 +26,13 @@ def under_testudo(image, options="", settings=()):
     if options:
         lines.append(f"options = {options}")
     return [f"{FIRST}={LOADER}", "EFI/testudo/testudo.cfg:=" + "\n".join(lines)]
+
+
+def with_tables(files, tables=()):
+    """The same disk with tables.efi in front: it gives the firmware a MADT, and the raw ACPI tables in these files."""
+    rest = [NEXT + entry[len(FIRST):] if entry.startswith(FIRST) else entry for entry in files]
+    more = [f"EFI/BOOT/acpi/t{number}.aml={path}" for number, path in enumerate(tables)]
+    return [f"{FIRST}={BUILD}/efi/tables.efi"] + more + rest
 
 
 def linux_options(extra=""):

@@ -51,6 +51,15 @@ static EFI_STATUS failed(const CHAR16 *what, EFI_STATUS status)
 	return status;
 }
 
+/* The I/O APIC tells its own ID, through its index and data registers. */
+static UINT8 io_apic_id(void)
+{
+	volatile UINT32 *registers = (volatile UINT32 *)(UINTN)MADT_IO_APIC_ADDRESS;
+
+	registers[0] = 0;
+	return (UINT8)(registers[4] >> 24);
+}
+
 static EFI_STATUS install_madt(void)
 {
 	static UINT8 table[MADT_SIZE];
@@ -73,7 +82,7 @@ static EFI_STATUS install_madt(void)
 		if (!madt_add_processor(&madt, (UINT32)i, (UINT32)about.apic_id, about.status & PROCESSOR_IS_ENABLED))
 			return failed(L"there are more processors than the MADT has room for", EFI_OUT_OF_RESOURCES);
 	}
-	madt_end(&madt);
+	madt_end(&madt, io_apic_id(), 2); /* as every PC's chipset has it */
 	status = acpi->install(acpi, table, madt.length, &key);
 	if (EFI_ERROR(status))
 		return failed(L"the firmware does not take the MADT", status);

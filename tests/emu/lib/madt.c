@@ -5,52 +5,51 @@
 #include "tests/emu/lib/madt.h"
 
 #define LOCAL_APIC_ADDRESS 0xfee00000u
-#define IO_APIC_ADDRESS 0xfec00000u
 #define LARGEST_XAPIC_ID 254
 #define TAIL 64 /* room for the entries that madt_end adds */
 
 enum { LOCAL_APIC = 0, IO_APIC = 1, SOURCE_OVERRIDE = 2, LOCAL_APIC_NMI = 4, LOCAL_X2APIC = 9 };
 
-/* A pragma, as gnu-efi takes away attributes here. */
+/* A pragma, as gnu-efi's headers take away attributes. */
 #pragma pack(push, 1)
 
 struct header {
 	char signature[4];
-	UINT32 length;
-	UINT8 revision, checksum;
+	uint32_t length;
+	uint8_t revision, checksum;
 	char oem_id[6], oem_table_id[8];
-	UINT32 oem_revision;
+	uint32_t oem_revision;
 	char creator_id[4];
-	UINT32 creator_revision;
-	UINT32 local_apic_address, flags; /* bit 0: there are two 8259 as well */
+	uint32_t creator_revision;
+	uint32_t local_apic_address, flags; /* bit 0: there are two 8259 as well */
 };
 
 struct local_apic {
-	UINT8 type, length, processor, apic_id;
-	UINT32 enabled;
+	uint8_t type, length, processor, apic_id;
+	uint32_t enabled;
 };
 
 struct local_x2apic {
-	UINT8 type, length;
-	UINT16 reserved;
-	UINT32 apic_id, enabled, processor;
+	uint8_t type, length;
+	uint16_t reserved;
+	uint32_t apic_id, enabled, processor;
 };
 
 struct io_apic {
-	UINT8 type, length, id, reserved;
-	UINT32 address, first_interrupt;
+	uint8_t type, length, id, reserved;
+	uint32_t address, first_interrupt;
 };
 
 struct source_override {
-	UINT8 type, length, bus, source;
-	UINT32 interrupt;
-	UINT16 flags;
+	uint8_t type, length, bus, source;
+	uint32_t interrupt;
+	uint16_t flags;
 };
 
 struct local_apic_nmi {
-	UINT8 type, length, processor;
-	UINT16 flags;
-	UINT8 lint;
+	uint8_t type, length, processor;
+	uint16_t flags;
+	uint8_t lint;
 };
 
 #pragma pack(pop)
@@ -59,24 +58,15 @@ _Static_assert(sizeof(struct header) == 44 && sizeof(struct local_apic) == 8 && 
 _Static_assert(sizeof(struct io_apic) == 12 && sizeof(struct source_override) == 10, "ACPI's layouts");
 _Static_assert(sizeof(struct local_apic_nmi) == 6, "ACPI's layout");
 
-static void add(struct madt *madt, const void *entry, UINTN size)
+static void add(struct madt *madt, const void *entry, size_t size)
 {
-	const UINT8 *from = entry;
+	const uint8_t *from = entry;
 
-	for (UINTN i = 0; i < size; i++)
+	for (size_t i = 0; i < size; i++)
 		madt->table[madt->length++] = from[i];
 }
 
-/* The I/O APIC tells its own ID, through its index and data registers. */
-static UINT8 io_apic_id(void)
-{
-	volatile UINT32 *registers = (volatile UINT32 *)(UINTN)IO_APIC_ADDRESS;
-
-	registers[0] = 0;
-	return (UINT8)(registers[4] >> 24);
-}
-
-void madt_begin(struct madt *madt, UINT8 *table)
+void madt_begin(struct madt *madt, uint8_t *table)
 {
 	static const struct header header = {
 		.signature = { 'A', 'P', 'I', 'C' }, .revision = 4,
@@ -90,12 +80,12 @@ void madt_begin(struct madt *madt, UINT8 *table)
 	add(madt, &header, sizeof header);
 }
 
-int madt_add_processor(struct madt *madt, UINT32 number, UINT32 apic_id, int enabled)
+int madt_add_processor(struct madt *madt, uint32_t number, uint32_t apic_id, int enabled)
 {
 	if (madt->length + sizeof(struct local_x2apic) + TAIL > MADT_SIZE)
 		return 0;
 	if (apic_id <= LARGEST_XAPIC_ID && number <= LARGEST_XAPIC_ID)
-		add(madt, &(struct local_apic){ LOCAL_APIC, sizeof(struct local_apic), (UINT8)number, (UINT8)apic_id, !!enabled },
+		add(madt, &(struct local_apic){ LOCAL_APIC, sizeof(struct local_apic), (uint8_t)number, (uint8_t)apic_id, !!enabled },
 		    sizeof(struct local_apic));
 	else
 		add(madt, &(struct local_x2apic){ LOCAL_X2APIC, sizeof(struct local_x2apic), 0, apic_id, !!enabled, number },
@@ -103,13 +93,14 @@ int madt_add_processor(struct madt *madt, UINT32 number, UINT32 apic_id, int ena
 	return 1;
 }
 
-/* The timer's interrupt 0 is wired to input 2, and LINT1 of every processor is the NMI: so it is on every PC. */
-void madt_end(struct madt *madt)
+/* LINT1 of every processor is the NMI: so it is on every PC. */
+void madt_end(struct madt *madt, uint8_t io_apic_id, uint32_t timer_input)
 {
-	add(madt, &(struct io_apic){ IO_APIC, sizeof(struct io_apic), io_apic_id(), 0, IO_APIC_ADDRESS, 0 }, sizeof(struct io_apic));
-	add(madt, &(struct source_override){ SOURCE_OVERRIDE, sizeof(struct source_override), 0, 0, 2, 0 },
-	    sizeof(struct source_override));
+	add(madt, &(struct io_apic){ IO_APIC, sizeof(struct io_apic), io_apic_id, 0, MADT_IO_APIC_ADDRESS, 0 }, sizeof(struct io_apic));
+	if (timer_input)
+		add(madt, &(struct source_override){ SOURCE_OVERRIDE, sizeof(struct source_override), 0, 0, timer_input, 0 },
+		    sizeof(struct source_override));
 	add(madt, &(struct local_apic_nmi){ LOCAL_APIC_NMI, sizeof(struct local_apic_nmi), 0xff, 0, 1 },
 	    sizeof(struct local_apic_nmi));
-	((struct header *)madt->table)->length = (UINT32)madt->length;
+	((struct header *)madt->table)->length = (uint32_t)madt->length;
 }
