@@ -81,6 +81,9 @@ enum {
 #define IA32_SMM_MONITOR_CTL 0x9b
 #define IA32_SMBASE 0x9e
 #define IA32_MTRRCAP 0xfe
+#define IA32_MCG_CAP 0x179
+#define IA32_MCG_STATUS 0x17a
+#define IA32_MC0_STATUS 0x401	/* ADDR and MISC follow; the next bank's is 4 further */
 #define IA32_SYSENTER_CS 0x174
 #define IA32_SYSENTER_ESP 0x175
 #define IA32_SYSENTER_EIP 0x176

@@ -6,6 +6,7 @@
 
 #include "arch/ops.h"
 #include "arch/x86.h"
+#include "drivers/mca_dump.h"
 #include "drivers/panic.h"
 #include "vmx/emulate.h"
 #include "vmx/exits.h"
@@ -64,10 +65,15 @@ void handle_task_switch(struct vcpu *vcpu, const struct vm_exit *exit)
 	shutdown("a hardware task switch in L1, which Testudo does not carry out");
 }
 
+/* Of L1: an entry to L2 that fails so is L1's. SDM "Machine-Check Events During VM Entry". */
 void handle_machine_check(struct vcpu *vcpu, const struct vm_exit *exit)
 {
+	struct mca_state state;
+
 	(void)vcpu;
 	(void)exit;
+	mca_read(&state);
+	mca_print(&state, "during VM entry");
 	panic("machine check during VM entry");
 }
 

@@ -10,6 +10,7 @@
 #include "arch/x86.h"
 #include "boot/root/host_cpu.h"
 #include "drivers/console.h"
+#include "drivers/mca_dump.h"
 #include "drivers/panic.h"
 
 extern hidden const u64 vector_stubs[HOST_VECTORS];	/* vectors.asm */
@@ -93,12 +94,29 @@ static const char *name_of(u64 vector)
 	return vector < array_size(names) && names[vector] != NULL ? names[vector] : "unexpected";
 }
 
+/*
+ * On a stack of its own, with any lock held by whom it interrupted; never returns,
+ * so it need not clear IA32_MCG_STATUS.MCIP, and one more machine check here resets
+ * the machine. SDM "Machine-Check Exception Handler".
+ */
+static noreturn void machine_check(const struct trap_frame *frame)
+{
+	struct mca_state state;
+
+	mca_read(&state);
+	mca_print(&state, "in L0 itself");
+	print_frame(frame);
+	panic("machine check at image offset 0x%lx", frame->rip - percpu()->handoff->image_base);
+}
+
 void host_trap(struct trap_frame *frame)
 {
 	if (frame->vector == VECTOR_NMI) {
 		take_nmi(frame);
 		return;
 	}
+	if (frame->vector == VECTOR_MC)
+		machine_check(frame);
 	if ((frame->vector == VECTOR_GP || frame->vector == VECTOR_UD) && fix_up(frame))
 		return;
 	log_error("exception %lu (%s), error code 0x%lx, in L0 itself:", frame->vector, name_of(frame->vector),

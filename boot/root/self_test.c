@@ -10,6 +10,7 @@
 #include "arch/x86.h"
 #include "boot/handoff.h"
 #include "boot/root/self_test_locks.h"
+#include "boot/root/self_test_mca.h"
 #include "boot/root/self_test_nmi.h"
 #include "drivers/console.h"
 #include "drivers/panic.h"
@@ -150,6 +151,11 @@ void self_test(struct cpu_area *area)
 	case SELF_TEST_LINE_INTERRUPTED:
 	case SELF_TEST_CONSOLE_OWNER_GONE:
 		self_test_locks(TESTUDO_SELF_TEST);
+		break;
+	case SELF_TEST_MACHINE_CHECK:
+	case SELF_TEST_MACHINE_CHECK_BANKS:
+	case SELF_TEST_MACHINE_CHECK_ENTRY:
+		self_test_mca(area, TESTUDO_SELF_TEST);
 		break;
 	case SELF_TEST_MSR_FIXUP:
 		try_fixups();

@@ -148,6 +148,23 @@ def fault(test, vector, error, announced=None, check=None):
     return body
 
 
+def machine_check(test, head, lines, registers):
+    """A machine check says so in words before it panics; `registers`: it shows L0's own too, with CR4.MCE set there and in vmcs01."""
+    def body(report):
+        run = Run(report, test)
+        wrong, _, fields = check_dump(run)
+        if not any(re.fullmatch(rf"machine check {head}, on processor 0 with APIC ID 0:", line) for line in run.own):
+            wrong.append(f"no line says \"machine check {head}\"")
+        wrong += [f"no line matches \"{line}\"" for line in lines if not any(re.search(line, own) for own in run.own)]
+        own = run.values(r"banks tell of an error$", r"^PANIC$")
+        if registers:
+            wrong += lacking("registers", REGISTERS + ("RIP", "CR4"), own)
+            if not own.get("CR4", 0) & fields.get("HOST_CR4", 0) & 0x40:
+                wrong.append("CR4.MCE is not set in L0 or in HOST_CR4")
+        report.judge(wrong)
+    return body
+
+
 def at_data(registers, address):
     return registers["CR2"] == address and registers["RIP"] != address
 
@@ -222,6 +239,16 @@ def add(suite):
     suite.add("kernel/block-hidden", fault("BLOCK_HIDDEN", 14, 0, r"self test: reading (\w+)", at_data))
     suite.add("kernel/guard-page", fault("GUARD_PAGE", 8, 0, r"self test: overflowing into (\w+)", in_page))
     suite.add("kernel/stray-fault", fault("STRAY_FAULT", 13, 0))
+    suite.add("kernel/machine-check", machine_check(
+        "MACHINE_CHECK", "in L0 itself", (r"^  IA32_MCG_STATUS [0-9a-f]+: \w", r"^machine check at image offset 0x[0-9a-f]+$"), True))
+    suite.add("kernel/machine-check-at-entry", machine_check(
+        "MACHINE_CHECK_ENTRY", "during VM entry", (r"^  IA32_MCG_STATUS [0-9a-f]+: \w", "^machine check during VM entry$"), False))
+    suite.add("kernel/machine-check-banks", machine_check("MACHINE_CHECK_BANKS", "made up by a self test", (
+        r"^  IA32_MCG_STATUS 5: in progress \(MCIP\), the interrupted program could go on \(RIPV\), ",
+        r"^  bank 1: STATUS be00000000100151: uncorrected and fatal: .*\(PCC\), cache hierarchy error \(code 0x151, model's own 0x10\)$",
+        r"^  bank 1: ADDR 0000000123456000$", r"^  bank 1: MISC 000000000000008c: physical address, from bit 12 up$",
+        r"^  bank 3: STATUS 9c000040000100cf: corrected, memory controller error \(code 0xcf, model's own 0x1\), 1 counted$",
+        r"^  2 of 4 banks tell of an error$"), False))
     suite.add("kernel/msr-fixup", survived("MSR_FIXUP", 10))
     suite.add("kernel/nmi-in-root-mode", nmi)
     suite.add("kernel/not-in-release", release)
