@@ -47,6 +47,9 @@ static inline bool interruption_is_nmi(u64 information)
 	return (information & INTERRUPTION_VALID) && interruption_type(information) == INTERRUPTION_NMI;
 }
 
+/* The NMI, injected or as the cause of an exit. */
+#define EVENT_NMI (INTERRUPTION_VALID | (u64)INTERRUPTION_NMI << 8 | 2)
+
 /* Does the event carry VM-entry instruction length (software interrupts and exceptions)? */
 bool interruption_has_length(u64 information);
 

@@ -5,14 +5,19 @@
  */
 
 #include "arch/ops.h"
+#include "arch/vmx_ops.h"
 #include "arch/x86.h"
 #include "drivers/console.h"
 #include "drivers/panic.h"
-#include "vmx/emulate.h"
+#include "vmx/apic_reset.h"
 #include "vmx/events.h"
 #include "vmx/exits.h"
-#include "vmx/handle_cr.h"
+#include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/windows.h"
+#include "vmx/shutdown.h"
+
+#define APIC_BASE_BSP BIT(8)
 
 struct reset_value {
 	vmcs_field field;
@@ -57,21 +62,51 @@ static void reset_registers(struct vcpu *vcpu)
 	write_dr2(0);
 	write_dr3(0);
 	write_dr6(0xffff0ff0);
+	/* What was cached with paging on must not be used without. */
+	if (caps_allow(vcpu->nested->hardware, WORD_PROC2, PROC2_ENABLE_VPID))
+		(void)invvpid(INVVPID_SINGLE, VPID01, 0);
 }
 
+/*
+ * Has L1 executed nothing since its SIPI? Then the INIT came while it waited for the SIPI. That state
+ * blocks INIT, and on a processor that keeps it nevertheless it would undo the SIPI.
+ */
+static bool came_before_sipi(const struct vcpu *vcpu)
+{
+	return counter_value(COUNTER_EXITS) == vcpu->nested->exits_at_sipi + 1 && !vmcs_read(&vcpu->vmcs01, VMCS_GUEST_RIP);
+}
+
+/*
+ * Short, and without a word on the console: a SIPI that comes before the processor waits
+ * for it is lost, as SDM "Multiple-Processor (MP) Initialization" has it. What is not reset
+ * here INIT leaves as it is: MSRs, XCR0, x87 and SSE state, TSC, MTRRs.
+ */
 void handle_init_signal(struct vcpu *vcpu, const struct vm_exit *exit)
 {
+	struct nested *nested = vcpu->nested;
+
 	(void)exit;
 	if (panic_is_active()) {
 		log_error("stopped: another processor has panicked");
 		halt_forever();
 	}
 	/* Blocked in VMX root operation. SDM "Restrictions on VMX Operation". */
-	if (vcpu->nested->state != NESTED_OUTSIDE) {
-		vcpu->nested->init_blocked = true;
+	if (nested->state != NESTED_OUTSIDE) {
+		nested->waiting |= WAITING_INIT;
 		return;
 	}
+	if (came_before_sipi(vcpu))
+		return;
+	/*
+	 * The bootstrap processor does not wait for a SIPI but starts at the reset vector; the firmware that it
+	 * would run there expects a machine after reset.
+	 */
+	if (rdmsr(IA32_APIC_BASE) & APIC_BASE_BSP)
+		shutdown("INIT to the bootstrap processor");
+	nested->waiting = 0;
+	windows_close_nmi(vcpu);
 	reset_registers(vcpu);
+	apic_reset();
 }
 
 void handle_sipi(struct vcpu *vcpu, const struct vm_exit *exit)
@@ -83,4 +118,5 @@ void handle_sipi(struct vcpu *vcpu, const struct vm_exit *exit)
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_RIP, 0);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+	vcpu->nested->exits_at_sipi = counter_value(COUNTER_EXITS);
 }

@@ -116,8 +116,8 @@ void handle_vmxoff(struct vcpu *vcpu, const struct vm_exit *exit)
 		handle_cr_update_masks(vcpu);
 	}
 	handle_vmx_apply(vcpu, result);
-	if (result.outcome == INSN_OK && nested->init_blocked) {
-		nested->init_blocked = false;
+	if (result.outcome == INSN_OK && (nested->waiting & WAITING_INIT)) {
+		nested->waiting &= (u8)~WAITING_INIT;
 		handle_init_signal(vcpu, exit);
 	}
 }

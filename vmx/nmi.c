@@ -1,104 +1,128 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handing on NMIs. Usually the guest can take one at once, and it is injected.
- * When it cannot (another event goes first, blocking by STI or MOV SS) the
- * running VMCS gets NMI exiting, virtual NMIs and NMI-window exiting until it can:
- * the only time that L0 intercepts NMIs. A second NMI meanwhile merges with the
- * first, as it would in the processor.
+ * Handing on what L0 holds: an NMI that came while L0 ran, an INIT that came in
+ * L1's VMX root operation. When each may reach its guest is decided by
+ * vmx/nested/delivery.c; how L0 gets to that moment is vmx/nested/windows.c. A second
+ * NMI meanwhile merges with the first, as it would in the processor.
  */
 
 #include "vmx/nmi.h"
 
-#include "arch/x86.h"
 #include "vmx/events.h"
 #include "vmx/exits.h"
+#include "vmx/nested/delivery.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/windows.h"
 
-#define NMI_EVENT (INTERRUPTION_VALID | field_put(INTERRUPTION_NMI, INTERRUPTION_TYPE) | VECTOR_NMI)
+static const struct vm_exit nmi_exit = {
+	.reason = EXIT_EXCEPTION_OR_NMI, .basic = EXIT_EXCEPTION_OR_NMI, .interruption_information = (u32)EVENT_NMI,
+};
+static const struct vm_exit init_exit = { .reason = EXIT_INIT_SIGNAL, .basic = EXIT_INIT_SIGNAL };
 
-#define WINDOW_PIN (PIN_NMI_EXITING | PIN_VIRTUAL_NMIS)
-#define WINDOW_PROC PROC_NMI_WINDOW_EXITING
-
-static void write_controls(struct vcpu *vcpu, u64 pin, u64 proc)
+static struct delivery_state read_state(const struct vcpu *vcpu)
 {
-	nested_write(vcpu, VMCS_PIN_BASED_CONTROLS, pin);
-	nested_write(vcpu, VMCS_PROCESSOR_BASED_CONTROLS, proc);
+	return (struct delivery_state){
+		.activity = vmcs_read(vcpu->running, VMCS_GUEST_ACTIVITY_STATE),
+		.injection = vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION),
+		.interruptibility = vmcs_read(vcpu->running, VMCS_GUEST_INTERRUPTIBILITY_STATE),
+		.pending_debug = vmcs_read(vcpu->running, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS),
+	};
 }
 
-static void open_window(struct vcpu *vcpu)
+static void inject(struct vcpu *vcpu)
+{
+	windows_close_nmi(vcpu);
+	nested_write(vcpu, VMCS_ENTRY_INTERRUPTION_INFORMATION, EVENT_NMI);
+	vcpu->nested->waiting &= (u8)~WAITING_NMI;
+}
+
+/* Without the VMX-preemption timer the exit is made up before L2 is entered: its entry MSR list is then not loaded. */
+static bool leave_unentered(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	if (exit == &init_exit)
+		vcpu->nested->waiting &= (u8)~WAITING_INIT;
+	switch_leave_unentered(vcpu, exit, 0);
+	return false;
+}
+
+/* L1's own timer, expired at once, goes before an NMI: SDM "Other Causes of VM Exits". */
+static bool l1s_timer_is_due(const struct vcpu *vcpu)
+{
+	return vmcs12_has(vcpu->nested->current->vmcs12, WORD_PIN, PIN_ACTIVATE_PREEMPTION_TIMER) &&
+	       vmcs_read(vcpu->running, VMCS_PREEMPTION_TIMER_VALUE) == 0;
+}
+
+/* False: L1 runs now in place of L2. */
+static bool hand_on_to_l2(struct vcpu *vcpu)
 {
 	struct nested *nested = vcpu->nested;
-	bool *open = nested_in_l2(vcpu) ? &nested->nmi_window02 : &nested->nmi_window01;
-	u64 pin = vmcs_read(vcpu->running, VMCS_PIN_BASED_CONTROLS);
-	u64 proc = vmcs_read(vcpu->running, VMCS_PROCESSOR_BASED_CONTROLS);
+	const struct delivery_state state = read_state(vcpu);
 
-	if (*open)
-		return;
-	*open = true;
-	if (nested_in_l2(vcpu)) {
-		nested->own_pin02 = pin;
-		nested->own_proc02 = proc;
+	if ((nested->waiting & WAITING_INIT) && delivery_of_init_in_l2(&state) == DELIVERY_LEAVE)
+		return windows_leave_at_once(vcpu, EXIT_INIT_SIGNAL) || leave_unentered(vcpu, &init_exit);
+	if (!(nested->waiting & WAITING_NMI))
+		return true;
+	switch (delivery_of_nmi_in_l2(nested->current->vmcs12, &state)) {
+	case DELIVERY_NOW:
+		inject(vcpu);
+		return true;
+	case DELIVERY_AT_WINDOW:
+		windows_open_nmi(vcpu);
+		return true;
+	case DELIVERY_LEAVE:
+		windows_close_nmi(vcpu);
+		return l1s_timer_is_due(vcpu) || windows_leave_at_once(vcpu, EXIT_EXCEPTION_OR_NMI) ||
+		       leave_unentered(vcpu, &nmi_exit);
+	case DELIVERY_HELD:
+		break;
 	}
-	write_controls(vcpu, pin | WINDOW_PIN, proc | WINDOW_PROC);
+	windows_close_nmi(vcpu);
+	return true;
 }
 
-static void close_window(struct vcpu *vcpu)
+static void hand_on_to_l1(struct vcpu *vcpu)
 {
-	struct nested *nested = vcpu->nested;
+	struct delivery_state state;
 
-	if (nested_in_l2(vcpu)) {
-		if (nested->nmi_window02)
-			write_controls(vcpu, nested->own_pin02, nested->own_proc02);
-		nested->nmi_window02 = false;
+	if (!(vcpu->nested->waiting & WAITING_NMI))
 		return;
+	state = read_state(vcpu);
+	switch (delivery_of_nmi(&state)) {
+	case DELIVERY_NOW:
+		inject(vcpu);
+		return;
+	case DELIVERY_AT_WINDOW:
+		windows_open_nmi(vcpu);
+		return;
+	case DELIVERY_LEAVE:
+	case DELIVERY_HELD:
+		break;
 	}
-	if (nested->nmi_window01)
-		write_controls(vcpu, image_get(&nested->image01, VMCS_PIN_BASED_CONTROLS),
-			       image_get(&nested->image01, VMCS_PROCESSOR_BASED_CONTROLS));
-	nested->nmi_window01 = false;
-}
-
-static bool can_inject(const struct vcpu *vcpu)
-{
-	const u64 blocking = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI;
-
-	/* A processor that waits for SIPI takes no NMI, and VM entry refuses one there. */
-	return vmcs_read(vcpu->running, VMCS_GUEST_ACTIVITY_STATE) != ACTIVITY_WAIT_FOR_SIPI &&
-	       !(vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID) &&
-	       !(vmcs_read(vcpu->running, VMCS_GUEST_INTERRUPTIBILITY_STATE) & blocking);
+	windows_close_nmi(vcpu);
 }
 
 void nmi_before_entry(struct vcpu *vcpu)
 {
-	struct nested *nested = vcpu->nested;
 	struct percpu *cpu = vcpu->cpu;
 
 	if (cpu->nmi_pending) {
 		cpu->nmi_pending = 0;
-		nested->nmi_for_l1 = true;
+		vcpu->nested->waiting |= WAITING_NMI;
 	}
-	if (likely(!nested->nmi_for_l1))
-		return;
 	vmcs_load(vcpu->running);
-	if (nested_in_l2(vcpu) && vmcs12_has(nested->current->vmcs12, WORD_PIN, PIN_NMI_EXITING)) {
-		close_window(vcpu);
-		nested->nmi_for_l1 = false;
-		switch_leave_for_event(vcpu, (u32)NMI_EVENT, 0);
+	if (nested_in_l2(vcpu) && hand_on_to_l2(vcpu))
 		return;
-	}
-	if (!can_inject(vcpu)) {
-		open_window(vcpu);
-		return;
-	}
-	close_window(vcpu);
-	nested_write(vcpu, VMCS_ENTRY_INTERRUPTION_INFORMATION, NMI_EVENT);
-	nested->nmi_for_l1 = false;
+	hand_on_to_l1(vcpu);
 }
 
+/* Of L1, or of an L2 whose L1 has no NMI window of its own; the entry that follows finds the guest ready. */
 void handle_nmi_window(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	(void)exit; /* nmi_before_entry finds the guest ready */
-	close_window(vcpu);
+	(void)exit;
+	windows_close_nmi(vcpu);
+	if (nested_in_l2(vcpu) && (vcpu->nested->waiting & WAITING_NMI) &&
+	    vmcs12_has(vcpu->nested->current->vmcs12, WORD_PIN, PIN_NMI_EXITING))
+		switch_leave_l2(vcpu, &nmi_exit);
 }
 
 /* An NMI while the window was awaited; L0 intercepts no exceptions. */
@@ -108,5 +132,5 @@ void handle_exception_or_nmi(struct vcpu *vcpu, const struct vm_exit *exit)
 		handle_unexpected(vcpu, exit);
 		return;
 	}
-	vcpu->nested->nmi_for_l1 = true;
+	vcpu->nested->waiting |= WAITING_NMI;
 }

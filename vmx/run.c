@@ -16,6 +16,7 @@
 #include "vmx/handle_vmx.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/reflect.h"
+#include "vmx/nested/windows.h"
 #include "vmx/nmi.h"
 
 static struct vm_exit read_exit(const struct vcpu *vcpu)
@@ -66,12 +67,13 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 		.memory = vcpu->nested->memory,
 		.msr = (u32)vcpu->regs.gpr[REG_RCX],
 		.msr_bitmap01 = vcpu->nested->msr_bitmap01,
-		.l0_wants_nmi = vcpu->nested->nmi_window02,
 	};
 	enum reflect_owner owner;
 
 	count(COUNTER_EXITS_L2);
 	count_exit_reason(true, exit->basic);
+	if (unlikely(vcpu->nested->immediate.armed))
+		windows_note_exit(vcpu, exit);
 	if (exit->entry_failure)
 		switch_explain_refusal(vcpu, exit);
 	else
@@ -130,7 +132,8 @@ static enum entry_result enter(struct vcpu *vcpu)
 	enum entry_result result;
 
 	do {
-		nmi_before_entry(vcpu);
+		if (unlikely(vcpu->cpu->nmi_pending || vcpu->nested->waiting))
+			nmi_before_entry(vcpu);
 		vmcs_load(vcpu->running);
 		result = (enum entry_result)vcpu_enter(&vcpu->regs, vcpu->running->launched);
 		if (unlikely(result == ENTRY_NMI))

@@ -14,7 +14,7 @@ noreturn void shutdown(const char *why)
 {
 	const struct descriptor_register none = { 0, 0 };
 
-	log_error("L1 is in shutdown: %s; resetting the machine", why);
+	log_error("%s; resetting the machine", why);
 	out8(RESET_CONTROL, 0x02);
 	out8(RESET_CONTROL, 0x06);
 	out8(KEYBOARD_COMMAND, 0xfe);

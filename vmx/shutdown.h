@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of L1: what a processor does in shutdown is seen by the platform,
- * which resets the machine. L0 does so in its place.
+ * The end of L1: shutdown, which the platform would see and answer with a reset, and an INIT
+ * of the bootstrap processor, which starts the firmware anew. L0 resets the machine in its place.
  */
 #pragma once
 

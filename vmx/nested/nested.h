@@ -43,6 +43,16 @@ struct nested_slot {
 	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
 };
 
+/* An NMI that L0 took for L1; an INIT that came in L1's VMX root operation. */
+enum { WAITING_NMI = 1, WAITING_INIT = 2 };
+
+/* vmcs02 as bent for an exit before L2's first instruction, and what it had before. */
+struct immediate_exit {
+	bool armed;
+	u16 reason;			/* of the exit that L1 is to see */
+	u64 timer, blocking, pending_debug;
+};
+
 struct nested {
 	enum nested_state state;
 	u64 vmxon_pointer;		/* l1_gpa */
@@ -77,10 +87,10 @@ struct nested {
 	u16 shadow_ro[VMCS_FIELD_COUNT], shadow_rw[VMCS_FIELD_COUNT];
 	u16 shadow_ro_count, shadow_rw_count;
 
-	bool nmi_for_l1;		/* an NMI that L0 took for L1 waits for its window */
-	bool nmi_window01, nmi_window02;	/* vmcs01, the current vmcs02 exit for it */
-	u64 own_pin02, own_proc02;	/* vmcs02's controls without that */
-	bool init_blocked;		/* an INIT came in VMX root operation: it waits */
+	u8 waiting;			/* WAITING_...: what L0 holds until its guest can take it */
+	bool nmi_window01, nmi_window02;	/* vmcs01, the current vmcs02 exit when an NMI can be taken */
+	struct immediate_exit immediate;	/* windows.c */
+	u64 exits_at_sipi;		/* of this CPU, when the last SIPI came: handle_init.c */
 };
 
 /* Bring-up: everything that this CPU will ever need. False: the block is used up. */
@@ -118,7 +128,9 @@ void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot);
 struct insn_result switch_enter_l2(struct vcpu *vcpu);
 /* Gives an exit of L2 to L1. vmcs02 is current; vmcs01 is, afterwards. */
 void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit);
-/* The same for an exception or NMI in L2 that L0 found and L1 intercepts. */
+/* The same when L2 was not entered since vmcs02 was written: what it was to inject was being delivered. */
+void switch_leave_unentered(struct vcpu *vcpu, const struct vm_exit *exit, u32 error_code);
+/* That for an exception in L2 that L0 found and L1 intercepts. */
 void switch_leave_for_event(struct vcpu *vcpu, u32 information, u32 error_code);
 /* The processor refused vmcs02 (VMfail): as though L1's instruction had failed. */
 struct insn_result switch_unwind_entry(struct vcpu *vcpu);

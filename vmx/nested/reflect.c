@@ -25,10 +25,9 @@ static enum reflect_owner ask_exception_or_nmi(const struct reflect_question *qu
 	return vmcs12_has(question->vmcs12, WORD_PIN, PIN_NMI_EXITING) ? OWNER_L1 : OWNER_L0;
 }
 
+/* L0 opens one only while it holds an NMI, and an NMI window exit goes before an NMI. */
 static enum reflect_owner ask_nmi_window(const struct reflect_question *question)
 {
-	if (question->l0_wants_nmi)
-		return OWNER_L0;
 	return vmcs12_has(question->vmcs12, WORD_PROC, PROC_NMI_WINDOW_EXITING) ? OWNER_L1 : OWNER_L0;
 }
 

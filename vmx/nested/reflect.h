@@ -21,7 +21,6 @@ struct reflect_question {
 	const struct l1_memory *memory;
 	u32 msr;		/* ECX, for RDMSR and WRMSR */
 	const u64 *msr_bitmap01;	/* what L0 itself intercepts */
-	bool l0_wants_nmi;	/* vmcs02 has NMI (-window) exiting for L0's sake */
 };
 
 enum reflect_owner reflect(const struct reflect_question *question);

@@ -77,13 +77,18 @@ static void record_exit(struct nested *nested, struct nested_slot *slot, const s
 	vmcs12->launch_state = LAUNCH_STATE_LAUNCHED;
 }
 
+static bool is_nmi(const struct vm_exit *exit)
+{
+	return exit->basic == EXIT_EXCEPTION_OR_NMI && interruption_is_nmi(exit->interruption_information);
+}
+
 /*
  * NMI blocking after the exit: an NMI exit sets it, others leave it as it was in
  * L2; with virtual NMIs L2 had none. SDM "Updating Non-Register State".
  */
 static bool nmi_blocking_after(const struct vmcs12 *vmcs12, const struct vm_exit *exit)
 {
-	if (exit->basic == EXIT_EXCEPTION_OR_NMI && interruption_is_nmi(exit->interruption_information))
+	if (is_nmi(exit))
 		return true;
 	if (vmcs12_has(vmcs12, WORD_PIN, PIN_VIRTUAL_NMIS))
 		return false;
@@ -167,6 +172,8 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_REASON, exit->reason);
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_QUALIFICATION, exit->qualification);
 	nested->nmi_window02 = false; /* the next merge puts the controls right */
+	if (unlikely(nested->waiting) && is_nmi(exit))
+		nested->waiting &= (u8)~WAITING_NMI; /* the processor, too, has room for one */
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
 	vmcs_load(&vcpu->vmcs01);
@@ -177,6 +184,23 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 	count(COUNTER_REFLECTED);
 }
 
+void switch_leave_unentered(struct vcpu *vcpu, const struct vm_exit *exit, u32 error_code)
+{
+	struct nested_slot *slot = vcpu->nested->current;
+	u64 injection = vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION);
+	u64 injection_error_code = vmcs_read(vcpu->running, VMCS_ENTRY_EXCEPTION_ERROR_CODE);
+	u64 length = vmcs_read(vcpu->running, VMCS_ENTRY_INSTRUCTION_LENGTH);
+
+	switch_leave_l2(vcpu, exit);
+	/* vmcs02 tells of the exit before; what was about to be injected was being delivered. */
+	vmcs12_set(slot->vmcs12, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error_code);
+	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_INFORMATION, injection & INTERRUPTION_VALID ? injection : 0);
+	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_ERROR_CODE, injection_error_code);
+	if ((injection & INTERRUPTION_VALID) && interruption_has_length(injection))
+		vmcs12_set(slot->vmcs12, VMCS_EXIT_INSTRUCTION_LENGTH, length);
+	shadow_push(vcpu, slot);
+}
+
 void switch_leave_for_event(struct vcpu *vcpu, u32 information, u32 error_code)
 {
 	const struct vm_exit exit = {
@@ -184,14 +208,6 @@ void switch_leave_for_event(struct vcpu *vcpu, u32 information, u32 error_code)
 		.basic = EXIT_EXCEPTION_OR_NMI,
 		.interruption_information = information,
 	};
-	struct nested_slot *slot = vcpu->nested->current;
-	u64 injection = vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION);
-	u64 injection_error_code = vmcs_read(vcpu->running, VMCS_ENTRY_EXCEPTION_ERROR_CODE);
 
-	switch_leave_l2(vcpu, &exit);
-	/* vmcs02 tells of the exit before; what was about to be injected was being delivered. */
-	vmcs12_set(slot->vmcs12, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error_code);
-	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_INFORMATION, injection & INTERRUPTION_VALID ? injection : 0);
-	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_ERROR_CODE, injection_error_code);
-	shadow_push(vcpu, slot);
+	switch_leave_unentered(vcpu, &exit, error_code);
 }

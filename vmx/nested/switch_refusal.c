@@ -8,6 +8,7 @@
 #include "drivers/console.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/switch_parts.h"
+#include "vmx/nested/windows.h"
 
 void switch_report_refusal(const struct entry_failure *failure)
 {
@@ -50,6 +51,7 @@ struct insn_result switch_unwind_entry(struct vcpu *vcpu)
 	struct nested *nested = vcpu->nested;
 	u64 error = vmcs_read(&nested->current->vmcs02, VMCS_VM_INSTRUCTION_ERROR);
 
+	windows_forget(vcpu);
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
 	vmcs_load(&vcpu->vmcs01);
@@ -66,6 +68,10 @@ void switch_explain_refusal(struct vcpu *vcpu, const struct vm_exit *exit)
 	if (exit->basic == EXIT_MSR_LOADING) {
 		log_info("VM entry refused: VM-entry MSR-load list, entry %lu - SDM \"Loading MSRs\"", exit->qualification);
 		count(COUNTER_ENTRY_REFUSALS);
+		return;
+	}
+	if (exit->basic == EXIT_MACHINE_CHECK_ENTRY) { /* nobody's fault: L1's to look into */
+		log_info("VM entry to L2 failed by a machine check - SDM \"Machine-Check Events During VM Entry\"");
 		return;
 	}
 	slots_fetch_rare(vcpu, slot);

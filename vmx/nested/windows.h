@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How L0 gets back in at the right moment: the NMI window, and the immediate exit,
+ * which leaves L2 after a real entry and before its first instruction. Both bend a
+ * few fields of the VMCS that is about to run, and put them straight again.
+ */
+#pragma once
+
+#include "vmx/exit.h"
+#include "vmx/vcpu.h"
+
+/* Exit once the running guest could take an NMI. */
+void windows_open_nmi(struct vcpu *vcpu);
+void windows_close_nmi(struct vcpu *vcpu);
+
+/*
+ * The next entry of L2 ends at once in an exit to L1: EXIT_INIT_SIGNAL, or
+ * EXIT_EXCEPTION_OR_NMI for an NMI. False: the processor has no VMX-preemption timer.
+ */
+bool windows_leave_at_once(struct vcpu *vcpu, u16 reason) must_check;
+
+/* At each exit of L2 while windows_are_bent: all is straight again, and the timer's exit is the one that it stands for. */
+void windows_note_exit(struct vcpu *vcpu, struct vm_exit *exit);
+
+/* L2 was left, or not entered: its fields come from the next merge. */
+void windows_forget(struct vcpu *vcpu);
