@@ -47,6 +47,8 @@ static const struct key keys[] = {
 	{ "cpus", CPUS, AT(cpus), 0, { { 0 } }, "all, or a number from 1 to 256" },
 	{ "unsupported", CHOICE, AT(unsupported), 0,
 	  { { "stop", CONFIG_UNSUPPORTED_STOP }, { "boot", CONFIG_UNSUPPORTED_BOOT } }, "stop, boot" },
+	{ "unlaunched", CHOICE, AT(unlaunched), 0,
+	  { { "stop", CONFIG_UNLAUNCHED_STOP }, { "leave", CONFIG_UNLAUNCHED_LEAVE } }, "stop, leave" },
 	{ "leaves", CHOICE, AT(leaves), 0, { { "on", 1 }, { "off", 0 } }, "on, off" },
 };
 
@@ -352,6 +354,7 @@ void config_defaults(struct config *config)
 		.log = LOG_INFO,
 		.cpus = CONFIG_ALL_CPUS,
 		.unsupported = CONFIG_UNSUPPORTED_STOP,
+		.unlaunched = CONFIG_UNLAUNCHED_STOP,
 		.leaves = 1,
 	};
 }
@@ -377,7 +380,7 @@ void config_describe(const struct config_note *n, char *out, size_t size)
 	case CONFIG_UNKNOWN_KEY:
 		text_format(out, size,
 			    "%s: there is no key \"%s\"; there are l1, options, console, log, cpus, unsupported, "
-			    "leaves; ignored",
+			    "unlaunched, leaves; ignored",
 			    where, n->word);
 		break;
 	case CONFIG_BAD_VALUE:

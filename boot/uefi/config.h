@@ -25,6 +25,7 @@ enum config_console {
 };
 
 enum config_unsupported { CONFIG_UNSUPPORTED_STOP, CONFIG_UNSUPPORTED_BOOT };
+enum config_unlaunched { CONFIG_UNLAUNCHED_STOP, CONFIG_UNLAUNCHED_LEAVE };
 
 struct config {
 	char l1[CONFIG_PATH_SIZE];		/* UTF-8, begins with a backslash; "" = nothing to start */
@@ -33,6 +34,7 @@ struct config {
 	u32 log;				/* enum log_level of boot/handoff.h */
 	u32 cpus;				/* CONFIG_ALL_CPUS or how many */
 	u32 unsupported;			/* enum config_unsupported */
+	u32 unlaunched;				/* enum config_unlaunched */
 	u32 leaves;				/* 1: CPUID 0x40000000... answers */
 };
 

@@ -6,12 +6,14 @@
  * said in plain words, and the firmware gets control back.
  */
 #include "arch/version.h"
+#include "boot/uefi/acpi_look.h"
 #include "boot/uefi/handoff_fill.h"
 #include "boot/uefi/launch.h"
 #include "boot/uefi/loader.h"
 #include "boot/uefi/machine_look.h"
 #include "boot/uefi/output.h"
 #include "boot/uefi/own_volume.h"
+#include "boot/uefi/processors.h"
 #include "boot/uefi/reserve.h"
 #include "boot/uefi/start_l1.h"
 
@@ -69,10 +71,13 @@ static EFI_STATUS place_kernel(struct loader *loader)
 
 static EFI_STATUS go_beneath_firmware(struct loader *loader)
 {
-	EFI_STATUS status = reserve_block(loader, list_processors(loader));
+	EFI_STATUS status = choose_processors(loader);
 
+	if (!EFI_ERROR(status))
+		status = reserve_block(loader, loader->processors);
 	if (EFI_ERROR(status))
 		return status;
+	look_for_sleep(loader);
 	status = place_kernel(loader);
 	if (!EFI_ERROR(status))
 		status = fill_handoff(loader);
@@ -80,7 +85,13 @@ static EFI_STATUS go_beneath_firmware(struct loader *loader)
 		release_block(loader);
 		return status;
 	}
-	return launch_all(loader);
+	status = launch_all(loader);
+	/* From here on as a guest. The tables are L1's: they are changed only now that Testudo runs. */
+	if (!EFI_ERROR(status))
+		status = hide_other_processors(loader);
+	if (!EFI_ERROR(status))
+		hide_sleep(loader);
+	return status;
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
@@ -107,7 +118,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 		return refuse(&loader);
 	status = go_beneath_firmware(&loader);
 	if (EFI_ERROR(status)) {
-		complain("Testudo was not started; returning to the firmware");
+		complain(loader.launched ? "returning to the firmware; switch the machine off before it is used"
+					 : "Testudo was not started; returning to the firmware");
 		wait_for_reader(&loader);
 		return status;
 	}

@@ -11,6 +11,7 @@
 #include "boot/uefi/config.h"
 #include "boot/uefi/elf_load.h"
 #include "boot/uefi/machine_check.h"
+#include "boot/uefi/sleep_states.h"
 
 struct loader {
 	EFI_HANDLE image;
@@ -30,7 +31,14 @@ struct loader {
 	u64 block_base, block_size;	/* the reserved block; 0 while there is none */
 	struct elf_image kernel;
 	struct handoff *handoff;	/* in the block */
-	/* MP Services' number of each CPU in the handoff, same order. */
+	struct sleep_types sleep_types;
+	struct sleep_ports sleep_ports;
+
+	/* Those to launch, in the handoff's order, and MP Services' numbers of them. */
+	struct handoff_cpu processor[HANDOFF_MAX_CPUS];
 	UINTN processor_number[HANDOFF_MAX_CPUS];
-	UINTN processors_present;	/* enabled ones, also those that the configuration leaves out */
+	u32 processors;
+	u32 processors_present;		/* enabled ones, also those that are not to be launched */
+	u32 launched_apic_id[HANDOFF_MAX_CPUS];
+	u32 launched;
 };

@@ -29,5 +29,7 @@ struct mp_services {
 				       EFI_EVENT event, UINTN microseconds, VOID *argument, UINTN **failed);
 	EFI_STATUS (EFIAPI *start_one)(struct mp_services *this, processor_procedure procedure, UINTN number,
 				       EFI_EVENT event, UINTN microseconds, VOID *argument, BOOLEAN *finished);
-	VOID *switch_boot_processor, *enable_disable, *who_am_i;
+	VOID *switch_boot_processor;
+	EFI_STATUS (EFIAPI *enable_disable)(struct mp_services *this, UINTN number, BOOLEAN enable, UINT32 *health);
+	VOID *who_am_i;
 };

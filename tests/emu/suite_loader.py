@@ -2,6 +2,7 @@
 """The loader: refusals by name, configuration, L1's start, and the disk image for a stick."""
 import re
 
+import acpi
 import disks
 from disks import BUILD, L1
 
@@ -101,6 +102,29 @@ def locked(cpus, wanted):
     return test
 
 
+POWER = f"{L1}/power.efi"
+
+
+def power(way, cpus, wanted, unwanted=(), settings=(), ends=("shutdown",)):
+    """An L1 that tells which processors and sleep states it sees, on a machine with ACPI tables, and ends it in a way of its own."""
+    def test(report):
+        files = [f"{POWER}={BUILD}/efi/power.efi"] + disks.under_testudo(POWER, way, settings)
+        result = report.machine(files=disks.with_tables(files, acpi.files()), cpus=cpus, seconds=180)
+        expect(report, result, list(wanted) + [r"processors run under Testudo", r"^power: ending"],
+               [r"NOT ENDED", r"WRONG", r"SPOILT", r"PANIC"] + list(unwanted), ends=ends)
+    return test
+
+
+def left_out(report):
+    """VMX is locked off on the second processor, and the configuration lets Testudo go on: L1 must not find that processor."""
+    script = "\r\n".join(["@echo -off", "fs0:", "tables.efi", "lock.efi", "t.efi unlaunched=leave l1=power.efi options=none"])
+    files = [f"t.efi={disks.LOADER}", f"startup.nsh:={script}"] + [f"{name}.efi={BUILD}/efi/{name}.efi" for name in ("tables", "lock", "power")]
+    result = report.machine(files=files, cpus=2, seconds=240)
+    expect(report, result, [r"processor 1 \(APIC ID 1\) was not launched.*IA32_FEATURE_CONTROL", r"1 of 2 processors run under Testudo",
+                            r"processor with APIC ID 1 is hidden from L1", r"^power: MP Services: 1 of 2 processors enabled",
+                            r"^power: MADT: sum right, APIC ID 0 has flags 1, APIC ID 1 has flags 0$"])
+
+
 def levels(count, cpus=1):
     """Testudo on Testudo on ..., with hello on top, each level named by the load options of the one below."""
     def test(report):
@@ -143,6 +167,11 @@ def add(suite):
     suite.add("refusal/boot-anyway", refusal_boot)
     suite.add("refusal/locked-by-firmware", locked(1, [r"cannot run on this machine", r"IA32_FEATURE_CONTROL .*setup"]))
     suite.add("refusal/locked-on-second-processor", locked(2, [r"processor 1 .*was not launched.*IA32_FEATURE_CONTROL"]))
+    suite.add("loader/left-out-processor", left_out)
+    suite.add("loader/fewer-processors", power("none", 4, [
+        r"2 of 4 processors run under Testudo", r"^power: MP Services: 2 of 4 processors enabled",
+        r"^power: MADT: sum right, APIC ID 0 has flags 1, APIC ID 1 has flags 1, APIC ID 2 has flags 0, APIC ID 3 has flags 0$"],
+        settings=["cpus = 2"]))
     suite.add("levels/two", levels(2))
     suite.add("levels/three", levels(3))
     suite.add("levels/two-on-two-processors", levels(2, cpus=2))

@@ -57,6 +57,7 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	assert_int_equal(config.log, LOG_INFO);
 	assert_int_equal(config.cpus, CONFIG_ALL_CPUS);
 	assert_int_equal(config.unsupported, CONFIG_UNSUPPORTED_STOP);
+	assert_int_equal(config.unlaunched, CONFIG_UNLAUNCHED_STOP);
 	assert_int_equal(config.leaves, 1);
 	assert_int_equal(notes.count, 0);
 }
@@ -69,7 +70,7 @@ static void every_key_is_read(void **state)
 	     "l1 = \\EFI\\testudo\\l1\\vmlinuz.efi   # the kernel\n"
 	     "\toptions=console=ttyS0,115200 initrd=\\EFI\\initrd x=\"a # b\"\n"
 	     "\n"
-	     "console = com3\nlog = trace\ncpus = 4\nunsupported = boot\nleaves = off");
+	     "console = com3\nlog = trace\ncpus = 4\nunsupported = boot\nunlaunched = leave\nleaves = off");
 	assert_int_equal(notes.count, 0);
 	assert_string_equal(config.l1, "\\EFI\\testudo\\l1\\vmlinuz.efi");
 	assert_string_equal(config.options, "console=ttyS0,115200 initrd=\\EFI\\initrd x=\"a # b\"");
@@ -77,6 +78,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config.log, LOG_TRACE);
 	assert_int_equal(config.cpus, 4);
 	assert_int_equal(config.unsupported, CONFIG_UNSUPPORTED_BOOT);
+	assert_int_equal(config.unlaunched, CONFIG_UNLAUNCHED_LEAVE);
 	assert_int_equal(config.leaves, 0);
 }
 

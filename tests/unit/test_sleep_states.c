@@ -168,7 +168,8 @@ static void states_that_lose_context_are_renamed(void **state)
 /* Expect: no step outside of the table, wherever it ends. */
 static void a_table_may_end_anywhere(void **state)
 {
-	static const char whole[] = "\x14\x4c\x00\\_S3_\x00" S3 "\x08\\_S4_\x12\x8d\x00\x00\x02\x0e\x03\x00\x00\x00\x00\x00\x00\x00\x0a\x05";
+	static const char whole[] = "\x14\x4c\x00\\_S3_\x00" S3
+				    "\x08\\_S4_\x12\x8d\x00\x00\x02\x0e\x03\x00\x00\x00\x00\x00\x00\x00\x0a\x05";
 
 	(void)state;
 	for (u32 size = 0; size < sizeof(whole); size++) {
