@@ -18,4 +18,5 @@ struct machine {
 	struct ept01 *ept01;
 	u64 eptp01;			/* for vmcs01 */
 	void *msr_bitmap;		/* of L1: one page, shared */
+	u8 *io_bitmaps;			/* of L1: two pages, shared; NULL: no port is watched */
 };

@@ -12,6 +12,7 @@
 #include "mm/phys.h"
 #include "vmx/ept01.h"
 #include "vmx/msr_bitmap.h"
+#include "vmx/sleep_guard.h"
 
 static struct {
 	struct once once;
@@ -45,6 +46,24 @@ static void fill_msr_bitmap(u8 *bitmap)
 				msr_bitmap_set(bitmap, msr, MSR_WRITE);
 		}
 	}
+}
+
+/* Only where there is a port to watch: without bitmaps no I/O instruction exits. */
+static bool make_io_bitmaps(struct machine *machine)
+{
+	const struct handoff *handoff = machine->handoff;
+
+	if (handoff->sleep_port_count == 0)
+		return true;
+	if (!caps_allow(&machine->hardware, WORD_PROC, PROC_USE_IO_BITMAPS)) {
+		log_error("the processor has no I/O bitmaps: suspend to RAM is hidden from L1, but not refused");
+		return true;
+	}
+	machine->io_bitmaps = page_alloc_contiguous(IO_BITMAP_BYTES / PAGE_SIZE);
+	if (machine->io_bitmaps == NULL)
+		return false;
+	sleep_guard_watch(machine->io_bitmaps, handoff->sleep_ports, handoff->sleep_port_count);
+	return true;
 }
 
 static u64 read_msr(void *context, u32 msr)
@@ -119,6 +138,8 @@ static enum launch_status prepare_once(const struct handoff *handoff, struct mac
 		.scratch = phys_of(scratch), .physical_address_bits = machine->hardware.physical_address_bits,
 	};
 	fill_msr_bitmap(machine->msr_bitmap);
+	if (!make_io_bitmaps(machine))
+		return LAUNCH_NO_MEMORY;
 	return ept01_build(machine) ? LAUNCH_OK : LAUNCH_NO_MEMORY;
 }
 

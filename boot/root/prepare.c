@@ -31,7 +31,7 @@ static bool handoff_is_sound(const struct handoff *handoff)
 	       handoff->free_base >= (u64)(uintptr_t)image_end &&
 	       handoff->free_base < handoff->block_base + handoff->block_size &&
 	       handoff->cpu_count >= 1 && handoff->cpu_count <= HANDOFF_MAX_CPUS &&
-	       handoff->range_count <= HANDOFF_MAX_RANGES;
+	       handoff->sleep_port_count <= HANDOFF_SLEEP_PORTS && handoff->range_count <= HANDOFF_MAX_RANGES;
 }
 
 /* The stack's top, above its pages and the guard page below them; 0 without memory. */

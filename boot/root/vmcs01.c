@@ -91,6 +91,19 @@ static void write_guest_state(struct vcpu *vcpu, const struct firmware_state *st
 	vcpu->regs.gpr[REG_RAX] = LAUNCH_OK;	/* what the call returns */
 }
 
+/* The one thing that L0 wants of I/O: vmx/sleep_guard.h. */
+static void write_io_bitmaps(struct vcpu *vcpu)
+{
+	const struct vmcs *v = &vcpu->vmcs01;
+	const u8 *bitmaps = vcpu->machine->io_bitmaps;
+
+	if (bitmaps == NULL)
+		return;
+	vmcs_write(v, VMCS_PROCESSOR_BASED_CONTROLS, controls_of(vcpu, WORD_PROC) | PROC_USE_IO_BITMAPS);
+	vmcs_write(v, VMCS_IO_BITMAP_A_ADDRESS, phys_of(bitmaps).value);
+	vmcs_write(v, VMCS_IO_BITMAP_B_ADDRESS, phys_of(bitmaps + PAGE_SIZE).value);
+}
+
 static void write_execution_controls(struct vcpu *vcpu)
 {
 	const struct vmcs *v = &vcpu->vmcs01;
@@ -98,6 +111,7 @@ static void write_execution_controls(struct vcpu *vcpu)
 
 	vmcs_write(v, VMCS_PIN_BASED_CONTROLS, controls_of(vcpu, WORD_PIN));
 	vmcs_write(v, VMCS_PROCESSOR_BASED_CONTROLS, controls_of(vcpu, WORD_PROC));
+	write_io_bitmaps(vcpu);
 	vmcs_write(v, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, proc2);
 	vmcs_write(v, VMCS_EXCEPTION_BITMAP, 0);
 	vmcs_write(v, VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);

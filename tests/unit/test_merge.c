@@ -184,6 +184,69 @@ static void a_running_preemption_timer_is_always_saved(void **state)
 	assert_true(has02(WORD_EXIT, EXIT_SAVE_PREEMPTION_TIMER));
 }
 
+/* --- ports that L0 watches -------------------------------------------------------- */
+
+#define IO_BITMAPS01 (FAKE_BLOCK_BASE + 0xb000)
+#define IO_BITMAPS02 (FAKE_BLOCK_BASE + 0xd000)
+#define IO_BITMAPS12 UINT64_C(0x70000)
+
+static void watch_ports(void)
+{
+	world.input.watches_ports = true;
+	world.input.io_bitmaps01 = hpa(IO_BITMAPS01);
+	world.input.io_bitmaps02 = hpa(IO_BITMAPS02);
+	image_set(&world.image01, VMCS_PROCESSOR_BASED_CONTROLS,
+		  image_get(&world.image01, VMCS_PROCESSOR_BASED_CONTROLS) | PROC_USE_IO_BITMAPS);
+}
+
+static void merge_io(bool watches, bool unconditional, bool bitmaps)
+{
+	start(BUILD_LONG);
+	if (watches)
+		watch_ports();
+	control12(WORD_PROC, PROC_UNCONDITIONAL_IO_EXITING, unconditional);
+	control12(WORD_PROC, PROC_USE_IO_BITMAPS, bitmaps);
+	set12(VMCS_IO_BITMAP_A_ADDRESS, IO_BITMAPS12);
+	set12(VMCS_IO_BITMAP_B_ADDRESS, IO_BITMAPS12 + PAGE_SIZE);
+	do_merge();
+}
+
+static void assert_io_bitmaps(u64 address)
+{
+	assert_true(has02(WORD_PROC, PROC_USE_IO_BITMAPS));
+	assert_int_equal(get02(VMCS_IO_BITMAP_A_ADDRESS), address);
+	assert_int_equal(get02(VMCS_IO_BITMAP_B_ADDRESS), address + PAGE_SIZE);
+}
+
+/* Expect: L1's own pages and nothing more than it asked for. */
+static void without_watched_ports_io_is_l1s_affair(void **state)
+{
+	(void)state;
+	merge_io(false, false, true);
+	assert_io_bitmaps(IO_BITMAPS12);
+	merge_io(false, false, false);
+	assert_false(has02(WORD_PROC, PROC_USE_IO_BITMAPS));
+	merge_io(false, true, false);
+	assert_false(has02(WORD_PROC, PROC_USE_IO_BITMAPS));
+	assert_true(has02(WORD_PROC, PROC_UNCONDITIONAL_IO_EXITING));
+}
+
+/* Expect: every way of L1's leaves L0 its exits, and L1 those that it asked for. */
+static void watched_ports_always_exit(void **state)
+{
+	(void)state;
+	merge_io(true, false, false);
+	assert_io_bitmaps(IO_BITMAPS01);
+	merge_io(true, false, true);
+	assert_io_bitmaps(IO_BITMAPS02);
+	/* Bitmaps make the unconditional control meaningless. */
+	merge_io(true, true, true);
+	assert_io_bitmaps(IO_BITMAPS02);
+	merge_io(true, true, false);
+	assert_false(has02(WORD_PROC, PROC_USE_IO_BITMAPS));
+	assert_true(has02(WORD_PROC, PROC_UNCONDITIONAL_IO_EXITING));
+}
+
 /* --- rows ------------------------------------------------------------------------ */
 
 static bool is_in(vmcs_field field, const vmcs_field *list, u32 count)
@@ -503,12 +566,14 @@ static void merging_again_is_merging_anew(void **state)
 	for (u32 round = 0; round < ROUNDS; round++) {
 		start((enum builder_kind)(round % BUILD_KIND_COUNT));
 		merge_world_random_controls(&world);
+		if (round & 1)
+			watch_ports();
 		do_merge();
 		again = image02;
 		change_unseen();
 		do_merge();
 		for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
-			if (image02.value[i] != again.value[i] && !merge_is_hot(&vmcs_fields[i]))
+			if (image02.value[i] != again.value[i] && !merge_is_hot(&vmcs_fields[i], world.input.watches_ports))
 				fail_msg("%s changes, but is not written again", vmcs_fields[i].name);
 		merge_again(&again, &world.input);
 		for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
@@ -524,16 +589,16 @@ static void what_is_merged_again_is_only_what_must_be(void **state)
 	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++) {
 		const struct vmcs_field_info *info = &vmcs_fields[i];
 
-		if (!merge_is_hot(info))
+		if (!merge_is_hot(info, false))
 			continue;
 		if (sync_is_rare(info) || info->class == CLASS_HOST || info->class == CLASS_INFO || info->class == CLASS_ABSENT)
 			fail_msg("%s", info->name);
 		if (info->class == CLASS_PASS)
 			assert_int_equal(info->shadow, SHADOW_RW);
 	}
-	assert_false(merge_is_hot(&vmcs_fields[VMCS_INDEX_IO_BITMAP_A_ADDRESS]));
-	assert_false(merge_is_hot(&vmcs_fields[VMCS_INDEX_EXIT_MSR_STORE_ADDRESS]));
-	assert_false(merge_is_hot(&vmcs_fields[VMCS_INDEX_GUEST_SMBASE]));
+	assert_false(merge_is_hot(&vmcs_fields[VMCS_INDEX_IO_BITMAP_A_ADDRESS], false));
+	assert_false(merge_is_hot(&vmcs_fields[VMCS_INDEX_EXIT_MSR_STORE_ADDRESS], true));
+	assert_false(merge_is_hot(&vmcs_fields[VMCS_INDEX_GUEST_SMBASE], true));
 }
 
 /* --- the whole -------------------------------------------------------------------------- */
@@ -563,6 +628,8 @@ int main(void)
 		cmocka_unit_test(what_l0_must_have_survives_every_merge),
 		cmocka_unit_test(hidden_controls_never_appear),
 		cmocka_unit_test(a_running_preemption_timer_is_always_saved),
+		cmocka_unit_test(without_watched_ports_io_is_l1s_affair),
+		cmocka_unit_test(watched_ports_always_exit),
 		cmocka_unit_test(rows_come_from_where_their_class_says),
 		cmocka_unit_test(every_row_that_vmcs02_has_is_filled),
 		cmocka_unit_test(the_clock_is_l1s_business),

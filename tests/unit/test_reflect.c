@@ -16,6 +16,7 @@
 #include "tests/unit/vmcs12_builder.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/nested/reflect.h"
+#include "vmx/sleep_guard.h"
 
 #define BITMAP UINT64_C(0x90000)
 #define NMI_INFORMATION 0x80000202
@@ -164,6 +165,91 @@ static void a_hidden_bitmap_tells_nothing(void **state)
 	assert_int_equal(reflect(&question), OWNER_L1);
 }
 
+/* --- I/O: L0 watches port 0xb005 ------------------------------------------------- */
+
+#define IO_BITMAPS UINT64_C(0xa0000)
+
+static u8 io_bitmaps01[IO_BITMAP_BYTES];
+
+static void start_io(u32 port, u32 size, bool unconditional, bool bitmaps)
+{
+	static const struct handoff_sleep_port watched = { 0xb005, 0 };
+
+	start(EXIT_IO_INSTRUCTION);
+	sleep_guard_watch(io_bitmaps01, &watched, 1);
+	question.io_bitmaps01 = io_bitmaps01;
+	leaving.qualification = (u64)port << 16 | (size - 1);
+	control12(WORD_PROC, PROC_UNCONDITIONAL_IO_EXITING, unconditional);
+	control12(WORD_PROC, PROC_USE_IO_BITMAPS, bitmaps);
+	vmcs12_set(&builder.vmcs12, VMCS_IO_BITMAP_A_ADDRESS, IO_BITMAPS);
+	vmcs12_set(&builder.vmcs12, VMCS_IO_BITMAP_B_ADDRESS, IO_BITMAPS + PAGE_SIZE);
+	memset(phys_to_ptr(hpa(IO_BITMAPS)), 0, IO_BITMAP_BYTES);
+}
+
+static void want_port(u32 port)
+{
+	u8 *bitmaps = phys_to_ptr(hpa(IO_BITMAPS));
+
+	bitmaps[port / 8] |= (u8)(1u << port % 8);
+}
+
+static void without_watched_ports_io_is_l1s(void **state)
+{
+	(void)state;
+	start_io(0xb004, 2, false, true);
+	question.io_bitmaps01 = NULL;
+	assert_int_equal(reflect(&question), OWNER_L1);
+}
+
+static void unconditional_exits_are_l1s(void **state)
+{
+	(void)state;
+	start_io(0xb004, 2, true, false);
+	assert_int_equal(reflect(&question), OWNER_L1);
+}
+
+/* Expect: L1 asked for nothing, so L0's bitmaps made it exit; an access that wraps around always does. */
+static void io_that_l1_does_not_ask_for_is_l0s(void **state)
+{
+	(void)state;
+	start_io(0xb004, 2, false, false);
+	assert_int_equal(reflect(&question), OWNER_L0);
+	start_io(0xfffe, 4, false, false);
+	assert_int_equal(reflect(&question), OWNER_L0);
+}
+
+/* Expect: any of the bytes, in either bitmap; the bits of other ports do not matter. */
+static void l1s_io_bitmaps_decide(void **state)
+{
+	(void)state;
+	start_io(0xb004, 2, false, true);
+	want_port(0xb003);
+	want_port(0xb006);
+	want_port(0x3005);
+	assert_int_equal(reflect(&question), OWNER_L0);
+	want_port(0xb005);
+	assert_int_equal(reflect(&question), OWNER_L1);
+	start_io(0xb002, 4, false, true);
+	assert_int_equal(reflect(&question), OWNER_L0);
+	want_port(0xb002);
+	assert_int_equal(reflect(&question), OWNER_L1);
+	/* Unconditional exits count for nothing beside bitmaps. */
+	start_io(0xb005, 1, true, true);
+	assert_int_equal(reflect(&question), OWNER_L0);
+}
+
+/* Expect: what L0 does not watch is L1's, whatever its bitmaps say by now; so is what wraps around. */
+static void io_that_l0_does_not_watch_is_l1s(void **state)
+{
+	(void)state;
+	start_io(0x80, 1, false, true);
+	assert_int_equal(reflect(&question), OWNER_L1);
+	start_io(0xb006, 4, false, true);
+	assert_int_equal(reflect(&question), OWNER_L1);
+	start_io(0xffff, 2, false, true);
+	assert_int_equal(reflect(&question), OWNER_L1);
+}
+
 /* Expect: the walk of EPT12 decides, where there is one; else only L0 has an EPT. */
 static void ept_exits_are_for_the_walk_of_ept12(void **state)
 {
@@ -217,6 +303,11 @@ int main(void)
 		cmocka_unit_test(an_msr_that_l0_does_not_intercept_is_l1s),
 		cmocka_unit_test(an_msr_outside_the_bitmap_is_l1s),
 		cmocka_unit_test(a_hidden_bitmap_tells_nothing),
+		cmocka_unit_test(without_watched_ports_io_is_l1s),
+		cmocka_unit_test(unconditional_exits_are_l1s),
+		cmocka_unit_test(io_that_l1_does_not_ask_for_is_l0s),
+		cmocka_unit_test(l1s_io_bitmaps_decide),
+		cmocka_unit_test(io_that_l0_does_not_watch_is_l1s),
 		cmocka_unit_test(ept_exits_are_for_the_walk_of_ept12),
 		cmocka_unit_test(failed_entries_are_l1s),
 		cmocka_unit_test(unknown_reasons_are_l1s),

@@ -133,6 +133,24 @@ static void merge_addresses(struct vmcs_image *image02, const struct merge_input
 }
 
 /*
+ * Where L0 watches ports, L2 runs with bitmaps that have them: L0's own, or a copy of
+ * L1's with L0's bits. Bitmaps would switch unconditional exits off, and with those
+ * every port is watched. SDM "Processor-Based VM-Execution Controls".
+ */
+static void merge_io_bitmaps(struct vmcs_image *image02, const struct merge_input *input)
+{
+	u64 proc = image_get(image02, VMCS_PROCESSOR_BASED_CONTROLS);
+	hpa_t bitmaps = proc & PROC_USE_IO_BITMAPS ? input->io_bitmaps02 : input->io_bitmaps01;
+
+	if (!input->watches_ports)
+		return;
+	if (!(proc & PROC_UNCONDITIONAL_IO_EXITING))
+		image_set(image02, VMCS_PROCESSOR_BASED_CONTROLS, proc | PROC_USE_IO_BITMAPS);
+	image_set(image02, VMCS_IO_BITMAP_A_ADDRESS, bitmaps.value);
+	image_set(image02, VMCS_IO_BITMAP_B_ADDRESS, bitmaps.value + PAGE_SIZE);
+}
+
+/*
  * State that vmcs12 need not load is then L1's: hardware would leave it alone,
  * but between L1 and L2 there was L0. SDM "Loading Guest Control Registers,
  * Debug Registers, and MSRs".
@@ -196,6 +214,7 @@ void merge_again(struct vmcs_image *image02, const struct merge_input *input)
 	merge_controls(image02, input);
 	merge_unloaded_state(image02, input);
 	merge_msr_lists(image02, input);
+	merge_io_bitmaps(image02, input);
 	image_set(image02, VMCS_EPT_POINTER, input->eptp02);
 	/* Secondary controls, and with them VPIDs, come and go with a bit that L1 writes without an exit. */
 	image_set(image02, VMCS_VPID, input->vpid02);
@@ -206,6 +225,7 @@ void merge(struct vmcs_image *image02, const struct merge_input *input)
 	copy_straight(image02, input);
 	merge_controls(image02, input);
 	merge_addresses(image02, input);
+	merge_io_bitmaps(image02, input);
 	merge_unloaded_state(image02, input);
 	merge_msr_lists(image02, input);
 	image_set(image02, VMCS_VMCS_LINK_POINTER, ~UINT64_C(0));
@@ -213,7 +233,7 @@ void merge(struct vmcs_image *image02, const struct merge_input *input)
 		image02->value[VMCS_INDEX_GUEST_PDPTE0 + i] = input->pdpte[i];
 }
 
-bool merge_is_hot(const struct vmcs_field_info *info)
+bool merge_is_hot(const struct vmcs_field_info *info, bool watches_ports)
 {
 	static const vmcs_field computed[] = {
 		VMCS_FIELD(PIN_BASED_CONTROLS), VMCS_FIELD(PROCESSOR_BASED_CONTROLS),
@@ -223,6 +243,9 @@ bool merge_is_hot(const struct vmcs_field_info *info)
 		VMCS_FIELD(EXIT_MSR_LOAD_COUNT),
 	};
 
+	/* Which bitmaps count depends on a control that L1 writes without an exit. */
+	if (info->field.index == VMCS_INDEX_IO_BITMAP_A_ADDRESS || info->field.index == VMCS_INDEX_IO_BITMAP_B_ADDRESS)
+		return watches_ports;
 	for (u32 i = 0; i < array_size(computed); i++)
 		if (computed[i].index == info->field.index)
 			return true;

@@ -5,6 +5,7 @@
 
 #include "vmx/events.h"
 #include "vmx/msr_bitmap.h"
+#include "vmx/sleep_guard.h"
 
 typedef enum reflect_owner reflect_function(const struct reflect_question *question);
 
@@ -60,6 +61,38 @@ static enum reflect_owner ask_rdmsr(const struct reflect_question *question)
 static enum reflect_owner ask_wrmsr(const struct reflect_question *question)
 {
 	return msr_owner(question, MSR_WRITE);
+}
+
+/* SDM "I/O-Bitmap Addresses", on L1's own bitmaps. */
+static bool l1_wants_port(const struct reflect_question *question, u32 port)
+{
+	vmcs_field half = port & 0x8000 ? VMCS_IO_BITMAP_B_ADDRESS : VMCS_IO_BITMAP_A_ADDRESS;
+	u8 content;
+
+	l1_read(question->memory, l1_gpa(vmcs12_get(question->vmcs12, half) + (port & 0x7fff) / 8), &content, 1);
+	return content >> port % 8 & 1;
+}
+
+/*
+ * SDM "Instructions That Cause VM Exits Conditionally", IN and OUT. As with MSRs, L1's
+ * bitmaps may have changed since: what L0 does not watch is L1's.
+ */
+static enum reflect_owner ask_io(const struct reflect_question *question)
+{
+	u64 qualification = question->exit->qualification;
+	u32 port = (u32)field_get(qualification, BITS(31, 16)), size = (u32)field_get(qualification, BITS(2, 0)) + 1;
+
+	if (question->io_bitmaps01 == NULL)
+		return OWNER_L1;
+	if (!vmcs12_has(question->vmcs12, WORD_PROC, PROC_USE_IO_BITMAPS))
+		return vmcs12_has(question->vmcs12, WORD_PROC, PROC_UNCONDITIONAL_IO_EXITING) ? OWNER_L1 : OWNER_L0;
+	/* With bitmaps, an access that wraps around always exits. */
+	if (port + size > 0x10000 || !sleep_guard_exits(question->io_bitmaps01, (u16)port, size))
+		return OWNER_L1;
+	for (u32 i = 0; i < size; i++)
+		if (l1_wants_port(question, port + i))
+			return OWNER_L1;
+	return OWNER_L0;
 }
 
 /* Without EPT12, L2's guest-physical addresses are L1's, and L0's EPT01 translates them. */

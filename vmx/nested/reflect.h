@@ -21,6 +21,7 @@ struct reflect_question {
 	const struct l1_memory *memory;
 	u32 msr;		/* ECX, for RDMSR and WRMSR */
 	const u64 *msr_bitmap01;	/* what L0 itself intercepts */
+	const u8 *io_bitmaps01;		/* ports that L0 watches; NULL: none */
 };
 
 enum reflect_owner reflect(const struct reflect_question *question);

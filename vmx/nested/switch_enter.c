@@ -11,6 +11,7 @@
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/switch_parts.h"
+#include "vmx/sleep_guard.h"
 
 /* --- writing what differs ----------------------------------------------------- */
 
@@ -69,6 +70,20 @@ static void merge_msr_bitmap(const struct nested *nested, const struct vmcs12 *v
 		nested->msr_bitmap02[nested->msr_words[i]] |= nested->msr_bitmap01[nested->msr_words[i]];
 }
 
+/* The same for I/O. Without L1's bitmaps, L0's own serve as they are, or L2 exits at every port. */
+static void merge_io_bitmaps(const struct vcpu *vcpu, const struct vmcs12 *vmcs12)
+{
+	const struct handoff *handoff = vcpu->machine->handoff;
+	struct nested *nested = vcpu->nested;
+	u8 *bitmaps = nested->io_bitmaps02;
+
+	if (bitmaps == NULL || !vmcs12_has(vmcs12, WORD_PROC, PROC_USE_IO_BITMAPS))
+		return;
+	l1_read(nested->memory, l1_gpa(vmcs12_get(vmcs12, VMCS_IO_BITMAP_A_ADDRESS)), bitmaps, PAGE_SIZE);
+	l1_read(nested->memory, l1_gpa(vmcs12_get(vmcs12, VMCS_IO_BITMAP_B_ADDRESS)), bitmaps + PAGE_SIZE, PAGE_SIZE);
+	sleep_guard_watch(bitmaps, handoff->sleep_ports, handoff->sleep_port_count);
+}
+
 static u64 eptp02(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
 {
 	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_EPT))
@@ -92,9 +107,15 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 		.pdpte = pdpte,
 	};
 
+	if (nested->io_bitmaps02) {
+		input.watches_ports = true;
+		input.io_bitmaps01 = phys_of(vcpu->machine->io_bitmaps);
+		input.io_bitmaps02 = phys_of(nested->io_bitmaps02);
+	}
 	count(COUNTER_VMCS02_BUILDS);
 	fetch_lists(nested, slot->vmcs12);
 	merge_msr_bitmap(nested, slot->vmcs12);
+	merge_io_bitmaps(vcpu, slot->vmcs12);
 	vmcs_load(&slot->vmcs02);
 	merge_and_write(nested, slot, &input);
 	/* These are of L1's memory, not of vmcs12, and count at each entry. */
