@@ -12,7 +12,7 @@
 
 static panic_dumper *dumpers[MAX_DUMPERS];
 static panic_stopper *stop_others;
-static u32 panic_count;
+static u32 panic_count, stopped_count;
 
 void panic_register_dumper(panic_dumper *dumper)
 {
@@ -47,7 +47,13 @@ noreturn void halt_forever(void)
 noreturn void panic_stop_here(void)
 {
 	log_error("stopped: another processor has panicked");
+	(void)__atomic_fetch_add(&stopped_count, 1, __ATOMIC_SEQ_CST);
 	halt_forever();
+}
+
+u32 panic_stopped_count(void)
+{
+	return __atomic_load_n(&stopped_count, __ATOMIC_ACQUIRE);
 }
 
 noreturn void panic(const char *format, ...)

@@ -21,11 +21,12 @@ void panic_set_stopper(panic_stopper *stopper);
 /* Prints the message and all dumps, stops the other CPUs, halts this one. */
 noreturn void panic(const char *format, ...) printf_like(1, 2);
 
-/* Has a CPU panicked? An INIT exit asks this, as that is how the others are stopped. */
+/* Has a CPU panicked? Every exit asks this: INIT or SIPI makes the others exit. */
 bool panic_is_active(void);
 
-/* For a CPU that finds another one's panic: says so, and halts. */
+/* For a CPU that finds another one's panic: says so, and halts. And how many have. */
 noreturn void panic_stop_here(void);
+u32 panic_stopped_count(void);
 
 /* cli; hlt, for ever. */
 noreturn void halt_forever(void);

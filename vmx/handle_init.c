@@ -7,8 +7,6 @@
 #include "arch/ops.h"
 #include "arch/vmx_ops.h"
 #include "arch/x86.h"
-#include "drivers/console.h"
-#include "drivers/panic.h"
 #include "vmx/apic_reset.h"
 #include "vmx/events.h"
 #include "vmx/exits.h"
@@ -86,10 +84,6 @@ void handle_init_signal(struct vcpu *vcpu, const struct vm_exit *exit)
 	struct nested *nested = vcpu->nested;
 
 	(void)exit;
-	if (panic_is_active()) {
-		log_error("stopped: another processor has panicked");
-		halt_forever();
-	}
 	/* Blocked in VMX root operation. SDM "Restrictions on VMX Operation". */
 	if (nested->state != NESTED_OUTSIDE) {
 		nested->waiting |= WAITING_INIT;

@@ -146,6 +146,9 @@ static enum entry_result enter(struct vcpu *vcpu)
 static void handle_exit(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	count(COUNTER_EXITS);
+	/* INIT, or SIPI, brought us here from L1 or L2, or we came by ourselves. */
+	if (unlikely(panic_is_active()))
+		panic_stop_here();
 	if (!exit->entry_failure)
 		vcpu->running->launched = true;
 	if (unlikely(vcpu->nested->mtrrs_loaded)) {

@@ -16,6 +16,7 @@
 #include "drivers/panic.h"
 #include "mm/image.h"
 #include "mm/phys.h"
+#include "vmx/controls.h"
 
 #define PATTERN UINT64_C(0x5e1f7e5700000000)
 #define X2APIC_ID (IA32_X2APIC_FIRST + 2)
@@ -111,6 +112,15 @@ static void try_fixups(void)
 	check("XSETBV of a register that is not there", !xsetbv_safe(1, 1));
 }
 
+/* An exit of the boot processor that L0 never asks for, so that L1 has a panic whenever it likes. */
+static void intercept(struct cpu_area *area, u32 control)
+{
+	const struct vmcs *vmcs01 = &area->vcpu.vmcs01;
+
+	if (area->cpu.handoff->cpus[area->cpu.index].is_boot_processor)
+		vmcs_write(vmcs01, VMCS_PROCESSOR_BASED_CONTROLS, vmcs_read(vmcs01, VMCS_PROCESSOR_BASED_CONTROLS) | control);
+}
+
 void self_test(struct cpu_area *area)
 {
 	switch (TESTUDO_SELF_TEST) {
@@ -156,6 +166,12 @@ void self_test(struct cpu_area *area)
 	case SELF_TEST_MACHINE_CHECK_BANKS:
 	case SELF_TEST_MACHINE_CHECK_ENTRY:
 		self_test_mca(area, TESTUDO_SELF_TEST);
+		break;
+	case SELF_TEST_PANIC_AT_RDPMC:
+		intercept(area, PROC_RDPMC_EXITING);
+		break;
+	case SELF_TEST_PANIC_AT_MONITOR:
+		intercept(area, PROC_MONITOR_EXITING);
 		break;
 	case SELF_TEST_MSR_FIXUP:
 		try_fixups();

@@ -26,6 +26,9 @@
 #define SELF_TEST_MACHINE_CHECK 17
 #define SELF_TEST_MACHINE_CHECK_BANKS 18
 #define SELF_TEST_MACHINE_CHECK_ENTRY 19
+/* These end in one when L1 does something: tests/guests/stop. */
+#define SELF_TEST_PANIC_AT_RDPMC 20
+#define SELF_TEST_PANIC_AT_MONITOR 21
 /* After these L1 must start as ever. */
 #define SELF_TEST_MSR_FIXUP 10
 #define SELF_TEST_NMI 11

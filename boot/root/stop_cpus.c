@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sends INIT to the other CPUs of L0 through the local APIC, in whichever mode L1
- * has it. SDM "Interrupt Command Register (ICR)". Only ever called by panic().
+ * Stops the other CPUs of L0 through the local APIC, in whichever mode L1 has it.
+ * SDM "Interrupt Command Register (ICR)". Only ever called by panic(); this CPU
+ * does not run L1 again, so nothing of its APIC is put back.
+ *
+ * INIT makes a CPU exit that runs L1 or L2; in L0 it waits for the next entry, where
+ * it exits at once. The wait-for-SIPI state blocks it: there a SIPI makes the CPU
+ * exit, which is nothing to any other. Either exit finds that a panic is active.
  */
 #include "boot/root/stop_cpus.h"
 
@@ -9,6 +14,8 @@
 #include "arch/percpu.h"
 #include "arch/x86.h"
 #include "boot/handoff.h"
+#include "drivers/console.h"
+#include "drivers/panic.h"
 #include "mm/phys.h"
 
 #define APIC_BASE_X2APIC BIT(10)
@@ -17,17 +24,47 @@
 #define APIC_ICR_LOW 0x300
 #define APIC_ICR_HIGH 0x310
 #define X2APIC_ICR 0x830
+#define XAPIC_ID_MAX 254u		/* 255 is everybody */
 
 #define ICR_INIT 0x500u
+#define ICR_SIPI 0x600u
 #define ICR_ASSERT 0x4000u
 #define ICR_SEND_PENDING 0x1000u
 #define ICR_PATIENCE 1000000u
+/* For the others to say their line, one after the other. */
+#define STOP_PATIENCE 20000000u
 
 static bool in_vmx_operation[HANDOFF_MAX_CPUS];
 
 void stop_cpus_note(bool in_operation)
 {
 	__atomic_store_n(&in_vmx_operation[percpu()->index], in_operation, __ATOMIC_RELEASE);
+}
+
+static bool is_target(u32 index)
+{
+	return index != percpu()->index && __atomic_load_n(&in_vmx_operation[index], __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Enables the APIC where L1 has disabled it (it sends INIT and SIPI even while
+ * SVR disables it), and brings it to x2APIC mode where an ID needs that. SDM
+ * "x2APIC State Transitions". Returns what IA32_APIC_BASE holds then, 0 without an APIC.
+ */
+static u64 open_apic(u32 highest_id)
+{
+	u64 base;
+
+	if (!rdmsr_safe(IA32_APIC_BASE, &base))
+		return 0;
+	if (!(base & APIC_BASE_ENABLED)) {
+		base = (base & ~APIC_BASE_X2APIC) | APIC_BASE_ENABLED;
+		if (!wrmsr_safe(IA32_APIC_BASE, base))
+			return 0;
+	}
+	if (highest_id > XAPIC_ID_MAX && !(base & APIC_BASE_X2APIC) && wrmsr_safe(IA32_APIC_BASE, base | APIC_BASE_X2APIC))
+		base |= APIC_BASE_X2APIC;
+	return base;
 }
 
 static void send_by_memory(u8 *apic, u32 apic_id, u32 command)
@@ -40,24 +77,52 @@ static void send_by_memory(u8 *apic, u32 apic_id, u32 command)
 	*low = command;
 }
 
+static void send(u64 base, u32 apic_id, u32 command)
+{
+	u8 *apic = phys_to_ptr(hpa(base & APIC_BASE_ADDRESS));
+
+	if (base & APIC_BASE_X2APIC)
+		(void)wrmsr_safe(X2APIC_ICR, (u64)apic_id << 32 | command);
+	else if (apic != NULL && apic_id <= XAPIC_ID_MAX) /* a larger one would be somebody else's when cut */
+		send_by_memory(apic, apic_id, command);
+}
+
+static void send_to_all(const struct handoff *handoff, u64 base, u32 command)
+{
+	for (u32 i = 0; i < handoff->cpu_count; i++)
+		if (is_target(i))
+			send(base, handoff->cpus[i].apic_id, command);
+}
+
+static bool wait_for(u32 targets)
+{
+	for (u32 i = 0; i < STOP_PATIENCE && panic_stopped_count() < targets; i++)
+		cpu_pause();
+	return panic_stopped_count() >= targets;
+}
+
 void stop_other_cpus(void)
 {
 	const struct handoff *handoff = percpu()->handoff;
-	const u32 command = ICR_ASSERT | ICR_INIT;
+	u32 targets = 0, highest_id = 0;
 	u64 base;
-	u8 *apic;
 
-	if (!rdmsr_safe(IA32_APIC_BASE, &base) || !(base & APIC_BASE_ENABLED))
-		return;
-	apic = phys_to_ptr(hpa(base & APIC_BASE_ADDRESS));
 	for (u32 i = 0; i < handoff->cpu_count; i++) {
-		u32 apic_id = handoff->cpus[i].apic_id;
-
-		if (i == percpu()->index || !__atomic_load_n(&in_vmx_operation[i], __ATOMIC_ACQUIRE))
+		if (!is_target(i))
 			continue;
-		if (base & APIC_BASE_X2APIC)
-			(void)wrmsr_safe(X2APIC_ICR, (u64)apic_id << 32 | command);
-		else if (apic != NULL)
-			send_by_memory(apic, apic_id, command);
+		targets++;
+		if (handoff->cpus[i].apic_id > highest_id)
+			highest_id = handoff->cpus[i].apic_id;
 	}
+	if (targets == 0)
+		return;
+	base = open_apic(highest_id);
+	if (base != 0) {
+		send_to_all(handoff, base, ICR_ASSERT | ICR_INIT);
+		if (!wait_for(targets)) {
+			send_to_all(handoff, base, ICR_ASSERT | ICR_SIPI);
+			(void)wait_for(targets);
+		}
+	}
+	log_error("%u of %u other processors have stopped", panic_stopped_count(), targets);
 }

@@ -105,6 +105,23 @@ def others_stop(report):
     report.judge(wrong)
 
 
+def panic_under_load(test, cpus, x2apic):
+    """A panic while the others run an L2, wait for SIPI, and exit all the time: every one stops, in either mode of the APICs."""
+    def body(report):
+        name = "stop"
+        files = disks.guest(name, True)[:-2] + disks.guest(name, True)[-1:] + [f"{disks.FIRST}={BUILD}/selftest/{numbers()[test]}/BOOTX64.EFI"]
+        result = report.machine(files=files, cpus=cpus, seconds=2 * SECONDS, until=HALTED)
+        wrong = [] if result.end == "until" else [f"the machine ended by {result}"]
+        if any(line.startswith("T stop.x") for line in result.lines) != x2apic or any(line.startswith("DONE") for line in result.lines):
+            wrong.append("the panic came too early or not at all")
+        wrong += [f"processor {i} did not stop" for i in range(1, cpus)
+                  if f"testudo[{i}]: stopped: another processor has panicked" not in result.lines]
+        if f"testudo[0]: {cpus - 1} of {cpus - 1} other processors have stopped" not in result.lines:
+            wrong.append("the panic does not know that all have stopped")
+        report.judge(wrong)
+    return body
+
+
 def no_restart(report):
     """The other processor panics when the boot processor is not in VMX operation: INIT would restart the machine, and the text be lost."""
     run = Run(report, "PANIC", until=r"reserved .*\(1 processor\)|^hello:", cpus=2, index=1, seconds=30)
@@ -225,6 +242,9 @@ def add(suite):
     suite.add("kernel/panic-dump", panic_dump)
     suite.add("kernel/panic-stops-others", others_stop)
     suite.add("kernel/panic-without-restart", no_restart)
+    for cpus in (2, 4):
+        suite.add(f"kernel/panic-under-load-{cpus}", panic_under_load("PANIC_AT_RDPMC", cpus, False))
+        suite.add(f"kernel/panic-under-load-{cpus}-x2apic", panic_under_load("PANIC_AT_MONITOR", cpus, True))
     suite.add("kernel/lock-order", last_words(
         "LOCK_ORDER", 'lock order: "self test, lower" (rank 1) is wanted while "self test, higher" (rank 1) is held'))
     suite.add("kernel/lock-at-entry", last_words("LOCK_AT_ENTRY", 'VM entry while lock "self test, lower" is held', entered=True))

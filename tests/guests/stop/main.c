@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stop: two instructions that are of no interest, executed while the other
+ * processors run an L2, wait for SIPI, or exit all the time. A self-test image of
+ * a hypervisor may make a panic of one, and must then stop them all; everywhere
+ * else this guest just goes on.
+ */
+#include "tests/guests/lib/apic.h"
+#include "tests/guests/lib/ops.h"
+#include "tests/guests/lib/report.h"
+#include "tests/guests/lib/smp.h"
+#include "tests/guests/lib/vm.h"
+#include "tests/guests/lib/vmx_ops.h"
+
+#define SETTLE_TICKS 2000000
+#define SLICE_TICKS 100000
+#define WENT_ON "went on"
+
+enum { RUNS_L2 = 1, WAITS_FOR_SIPI = 2 };
+
+extern const u8 l2_spin[];
+
+static volatile bool over;
+static volatile u32 busy;
+
+static void note_busy(void)
+{
+	__atomic_add_fetch(&busy, 1, __ATOMIC_RELEASE);
+}
+
+static void run_l2(void *unused)
+{
+	struct vm *vm;
+
+	(void)unused;
+	vmx_on();
+	vm = vm_create(l2_spin);
+	note_busy();
+	do
+		vmwrite(VMX_PREEMPTION_TIMER_VALUE, SLICE_TICKS);
+	while (vm_run(vm) && !over);
+	vmclear(vm->vmcs);
+	vmx_off();
+}
+
+static void exit_often(void *unused)
+{
+	(void)unused;
+	note_busy();
+	while (!over)
+		(void)cpuid(0, 0);
+}
+
+static void keep_busy(u32 cpu)
+{
+	if (cpu == WAITS_FOR_SIPI) {
+		cpus[cpu].state = CPU_RUNNING;
+		cpu_send_init(cpu);
+		note_busy();
+	} else {
+		cpu_ask(cpu, cpu == RUNS_L2 && vmx_present() ? run_l2 : exit_often, NULL);
+	}
+}
+
+static u32 op_rdpmc(u64 counter, u64 unused)
+{
+	u32 low, high;
+
+	(void)unused;
+	__asm__ volatile("rdpmc" : "=a"(low), "=d"(high) : "c"((u32)counter));
+	return OUTCOME_OK;
+}
+
+static u32 op_monitor(u64 address, u64 unused)
+{
+	(void)unused;
+	__asm__ volatile("monitor" : : "a"(address), "c"(0), "d"(0));
+	return OUTCOME_OK;
+}
+
+static void do_among_others(vmx_op instruction)
+{
+	over = false;
+	busy = 0;
+	for (u32 cpu = 1; cpu < cpu_count(); cpu++)
+		keep_busy(cpu);
+	delay(SETTLE_TICKS);
+	for (u32 cpu = 1; cpu < cpu_count(); cpu++)
+		if (cpu != WAITS_FOR_SIPI && cpu_is_done(cpu))
+			cpu_wait(cpu); /* it says why */
+	WAIT_UNTIL(busy == cpu_count() - 1, "others");
+	(void)attempt(instruction, 0, 0); /* counter 0, or an address */
+	over = true;
+	for (u32 cpu = 1; cpu < cpu_count(); cpu++) {
+		if (cpu == WAITS_FOR_SIPI)
+			cpu_start_again(cpu);
+		else
+			cpu_wait(cpu);
+	}
+	say(WENT_ON);
+}
+
+static void in_xapic_mode(void)
+{
+	do_among_others(op_rdpmc);
+}
+
+static void in_x2apic_mode(void)
+{
+	all_set_x2apic(true);
+	do_among_others(op_monitor);
+	all_set_x2apic(false);
+}
+
+static const struct scenario scenarios[] = {
+	{ "stop.xapic", in_xapic_mode, WENT_ON, NULL },
+	{ "stop.x2apic", in_x2apic_mode, WENT_ON, apic_has_x2apic },
+};
+
+void guest_main(void)
+{
+	(void)smp_start();
+	scenarios_run(scenarios, ARRAY_SIZE(scenarios));
+}
