@@ -61,19 +61,13 @@ bool apic_has_x2apic(void)
 	return cpuid(1, 0).ecx & BIT(21);
 }
 
-/* SDM "x2APIC State Transitions": the way back leads through disabled. */
-void apic_set_x2apic(bool x2apic)
+/*
+ * SDM "x2APIC State Transitions": the way back leads through disabled, and a
+ * processor may leave that by a reset only. Bochs does so.
+ */
+void apic_enter_x2apic(void)
 {
-	u64 base = rdmsr(IA32_APIC_BASE);
-
-	if (x2apic == !!(base & APIC_BASE_X2APIC))
-		return;
-	if (x2apic) {
-		wrmsr(IA32_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
-	} else {
-		wrmsr(IA32_APIC_BASE, base & ~(APIC_BASE_ENABLE | APIC_BASE_X2APIC));
-		wrmsr(IA32_APIC_BASE, (base & ~APIC_BASE_X2APIC) | APIC_BASE_ENABLE);
-	}
+	wrmsr(IA32_APIC_BASE, rdmsr(IA32_APIC_BASE) | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 	apic_prepare();
 }
 

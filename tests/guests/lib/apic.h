@@ -29,7 +29,8 @@ void apic_prepare(void);
 
 bool apic_has_x2apic(void);
 bool apic_is_x2apic(void);
-void apic_set_x2apic(bool x2apic);
+/* One way: there may be none back. */
+void apic_enter_x2apic(void);
 u32 apic_id(void);
 
 /* Registers by their xAPIC offsets, in either mode. */

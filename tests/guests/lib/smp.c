@@ -133,6 +133,8 @@ _Noreturn void smp_main(u32 number)
 	machine_load_tables(here->tables);
 	here->innermost = here->running = NULL;
 	here->in_vmx = false;
+	if (vmx_present())
+		vmx_prepare();
 	apic_prepare();
 	here->apic_id = apic_id();
 	__atomic_store_n(&here->state, CPU_IDLE, __ATOMIC_RELEASE);
@@ -269,15 +271,16 @@ void cpu_restart(u32 cpu)
 	cpu_start_again(cpu);
 }
 
-static void set_x2apic(void *x2apic)
+static void enter_x2apic(void *unused)
 {
-	apic_set_x2apic(*(bool *)x2apic);
+	(void)unused;
+	apic_enter_x2apic();
 	cpu_this()->apic_id = apic_id();
 }
 
-void all_set_x2apic(bool x2apic)
+void all_enter_x2apic(void)
 {
-	all_call(set_x2apic, &x2apic, 0);
+	all_call(enter_x2apic, NULL, 0);
 }
 
 /* An NMI interrupts what cannot be reached otherwise, when nobody waits for it any more. */
@@ -312,13 +315,14 @@ static void bring_back(u32 cpu)
 		cpus[cpu].state = CPU_LOST;
 }
 
-static void clear_regions(void *unused)
+/* A VMCS that is still active somewhere may be written back into memory that the next scenario uses. */
+static void leave_vmx(void *unused)
 {
 	(void)unused;
 	vmx_regions_clear();
+	vmx_off();
 }
 
-/* A VMCS that is still active somewhere may be written back into memory that the next scenario uses. */
 static void end_scenario(void)
 {
 	scenario_over = true;
@@ -329,10 +333,12 @@ static void end_scenario(void)
 	for (u32 cpu = 1; cpu < cpu_count(); cpu++) {
 		if (!is_at_rest(cpu) || !cpus[cpu].in_vmx)
 			continue;
-		cpu_ask(cpu, clear_regions, NULL);
+		cpu_ask(cpu, leave_vmx, NULL);
 		if (!comes_to_rest(cpu, WAIT_TICKS / 8))
 			cpus[cpu].state = CPU_LOST;
 	}
+	if (cpus[0].in_vmx)
+		leave_vmx(NULL);
 }
 
 static void fill_trampoline(void)
@@ -356,7 +362,6 @@ static void prepare_numbers(void)
 	for (u32 i = 0; i < ARRAY_SIZE(smp_number_of); i++)
 		smp_number_of[i] = NO_NUMBER;
 	smp_number_of[cpuid(1, 0).ebx >> 24] = 0;
-	cpus[0].apic_id = apic_id();
 	for (u32 i = 1; i < MAX_CPUS; i++) {
 		cpus[i].tables = machine_make_tables();
 		smp_stack_tops[i] = (u64)pages_alloc(STACK_PAGES, PAGE_SIZE) + STACK_PAGES * PAGE_SIZE;
@@ -395,39 +400,36 @@ static u32 start_others(u32 wanted)
 	return started();
 }
 
-static void prepare_vmx(void *unused)
+/* Their own tables tell them apart as soon as they run. */
+static u32 find_others(u32 wanted)
 {
-	(void)unused;
-	if (vmx_present())
-		vmx_prepare();
+	if (!machine_low_page() || (u64)smp_entry >> 32) {
+		info("no page below 1 MB for other processors");
+		return 1;
+	}
+	prepare_numbers();
+	fill_trampoline();
+	cpu_count_set(MAX_CPUS);
+	return start_others(wanted);
 }
 
 bool smp_start(void)
 {
 	u32 wanted = machine_firmware_cpus();
-	u32 found;
+	u32 found = 1;
 
-	if (!machine_low_page() || (u64)smp_entry >> 32) {
-		info("no page below 1 MB for other processors");
-		return false;
-	}
 	if (wanted > MAX_CPUS)
 		wanted = MAX_CPUS;
-	if (wanted == 1) {
-		info("processors: 1 of 1");
-		return false;
-	}
-	prepare_numbers();
-	fill_trampoline();
-	/* Their own tables tell them apart as soon as they run. */
-	cpu_count_set(MAX_CPUS);
-	found = start_others(wanted);
+	cpus[0].apic_id = apic_id();
+	if (wanted != 1)
+		found = find_others(wanted);
 	cpu_count_set(found);
 	info("processors: %u of %u", found, wanted);
 	traps_on_nmi(nmi_ends_scenario);
 	scenario_on_end(end_scenario);
 	for (u32 i = 0; vmx_present() && i < found; i++)
 		vmx_region_reserve(i);
-	all_call(prepare_vmx, NULL, 0);
+	if (vmx_present())
+		vmx_prepare();
 	return found > 1;
 }

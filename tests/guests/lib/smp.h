@@ -3,13 +3,15 @@
  * Several processors: starting them by INIT and SIPI, giving them something to
  * do, and waiting without hanging. Only the boot processor runs scenarios and
  * prints; what another processor says comes with cpu_said().
- * Every wait ends: in time, or as a failure of the scenario by name.
+ * Every wait ends: in time, or as a failure of the scenario by name. Each
+ * scenario ends with all processors outside VMX operation and at rest.
  */
 #pragma once
 
+#include "tests/guests/lib/apic.h"
 #include "tests/guests/lib/cpu.h"
 
-/* First, outside any scenario: starts all, prepares VMX on each, prints how many there are. False if there is only one. */
+/* First, outside any scenario: starts all, prepares VMX on each, prints how many there are. False if no other runs. */
 bool smp_start(void);
 
 /* Has a processor run a function, with interrupts off; cpu_wait() ends the scenario if that aborts or takes too long. */
@@ -38,8 +40,13 @@ void cpu_restart(u32 cpu);
 /* The second half: after INIT has made it wait for SIPI. */
 void cpu_start_again(u32 cpu);
 
-/* All processors to x2APIC mode or back. */
-void all_set_x2apic(bool x2apic);
+/* All processors to x2APIC mode; there is no way back. */
+void all_enter_x2apic(void);
+static inline void all_set_x2apic(bool x2apic)
+{
+	if (x2apic && !apic_is_x2apic())
+		all_enter_x2apic();
+}
 
 /* A point that `parties` processors reach before any goes on; zeroed before its first use, then reusable. */
 struct barrier {

@@ -9,6 +9,10 @@
 
 #define LIST(name) extern const struct scenario name[]; extern const u64 name##_count
 LIST(processor_scenarios);
+LIST(exit_scenarios);
+LIST(move_scenarios);
+LIST(shared_scenarios);
+LIST(restart_scenarios);
 #undef LIST
 
 #define SCENARIOS(name, ...)                              \
