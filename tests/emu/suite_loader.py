@@ -125,6 +125,18 @@ def left_out(report):
                             r"^power: MADT: sum right, APIC ID 0 has flags 1, APIC ID 1 has flags 0$"])
 
 
+def sleep_guest(report):
+    """Writes of S3 by L1 and by an L2 with each kind of I/O exiting; without a port to watch the guest skips them, so all must have run."""
+    result = report.machine(files=disks.with_tables(disks.guest("sleep", True), acpi.files()), cpu="skylake-x", seconds=120)
+    expect(report, result, [r"^DONE passed=11 failed=0"], [r"not offered", r"FAILED"])
+
+
+S3_REFUSED = [r"1 sleep state hidden, watching port 0xb005", r"^power: DSDT: sum right, states S1 S4 S5$",
+              r"suspend to RAM is refused: 0x400 is written to port 0xb004 instead of 0x2400",
+              r"^power: PM1 control after OUT of 2 bytes: 0x400$", r"^power: PM1 control after OUT without SLP_EN: 0x400$",
+              r"^power: PM1 control after OUT of an unknown type: 0x1c00$", r"^power: still here"]
+
+
 def levels(count, cpus=1):
     """Testudo on Testudo on ..., with hello on top, each level named by the load options of the one below."""
     def test(report):
@@ -172,6 +184,11 @@ def add(suite):
         r"2 of 4 processors run under Testudo", r"^power: MP Services: 2 of 4 processors enabled",
         r"^power: MADT: sum right, APIC ID 0 has flags 1, APIC ID 1 has flags 1, APIC ID 2 has flags 0, APIC ID 3 has flags 0$"],
         settings=["cpus = 2"]))
+    suite.add("power/suspend-refused", power("s3", 2, S3_REFUSED))
+    suite.add("power/suspend-refused-in-l2", sleep_guest)
+    suite.add("power/switch-off", power("s5", 2, [r"2 of 2 processors run"], [r"is refused: "]))
+    suite.add("power/reset-by-port-cf9", power("cf9", 2, [r"2 of 2 processors run"], ends=("reset",)))
+    suite.add("power/reset-by-keyboard-controller", power("keyboard", 2, [r"2 of 2 processors run"], ends=("reset",)))
     suite.add("levels/two", levels(2))
     suite.add("levels/three", levels(3))
     suite.add("levels/two-on-two-processors", levels(2, cpus=2))
