@@ -31,6 +31,7 @@ class Options:
     cpu: str = ""
     cpus: int = 1
     ips: int = 0
+    quantum: int = 0                    # Bochs: instructions of one processor before the next has its turn, 1 to 32
     memory: int = 512
     seconds: float = 300
     until: str = None                   # a serial line that matches ends the run

@@ -97,6 +97,8 @@ static void follow_generations(void *work)
 	while (!over) {
 		run_until_interrupt(vm, w);
 		invept(1, vmread(EPT_POINTER));
+		/* What L2 has read and not yet compared is from before. */
+		vmwrite(GUEST_RIP, vm->code);
 		vm->gpr[R12] = generation;
 		w->done++;
 	}
