@@ -11,6 +11,8 @@ CPU = "corei7_skylake_x"
 CPU_WITHOUT_SHADOWING = "corei7_ivy_bridge_3770k"
 WITHOUT_SHADOWING = ("hyper", "insn")
 SECONDS = 300
+# Guests that other suites run.
+ELSEWHERE = ("races",)
 
 # Where the emulator itself goes another way than the SDM. Skipped by name, and only where the guest finds it so on the bare machine.
 EMULATOR_FAULTS = {
@@ -117,7 +119,8 @@ def guest(name, cpu=CPU, shadowing="hardware"):
 
 def add(suite):
     for image in sorted((disks.BUILD / "guests").glob("*.efi")):
-        suite.add(f"guests/{image.stem}", guest(image.stem))
+        if image.stem not in ELSEWHERE:
+            suite.add(f"guests/{image.stem}", guest(image.stem))
     # Where L1's VMREAD and VMWRITE all exit, other parts of L0 do the work.
     for name in WITHOUT_SHADOWING:
         suite.add(f"guests/{name}-without-shadowing", guest(name, CPU_WITHOUT_SHADOWING, "software"))
