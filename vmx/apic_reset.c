@@ -44,6 +44,7 @@
 #define SVR_ENABLED 0x100u
 #define VECTOR_REGISTERS 8u
 #define VECTORS 256u
+#define EXCEPTIONS 32u	/* those that L0 has gates for; after a VM exit the IDTR's limit does not tell */
 
 /* The registers, or NULL in x2APIC mode. */
 struct apic {
@@ -124,7 +125,7 @@ static void load_dropping_gates(const struct descriptor_register *own)
 	u64 drop = (u64)(uintptr_t)apic_drop;
 
 	for (u32 vector = 0; vector < VECTORS; vector++)
-		gates[vector] = (vector + 1) * sizeof(struct gate) <= (u32)own->limit + 1 ? from[vector] : (struct gate){
+		gates[vector] = vector < EXCEPTIONS ? from[vector] : (struct gate){
 			.offset_low = (u16)drop, .offset_middle = (u16)(drop >> 16), .offset_high = (u32)(drop >> 32),
 			.selector = SELECTOR_CODE, .type = GATE_INTERRUPT,
 		};
