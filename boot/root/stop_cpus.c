@@ -14,6 +14,7 @@
 #include "arch/percpu.h"
 #include "arch/x86.h"
 #include "boot/handoff.h"
+#include "boot/root/vmx_root.h"
 #include "drivers/console.h"
 #include "drivers/panic.h"
 #include "mm/phys.h"
@@ -101,6 +102,19 @@ static bool wait_for(u32 targets)
 	return panic_stopped_count() >= targets;
 }
 
+/*
+ * As long as the boot processor is not under Testudo, the loader waits for this CPU: the
+ * firmware will reset it and wait for that too. VMX root operation would block the INIT.
+ */
+static void let_firmware_have_us(const struct handoff *handoff)
+{
+	for (u32 i = 0; i < handoff->cpu_count; i++)
+		if (handoff->cpus[i].is_boot_processor && is_target(i))
+			return;
+	if (!handoff->cpus[percpu()->index].is_boot_processor && __atomic_load_n(&in_vmx_operation[percpu()->index], __ATOMIC_ACQUIRE))
+		vmx_root_leave();
+}
+
 void stop_other_cpus(void)
 {
 	const struct handoff *handoff = percpu()->handoff;
@@ -114,8 +128,10 @@ void stop_other_cpus(void)
 		if (handoff->cpus[i].apic_id > highest_id)
 			highest_id = handoff->cpus[i].apic_id;
 	}
-	if (targets == 0)
+	if (targets == 0) {
+		let_firmware_have_us(handoff);
 		return;
+	}
 	base = open_apic(highest_id);
 	if (base != 0) {
 		send_to_all(handoff, base, ICR_ASSERT | ICR_INIT);
@@ -125,4 +141,5 @@ void stop_other_cpus(void)
 		}
 	}
 	log_error("%u of %u other processors have stopped", panic_stopped_count(), targets);
+	let_firmware_have_us(handoff);
 }

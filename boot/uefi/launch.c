@@ -5,6 +5,7 @@
  */
 #include "boot/uefi/launch.h"
 
+#include "arch/compiler.h"
 #include "boot/uefi/mp_services.h"
 #include "boot/uefi/output.h"
 #include "boot/uefi/reserve.h"
@@ -15,8 +16,9 @@
 #define FIRMWARE_TIMEOUT 110000000
 
 /* Beside enum launch_status. */
-#define NOT_RUN UINT64_MAX
-#define TIMED_OUT (UINT64_MAX - 1)
+#define NOT_RUN 100
+#define TIMED_OUT 101
+static_assert(LAUNCH_STATUS_COUNT < NOT_RUN, "they must not meet");
 
 /* In launch_cpu.asm. It lies in the loader's image, where the guest goes on. */
 u64 launch_cpu(u64 entry, struct handoff *handoff, u64 cpu_index);

@@ -125,6 +125,15 @@ def left_out(report):
                             r"^power: MADT: sum right, APIC ID 0 has flags 1, APIC ID 1 has flags 0$"])
 
 
+def lost_processor(report):
+    """The second processor ends in a panic before the boot processor is launched. That is never safe to go on from, whatever the settings."""
+    files = [f"{disks.FIRST}={BUILD}/selftest/1/BOOTX64.EFI", "EFI/testudo/testudo.cfg:=unlaunched = leave"]
+    result = report.machine(files=files, cpus=2, seconds=240, until="Interactive Shell")
+    expect(report, result, [r"^testudo\[1\]: PANIC", r"processor 1 .*was not launched.*did not come back within ten seconds",
+                            r"Testudo was not started; returning to the firmware", r"Interactive Shell"],
+           [r"processors run under Testudo"], ends=("until",))
+
+
 def sleep_guest(report):
     """Writes of S3 by L1 and by an L2 with each kind of I/O exiting; without a port to watch the guest skips them, so all must have run."""
     result = report.machine(files=disks.with_tables(disks.guest("sleep", True), acpi.files()), cpu="skylake-x", seconds=120)
@@ -179,6 +188,7 @@ def add(suite):
     suite.add("refusal/boot-anyway", refusal_boot)
     suite.add("refusal/locked-by-firmware", locked(1, [r"cannot run on this machine", r"IA32_FEATURE_CONTROL .*setup"]))
     suite.add("refusal/locked-on-second-processor", locked(2, [r"processor 1 .*was not launched.*IA32_FEATURE_CONTROL"]))
+    suite.add("refusal/lost-processor", lost_processor)
     suite.add("loader/left-out-processor", left_out)
     suite.add("loader/fewer-processors", power("none", 4, [
         r"2 of 4 processors run under Testudo", r"^power: MP Services: 2 of 4 processors enabled",
