@@ -28,6 +28,7 @@ static u32 region_count;
 static volatile u32 region_lock;
 static u64 low_page;
 static u32 firmware_cpus;
+static u32 seed = 1;
 
 /* EFI_MP_SERVICES_PROTOCOL of the Platform Initialization specification, as far as it is used. */
 struct mp_services {
@@ -39,6 +40,11 @@ static EFI_GUID mp_services_guid = { 0x3fdda605, 0xa76e, 0x4f46, { 0xad, 0x29, 0
 u64 machine_low_page(void)
 {
 	return low_page;
+}
+
+u32 machine_seed(void)
+{
+	return seed;
 }
 
 u32 machine_firmware_cpus(void)
@@ -178,6 +184,27 @@ static void ask_firmware(EFI_BOOT_SERVICES *services)
 		firmware_cpus = (u32)enabled;
 }
 
+static void read_options(EFI_HANDLE image, EFI_BOOT_SERVICES *services)
+{
+	static EFI_GUID guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
+	static const CHAR16 key[] = L"seed=";
+	const u64 key_length = ARRAY_SIZE(key) - 1;
+	EFI_LOADED_IMAGE *loaded = NULL;
+	const CHAR16 *text;
+	u64 length, at = 0;
+
+	if (EFI_ERROR(services->HandleProtocol(image, &guid, (void **)&loaded)) || !loaded || !loaded->LoadOptions)
+		return;
+	text = loaded->LoadOptions;
+	length = loaded->LoadOptionsSize / sizeof(*text);
+	while (at < length && at < key_length && text[at] == key[at])
+		at++;
+	if (at < key_length)
+		return;
+	for (seed = 0; at < length && text[at] >= '0' && text[at] <= '9'; at++)
+		seed = seed * 10 + (u32)(text[at] - '0');
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
@@ -185,11 +212,11 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	EFI_PHYSICAL_ADDRESS pool = 0xffffffff;
 	EFI_STATUS status;
 
-	(void)image;
 	status = table->BootServices->AllocatePages(AllocateMaxAddress, EfiLoaderData, POOL_PAGES,
 						    &pool);
 	if (EFI_ERROR(status))
 		return status;
+	read_options(image, table->BootServices);
 	ask_firmware(table->BootServices);
 	cli();
 	serial_init();

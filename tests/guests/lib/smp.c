@@ -433,3 +433,17 @@ bool smp_start(void)
 		vmx_prepare();
 	return found > 1;
 }
+
+void lists_run(const struct scenario_list *lists, u64 count)
+{
+	info("the APIC's mode is %s", apic_is_x2apic() ? "x2APIC" : "xAPIC");
+	for (u64 i = 0; i < count; i++)
+		scenarios_run(lists[i].scenarios, *lists[i].count);
+	if (apic_is_x2apic() || !apic_has_x2apic())
+		return;
+	all_enter_x2apic();
+	info("the APIC's mode is x2APIC");
+	for (u64 i = 0; i < count; i++)
+		if (lists[i].both_modes)
+			scenarios_run(lists[i].scenarios, *lists[i].count);
+}

@@ -10,9 +10,19 @@
 
 #include "tests/guests/lib/apic.h"
 #include "tests/guests/lib/cpu.h"
+#include "tests/guests/lib/report.h"
 
 /* First, outside any scenario: starts all, prepares VMX on each, prints how many there are. False if no other runs. */
 bool smp_start(void);
+
+struct scenario_list {
+	const struct scenario *scenarios;
+	const u64 *count;
+	bool both_modes; /* sends interrupts: once more in x2APIC mode */
+};
+
+/* Runs the lists in the mode of the APIC that the firmware left, then those that want it in x2APIC mode too. */
+void lists_run(const struct scenario_list *lists, u64 count);
 
 /* Has a processor run a function, with interrupts off; cpu_wait() ends the scenario if that aborts or takes too long. */
 void cpu_ask(u32 cpu, void (*run)(void *), void *argument);
