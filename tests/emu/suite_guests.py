@@ -19,6 +19,14 @@ EMULATOR_FAULTS = {
     "guest.nmi_with_nmi_blocking_and_virtual_nmis": "Bochs 3.0 does not check this at entry",
     "msr_load.no_such_msr": "unknown MSRs do not fault in this run: OVMF reads one, on Bochs 3.0",
 }
+# The same where only the bare machine goes wrong: on Testudo, which does that work in the emulator's place, the result must be right.
+MENDED_FAULTS = {
+    "init.control_registers": "SDM \"Processor State After Reset\": Bochs 3.0's INIT keeps CR2, clears EDX and sets CR0.CD and NW",
+    "init.apic_mode": "SDM \"x2APIC State Transitions\": Bochs 3.0's INIT leaves x2APIC mode",
+} | {f"init.blocked.{name}": "SDM \"Restrictions on VMX Operation\": Bochs 3.0 loses an INIT that comes in VMX root operation"
+     for name in ("at_launch", "at_resume", "with_exception", "with_software_interrupt", "with_msr_list", "with_blocking",
+                  "with_debug_trap", "with_monitor_trap_flag", "with_timer", "with_timer_at_zero", "after_failed_entries",
+                  "in_wait_for_sipi", "at_vmxoff", "storm_in_root")}
 
 
 def results(lines):
@@ -38,22 +46,27 @@ def measures(lines):
     return {m[1]: m[2] for m in (re.match(r"B (\S+) (.+)$", line) for line in lines) if m}
 
 
+def complaints(lines):
+    """Names of the scenarios whose result was not what the guest knows to be right, as often as it was not."""
+    return [m[1] for m in (re.match(r"I (\S+): expected: ", line) for line in lines) if m]
+
+
 def unexpected(lines):
-    """Names of the scenarios whose result was not what the guest knows to be right."""
-    return {m[1] for m in (re.match(r"I (\S+): expected: ", line) for line in lines) if m}
+    return set(complaints(lines))
 
 
 def ran(result, excused):
     """Complaints about the run itself, before any line is compared."""
     wrong = []
     done = next((m for m in (re.match(r"DONE passed=(\d+) failed=(\d+)", line) for line in result.lines) if m), None)
-    names = unexpected(result.lines)
+    every = complaints(result.lines)
+    names = set(every)
     if result.end != "shutdown":
         wrong.append(f"the machine ended by {result}")
     if not done:
         wrong.append("there is no DONE line")
-    elif int(done[2]) != len(names) or names - excused:
-        wrong.append(f"{int(done[2]) - len(names & excused)} scenarios went otherwise than the guest expects: "
+    elif int(done[2]) != len(every) or names - excused:
+        wrong.append(f"{int(done[2]) - sum(name in excused for name in every)} scenarios went otherwise than the guest expects: "
                      + ", ".join(sorted(names - excused)))
     elif not int(done[1]) and not measures(result.lines):
         wrong.append("nothing was tried")
@@ -67,7 +80,7 @@ def compare(report, bare, testudo, excused):
     first, second = results(bare.lines), results(testudo.lines)
     differ = 0
     for name in list(first) + [n for n in second if n not in first]:
-        if first.get(name) != second.get(name) and not (name in excused and name in second):
+        if first.get(name) != second.get(name) and not (name.split("#")[0] in excused and name in second):
             differ += 1
             report.fail(f"bare \"{first.get(name, '(missing)')}\", on Testudo \"{second.get(name, '(missing)')}\"", name)
     if not differ and first:
@@ -105,12 +118,13 @@ def guest(name, cpu=CPU, shadowing="hardware"):
         for way in ("bare", "testudo"):
             runs[way] = report.machine(way, files=disks.guest(name, way == "testudo", ["log = debug"]), cpu=cpu, seconds=SECONDS)
         excused = unexpected(runs["bare"].lines) & set(EMULATOR_FAULTS)
-        for fault in sorted(excused):
-            report.skip(EMULATOR_FAULTS[fault], fault)
+        mended = unexpected(runs["bare"].lines) & set(MENDED_FAULTS)
+        for fault in sorted(excused | mended):
+            report.skip((EMULATOR_FAULTS | MENDED_FAULTS)[fault], fault)
         for way, result in runs.items():
-            report.judge(ran(result, excused), way, str(result))
+            report.judge(ran(result, excused | mended if way == "bare" else excused), way, str(result))
         check_shadowing(report, runs["testudo"].lines, shadowing)
-        compare(report, runs["bare"], runs["testudo"], excused)
+        compare(report, runs["bare"], runs["testudo"], excused | mended)
         print_measures(report, runs["bare"], runs["testudo"])
         if name == "bench":
             check_exits(report, runs["testudo"].lines)

@@ -13,6 +13,9 @@ LIST(exit_scenarios);
 LIST(move_scenarios);
 LIST(shared_scenarios);
 LIST(restart_scenarios);
+LIST(init_scenarios);
+LIST(blocked_scenarios);
+LIST(nmi_scenarios);
 #undef LIST
 
 #define SCENARIOS(name, ...)                              \

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * NMIs from another processor, while the target runs L2 with every setting of NMI
+ * exiting and virtual NMIs, or does what exits to a hypervisor below: each arrives
+ * exactly once, where and when blocking allows. SDM "Other Causes of VM Exits",
+ * "Changes to Instruction Behavior in VMX Non-Root Operation", "Updating Non-Register State".
+ */
+#include "tests/guests/smp/signals.h"
+#include "tests/guests/smp/smp_guest.h"
+
+#include "tests/guests/lib/memory.h"
+#include "tests/guests/lib/ops.h"
+#include "tests/guests/lib/traps.h"
+#include "tests/guests/lib/vm_exit.h"
+#include "tests/guests/lib/vmx_ops.h"
+#include "tests/guests/lib/x86.h"
+
+#define VIRTUAL (PIN_NMI_EXITING | PIN_VIRTUAL_NMIS)
+#define BOMBARDMENT 100
+
+static bool has_virtual_nmis(void)
+{
+	return has_others() && pin_offers(VIRTUAL);
+}
+
+static u32 nmis_of_target(void)
+{
+	return traps_count_on(TARGET, VECTOR_NMI);
+}
+
+/* --- one NMI ---------------------------------------------------------------------------- */
+
+static void take_exits(void *unused)
+{
+	struct vm *vm = signals_prepare(l2_signal_spin);
+	u32 before = traps_count(VECTOR_NMI);
+
+	(void)unused;
+	vm_set(PIN_BASED_CONTROLS, PIN_NMI_EXITING);
+	signals.round = 1;
+	vm_run(vm);
+	say("reason=%u event=%lx in_l1=%u", vm->basic_reason, vmread(VM_EXIT_INTERRUPTION_INFORMATION), traps_count(VECTOR_NMI) - before);
+	signals_meet(2);
+	say(" blocked=%u", traps_count(VECTOR_NMI) == before);
+	nmi_unblock();
+	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+}
+
+/* Expect: the exit is all that the first NMI does, and it blocks the second until L1's IRET. */
+static void exits(void)
+{
+	signals_reset();
+	cpu_ask(TARGET, take_exits, NULL);
+	signals_await_l2(1);
+	cpu_send_nmi(TARGET);
+	signals_await(2);
+	cpu_send_nmi(TARGET);
+	signals_settle();
+	signals_answer(2);
+	cpu_wait(TARGET);
+	say("%s", cpu_said(TARGET));
+}
+
+static void let_l2_take(void *unused)
+{
+	struct vm *vm = signals_prepare(l2_signal_spin);
+	u32 before = traps_count(VECTOR_NMI);
+
+	(void)unused;
+	vmwrite(EXCEPTION_BITMAP, 0);
+	signals.round = 1;
+	for (u32 i = 1; i <= 2; i++) {
+		vm_run(vm);
+		say("L2 took #%lu", vm_l2_frame() ? vm_l2_frame()->vector : 999);
+		say(" interruptibility=%lx; ", vmread(GUEST_INTERRUPTIBILITY_STATE));
+		vm_skip(vm);
+		if (i == 1)
+			signals_meet(2);
+	}
+	say("in_l1=%u", traps_count(VECTOR_NMI) - before);
+	nmi_unblock();
+}
+
+/* Expect: L2's own handler gets both, the second after its IRET. */
+static void without_exiting(void)
+{
+	signals_reset();
+	cpu_ask(TARGET, let_l2_take, NULL);
+	signals_await_l2(1);
+	cpu_send_nmi(TARGET);
+	signals_await(2);
+	cpu_send_nmi(TARGET);
+	signals_settle();
+	signals_answer(2);
+	cpu_wait(TARGET);
+	say("%s", cpu_said(TARGET));
+}
+
+static void block_and_run(void *unused)
+{
+	struct vm *vm = signals_prepare(l2_signal_irets);
+	u32 before = traps_count(VECTOR_NMI);
+
+	(void)unused;
+	vm_set(PIN_BASED_CONTROLS, PIN_NMI_EXITING);
+	vmwrite(GUEST_INTERRUPTIBILITY_STATE, BLOCKING_BY_NMI);
+	vmwrite(VMX_PREEMPTION_TIMER_VALUE, 3000000);
+	signals.round = 1;
+	vm_run(vm);
+	say("%s interruptibility=%lx in_l1=%u", exit_reason_name(vm->basic_reason), vmread(GUEST_INTERRUPTIBILITY_STATE),
+	    traps_count(VECTOR_NMI) - before);
+	nmi_unblock();
+	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+}
+
+/* Expect: with NMI exiting and without virtual NMIs, L2's IRETs unblock nothing: the NMI waits for L1's. */
+static void blocked_with_exiting(void)
+{
+	signals_reset();
+	cpu_ask(TARGET, block_and_run, NULL);
+	signals_await_l2(1);
+	cpu_send_nmi(TARGET);
+	cpu_wait(TARGET);
+	say("%s", cpu_said(TARGET));
+}
+
+static void enter_with_nmi(void *unused)
+{
+	struct vm *vm = signals_prepare(l2_signal_once);
+	u32 before = traps_count(VECTOR_NMI);
+
+	(void)unused;
+	/* Blocked in L1 by the exit of an NMI of its own, so that the next one waits for the entry. */
+	vm_set(PIN_BASED_CONTROLS, PIN_NMI_EXITING);
+	vmwrite(GUEST_RIP, (u64)l2_signal_spin);
+	vmwrite(GUEST_INTERRUPTIBILITY_STATE, 0);
+	signals.round = 1;
+	vm_run(vm);
+	vm_restart(vm, l2_signal_once);
+	signals_meet(2);
+	vm_step(vm);
+	say(" rbx=%lu; ", vm->gpr[RBX]);
+	vm_step(vm);
+	say(" in_l1=%u", traps_count(VECTOR_NMI) - before);
+	nmi_unblock();
+	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+}
+
+/* Expect: blocked in L1, pending; the entry unblocks, and the NMI exits before L2's first instruction. */
+static void pending_at_entry(void)
+{
+	signals_reset();
+	cpu_ask(TARGET, enter_with_nmi, NULL);
+	signals_await_l2(1);
+	cpu_send_nmi(TARGET);
+	signals_await(2);
+	cpu_send_nmi(TARGET);
+	signals_settle();
+	signals_answer(2);
+	cpu_wait(TARGET);
+	say("%s", cpu_said(TARGET));
+}
+
+/* --- virtual NMIs -------------------------------------------------------------------------- */
+
+static void run_with_virtual_blocking(void *unused)
+{
+	struct vm *vm = signals_prepare(l2_signal_spin);
+	u32 before = traps_count(VECTOR_NMI);
+
+	(void)unused;
+	vm_set(PIN_BASED_CONTROLS, VIRTUAL);
+	vmwrite(GUEST_INTERRUPTIBILITY_STATE, BLOCKING_BY_NMI);
+	signals.round = 1;
+	vm_run(vm);
+	say("reason=%u event=%lx interruptibility=%lx; ", vm->basic_reason, vmread(VM_EXIT_INTERRUPTION_INFORMATION),
+	    vmread(GUEST_INTERRUPTIBILITY_STATE));
+	/* The next comes in L1, blocked there by that exit, and is pending at the entry. */
+	signals_meet(2);
+	vm_restart(vm, l2_signal_once);
+	vmwrite(GUEST_INTERRUPTIBILITY_STATE, BLOCKING_BY_NMI);
+	vm_step(vm);
+	say(" rbx=%lu interruptibility=%lx in_l1=%u", vm->gpr[RBX], vmread(GUEST_INTERRUPTIBILITY_STATE), traps_count(VECTOR_NMI) - before);
+	nmi_unblock();
+	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+}
+
+/* Expect: virtual-NMI blocking does not hold back a physical NMI, nor does the exit change it. */
+static void virtual_blocking(void)
+{
+	signals_reset();
+	cpu_ask(TARGET, run_with_virtual_blocking, NULL);
+	signals_await_l2(1);
+	cpu_send_nmi(TARGET);
+	signals_await(2);
+	cpu_send_nmi(TARGET);
+	signals_settle();
+	signals_answer(2);
+	cpu_wait(TARGET);
+	say("%s", cpu_said(TARGET));
+}
+
+static void open_window_with_nmi(void *unused)
+{
+	struct vm *vm = signals_prepare(l2_signal_spin);
+	u32 before = traps_count(VECTOR_NMI);
+
+	(void)unused;
+	vm_set(PIN_BASED_CONTROLS, VIRTUAL);
+	signals.round = 1;
+	vm_run(vm);
+	signals_meet(2);
+	vm_restart(vm, l2_signal_once);
+	vm_set(PROCESSOR_BASED_CONTROLS, PROC_NMI_WINDOW_EXITING);
+	vm_step(vm);
+	say(" in_l1=%u; ", traps_count(VECTOR_NMI) - before);
+	vm_clear(PROCESSOR_BASED_CONTROLS, PROC_NMI_WINDOW_EXITING);
+	vm_step(vm);
+	nmi_unblock();
+	say(" in_l1=%u", traps_count(VECTOR_NMI) - before);
+}
+
+/* Expect: L1's NMI window goes before the NMI, which then is L1's: its entry had unblocked it. */
+static void window_and_nmi(void)
+{
+	signals_reset();
+	cpu_ask(TARGET, open_window_with_nmi, NULL);
+	signals_await_l2(1);
+	cpu_send_nmi(TARGET);
+	signals_await(2);
+	cpu_send_nmi(TARGET);
+	signals_settle();
+	signals_answer(2);
+	cpu_wait(TARGET);
+	say("%s", cpu_said(TARGET));
+}
+
+/* --- bombardment ------------------------------------------------------------------------------ */
+
+/* The target counts every NMI that it meets in any way; the next is sent when that has happened. */
+static void bombard(void (*run)(void *), void *argument)
+{
+	u32 once = 0;
+
+	signals_reset();
+	cpu_ask(TARGET, run, argument);
+	signals_await(1);
+	for (u32 i = 1; i <= BOMBARDMENT; i++) {
+		u64 before = signals.seen + nmis_of_target();
+
+		delay(i * 53 % 4001);
+		cpu_send_nmi(TARGET);
+		WAIT_UNTIL(signals.seen + nmis_of_target() != before || cpu_is_done(TARGET), "NMI");
+		signals_settle();
+		once += signals.seen + nmis_of_target() == before + 1;
+	}
+	signals.finished = 1;
+	cpu_wait(TARGET);
+	say("%seach of %u %s", cpu_said(TARGET), BOMBARDMENT, once == BOMBARDMENT ? "once" : "");
+	if (once != BOMBARDMENT)
+		say("%u times", once);
+}
+
+/* L2 exits for CPUID again and again; an NMI exits, or is L2's own, or L1's. */
+static void run_cpuid_exits(void *pin)
+{
+	struct vm *vm = signals_prepare(l2_signal_cpuid);
+
+	vm_set(PIN_BASED_CONTROLS, *(u64 *)pin);
+	vmwrite(EXCEPTION_BITMAP, 0);
+	signals.round = 1;
+	while (!signals.finished) {
+		vmwrite(VMX_PREEMPTION_TIMER_VALUE, 20000000);
+		if (!vm_run(vm))
+			scenario_abort(" refused");
+		if (vm->basic_reason == REASON_EXCEPTION_OR_NMI) {
+			signals.seen++;
+			nmi_unblock();
+			continue;
+		}
+		if (vm_l2_frame())
+			signals.seen++;
+		else if (vm->basic_reason != REASON_CPUID)
+			scenario_abort(" reason %u", vm->basic_reason);
+		vm_skip(vm);
+	}
+}
+
+static void bombard_exits(void)
+{
+	u64 pin = PIN_NMI_EXITING;
+
+	bombard(run_cpuid_exits, &pin);
+}
+
+static void bombard_l2(void)
+{
+	u64 pin = 0;
+
+	bombard(run_cpuid_exits, &pin);
+}
+
+/* As hypervisors do it: the NMI exits and is injected, virtually blocked until L2's IRET; the window tells when that is over. */
+static void forward_to_l2(void *unused)
+{
+	struct vm *vm = signals_prepare(l2_signal_cpuid);
+	u32 delivered = 0, exited = 0, inside = 0;
+
+	(void)unused;
+	vm_set(PIN_BASED_CONTROLS, VIRTUAL);
+	vmwrite(EXCEPTION_BITMAP, 0);
+	signals.round = 1;
+	while (!signals.finished || inside) {
+		vmwrite(VMX_PREEMPTION_TIMER_VALUE, 20000000);
+		if (!vm_run(vm))
+			scenario_abort(" refused");
+		switch (vm->basic_reason) {
+		case REASON_EXCEPTION_OR_NMI:
+			exited++;
+			vm_set(PROCESSOR_BASED_CONTROLS, PROC_NMI_WINDOW_EXITING);
+			inside = 1;
+			nmi_unblock();
+			continue;
+		case REASON_NMI_WINDOW:
+			vm_clear(PROCESSOR_BASED_CONTROLS, PROC_NMI_WINDOW_EXITING);
+			vm_inject(EVENT_NMI | VECTOR_NMI, 0, 0);
+			continue;
+		default:
+			break;
+		}
+		if (vm_l2_frame()) {
+			delivered++;
+			inside = 0;
+			signals.seen++;
+		}
+		vm_skip(vm);
+	}
+	say(exited == delivered ? "" : "exited=%u delivered=%u ", exited, delivered);
+}
+
+static void bombard_and_forward(void)
+{
+	bombard(forward_to_l2, NULL);
+}
+
+/* No L2 at all: VMX instructions, CPUID, VMXOFF and VMXON. */
+static void work_in_root(void *unused)
+{
+	struct vm *vm = signals_prepare(l2_signal_once);
+	u64 pointer = 0, value = 0;
+
+	(void)unused;
+	vmclear(vm->vmcs);
+	signals.round = 1;
+	for (u32 i = 0; !signals.finished; i++) {
+		op_vmptrld((u64)&vm->vmcs, 0);
+		op_vmread(GUEST_LDTR_BASE, (u64)&value);
+		op_vmwrite(GUEST_LDTR_BASE, value);
+		op_vmptrst((u64)&pointer, 0);
+		op_vmclear((u64)&vm->vmcs, 0);
+		cpuid(0, 0);
+		if (i % 16 == 0) {
+			vmx_off();
+			vmx_on();
+		}
+	}
+}
+
+static void bombard_root(void)
+{
+	bombard(work_in_root, NULL);
+}
+
+/* L2s that leave at once, and now and then an entry that fails: each is a line of a hypervisor below. */
+static void work_with_refusals(void *unused)
+{
+	struct vm *vm = signals_prepare(l2_signal_once);
+
+	(void)unused;
+	vm_set(PIN_BASED_CONTROLS, PIN_NMI_EXITING);
+	signals.round = 1;
+	for (u32 i = 0; !signals.finished; i++) {
+		vmwrite(GUEST_RFLAGS, i % 40 ? RFLAGS_FIXED : 0);
+		vmwrite(CR3_TARGET_COUNT, i % 56 ? 0 : 5);
+		vmwrite(VMX_PREEMPTION_TIMER_VALUE, i % 7 * 1000);
+		vmwrite(GUEST_INTERRUPTIBILITY_STATE, i % 11 ? 0 : BLOCKING_BY_MOV_SS);
+		vm->basic_reason = 0xffff;
+		if (vm_enter(vm, vm->launched) == 0) {
+			vm->basic_reason = (u32)vmread(EXIT_REASON);
+			vm->launched |= !(vm->basic_reason & REASON_ENTRY_FAILURE);
+		}
+		if (vm->basic_reason == REASON_EXCEPTION_OR_NMI) {
+			signals.seen++;
+			nmi_unblock();
+		} else if (vm->basic_reason == REASON_VMCALL) {
+			vmwrite(GUEST_RIP, (u64)l2_signal_once);
+		}
+	}
+}
+
+static void bombard_refusals(void)
+{
+	bombard(work_with_refusals, NULL);
+}
+
+SCENARIOS(nmi_scenarios,
+	{ "nmi.exits", exits, "reason=0 event=0x80000202 in_l1=0 blocked=1 after_iret=1", has_others },
+	{ "nmi.without_exiting", without_exiting,
+	  "L2 took #2 interruptibility=8; L2 took #2 interruptibility=8; in_l1=0", has_others },
+	{ "nmi.blocked_with_exiting", blocked_with_exiting, "PREEMPTION_TIMER interruptibility=8 in_l1=0 after_iret=1", has_others },
+	{ "nmi.pending_at_entry", pending_at_entry,
+	  "EXCEPTION_OR_NMI(0) event=0x80000202 rip=+0 rbx=0; VMCALL(18) length=3 rip=+3 in_l1=0 after_iret=0", has_others },
+	{ "nmi.virtual_blocking", virtual_blocking,
+	  "reason=0 event=0x80000202 interruptibility=8; "
+	  "EXCEPTION_OR_NMI(0) event=0x80000202 rip=+0 rbx=0 interruptibility=8 in_l1=0 after_iret=0", has_virtual_nmis },
+	{ "nmi.window_and_nmi", window_and_nmi,
+	  "NMI_WINDOW(8) rip=+0 in_l1=1; VMCALL(18) length=3 rip=+3 in_l1=1", has_virtual_nmis },
+	{ "nmi.bombard.exits", bombard_exits, "each of 100 once", has_others },
+	{ "nmi.bombard.l2", bombard_l2, "each of 100 once", has_others },
+	{ "nmi.bombard.forward", bombard_and_forward, "each of 100 once", has_virtual_nmis },
+	{ "nmi.bombard.root", bombard_root, "each of 100 once", has_others },
+	{ "nmi.bombard.refusals", bombard_refusals, "each of 100 once", has_others },
+);
