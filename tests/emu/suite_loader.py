@@ -140,6 +140,13 @@ def sleep_guest(report):
     expect(report, result, [r"^DONE passed=11 failed=0"], [r"not offered", r"FAILED"])
 
 
+def linux_sees_no_suspend(report):
+    """What an operating system makes of the tables."""
+    files = disks.with_tables(disks.linux(True, "ignore_loglevel"), acpi.files())
+    result = report.machine(files=files, memory=1024, seconds=150, until=r"ACPI: PM: \(supports ")
+    expect(report, result, [r"watching port 0xb005", r"ACPI: PM: \(supports S0 S1 S4 S5\)"], ends=("until",))
+
+
 S3_REFUSED = [r"1 sleep state hidden, watching port 0xb005", r"^power: DSDT: sum right, states S1 S4 S5$",
               r"suspend to RAM is refused: 0x400 is written to port 0xb004 instead of 0x2400",
               r"^power: PM1 control after OUT of 2 bytes: 0x400$", r"^power: PM1 control after OUT without SLP_EN: 0x400$",
@@ -196,6 +203,7 @@ def add(suite):
         settings=["cpus = 2"]))
     suite.add("power/suspend-refused", power("s3", 2, S3_REFUSED))
     suite.add("power/suspend-refused-in-l2", sleep_guest)
+    suite.add("power/linux-sees-no-suspend", linux_sees_no_suspend)
     suite.add("power/switch-off", power("s5", 2, [r"2 of 2 processors run"], [r"is refused: "]))
     suite.add("power/reset-by-port-cf9", power("cf9", 2, [r"2 of 2 processors run"], ends=("reset",)))
     suite.add("power/reset-by-keyboard-controller", power("keyboard", 2, [r"2 of 2 processors run"], ends=("reset",)))
