@@ -11,8 +11,7 @@
 #include "arch/x86.h"
 #include "drivers/console.h"
 #include "drivers/lock.h"
-#include "mm/ept.h"
-#include "mm/mtrr.h"
+#include "mm/ept_types.h"
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
 
@@ -22,9 +21,9 @@
 struct ept01 {
 	struct ept ept;
 	struct lock lock;		/* for everything below, and for changes of the tables */
-	struct mtrr_state types;	/* as the tables have them */
+	struct ept_types types;
+	u8 physical_address_bits;	/* this and eptp never change */
 	u64 eptp;
-	u64 limit;			/* bytes that are mapped from 0 up */
 	bool launched;			/* pages come from the reserve */
 	void *reserve[RESERVE_PAGES];
 	u32 reserve_left;
@@ -57,40 +56,6 @@ static void read_mtrrs(struct mtrr_state *state, u8 physical_address_bits)
 		(void)rdmsr_safe(IA32_MTRR_PHYSBASE0 + 2 * i, &state->variable[i].base);
 		(void)rdmsr_safe(IA32_MTRR_PHYSBASE0 + 2 * i + 1, &state->variable[i].mask);
 	}
-}
-
-/* Types that EPT does not have are reserved in MTRRs too: the processor takes them for UC, so do we. */
-static enum memory_type ept_type(u8 type)
-{
-	return type == MEMORY_WC || type == MEMORY_WT || type == MEMORY_WP || type == MEMORY_WB ? (enum memory_type)type
-												: MEMORY_UC;
-}
-
-/* The type at `at`, and the end of the memory from there that has it, at most `limit`. */
-static enum memory_type type_run(const struct mtrr_state *state, u64 at, u64 limit, u64 *end)
-{
-	enum memory_type type = ept_type(mtrr_type_at(state, at, end));
-	u64 next;
-
-	while (*end < limit && ept_type(mtrr_type_at(state, *end, &next)) == type)
-		*end = next;
-	if (*end > limit)
-		*end = limit;
-	return type;
-}
-
-/* Maps [from, to) by identity. */
-static bool map_identity(struct ept01 *ept01, u64 from, u64 to)
-{
-	u64 end;
-
-	for (u64 at = from; at < to; at = end) {
-		enum memory_type type = type_run(&ept01->types, at, to, &end);
-
-		if (!ept_map(&ept01->ept, at, hpa(at), end - at, ept_attributes(EPT_RWX, type)))
-			return false;
-	}
-	return true;
 }
 
 /* One table, full of the scratch page, stands behind every hidden 2 MB. */
@@ -134,9 +99,11 @@ bool ept01_build(struct machine *machine)
 	if (ept01->ept.root == NULL)
 		return false;
 	ept01->lock = (struct lock)LOCK("EPT01", LOCK_RANK_EPT01);
-	read_mtrrs(&ept01->types, width);
-	ept01->limit = BIT(width < eager_bits ? width : eager_bits);
-	if (!map_identity(ept01, 0, ept01->limit) || !hide_block(ept01, &machine->memory) || !fill_reserve(ept01))
+	ept01->types.ept = &ept01->ept;
+	ept01->types.limit = BIT(width < eager_bits ? width : eager_bits);
+	ept01->physical_address_bits = width;
+	read_mtrrs(&ept01->types.mtrrs, width);
+	if (!ept_types_map(&ept01->types, 0, ept01->types.limit) || !hide_block(ept01, &machine->memory) || !fill_reserve(ept01))
 		return false;
 	ept01->eptp = ept_pointer(&ept01->ept, hardware->ept_vpid & EPT_CAP_WRITE_BACK ? MEMORY_WB : MEMORY_UC, false);
 	ept01->launched = true;
@@ -152,41 +119,38 @@ static void drop_cached(const struct ept01 *ept01)
 		(void)invept(INVEPT_ALL, 0);
 }
 
-static bool retype(struct ept01 *ept01, const struct mtrr_state *now)
-{
-	u64 end, end_before;
-
-	for (u64 at = 0; at < ept01->limit; at = end) {
-		enum memory_type type = type_run(now, at, ept01->limit, &end);
-		enum memory_type before = type_run(&ept01->types, at, ept01->limit, &end_before);
-
-		if (end_before < end)
-			end = end_before;
-		if (type != before && !ept_set_memory_type(&ept01->ept, at, end - at, type))
-			return false;
-	}
-	return true;
-}
-
 void ept01_mtrrs_changed(struct ept01 *ept01)
 {
 	struct mtrr_state now;
-	bool complete = true;
+	bool changes, complete;
+	u64 where;
 
-	read_mtrrs(&now, ept01->types.physical_address_bits);
-	/*
-	 * Departs from SDM "IA32_MTRR_DEF_TYPE MSR": while L1 has the MTRRs disabled in order to change them, memory
-	 * keeps its types. L1 runs with caches disabled (CR0.CD) then, which makes every access UC under EPT as well.
-	 */
-	if (!(now.def_type & MTRR_DEF_TYPE_ENABLE))
-		return;
+	/* This CPU's own, which nobody else can change meanwhile: they are still true when the lock is ours. */
+	read_mtrrs(&now, ept01->physical_address_bits);
 	lock_take(&ept01->lock);
-	complete = retype(ept01, &now);
-	ept01->types = now;
+	changes = (now.def_type & MTRR_DEF_TYPE_ENABLE) && ept_types_differ(&ept01->types, &now, &where);
+	complete = ept_types_follow(&ept01->types, &now);
 	lock_release(&ept01->lock);
+	/* Also where another CPU has brought the change: what this one cached may be from before. */
 	drop_cached(ept01);
+	if (changes)
+		log_debug("EPT01 follows this processor's MTRRs, from 0x%lx on", where);
 	if (!complete)
 		log_error("EPT01 has no page left to follow L1's MTRRs: some memory keeps its type");
+}
+
+void ept01_compare_mtrrs(struct ept01 *ept01)
+{
+	struct mtrr_state now;
+	bool differ;
+	u64 where;
+
+	read_mtrrs(&now, ept01->physical_address_bits);
+	lock_take(&ept01->lock);
+	differ = ept_types_differ(&ept01->types, &now, &where);
+	lock_release(&ept01->lock);
+	if (differ)
+		log_info("the MTRRs of this processor differ from those that EPT01 follows, first at 0x%lx", where);
 }
 
 bool ept01_map_more(struct ept01 *ept01, l1_gpa_t address)
@@ -196,10 +160,10 @@ bool ept01_map_more(struct ept01 *ept01, l1_gpa_t address)
 	const u64 from = align_down(address.value, size);
 	bool done;
 
-	if (address.value < ept01->limit || !ept01->ept.has_1g || address.value >> 48 != 0)
+	if (address.value < ept01->types.limit || !ept01->ept.has_1g || address.value >> 48 != 0)
 		return false;
 	lock_take(&ept01->lock);
-	done = map_identity(ept01, from, from + size);
+	done = ept_types_map(&ept01->types, from, from + size);
 	lock_release(&ept01->lock);
 	return done;
 }

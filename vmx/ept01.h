@@ -16,11 +16,16 @@
 bool ept01_build(struct machine *machine) must_check;
 
 /*
- * This CPU's MTRRs were written: gives memory the types that they now say, and
- * drops what this CPU cached of EPT01. (L1 must write the MTRRs of every
- * CPU alike, so every CPU comes here.)
+ * This CPU's MTRRs were written: if they are enabled, memory gets the types that
+ * they now say, and what this CPU cached of EPT01 is dropped in any case. The rule
+ * for several CPUs is in docs/architecture.md, "Memory types": EPT01 follows the
+ * last CPU that wrote, and every CPU drops its own. A list that loads MTRRs at a VM
+ * entry or exit of L1's comes here at the next exit.
  */
 void ept01_mtrrs_changed(struct ept01 *ept01);
+
+/* At bring-up of a CPU: says on the console when its MTRRs are not those that EPT01 follows. */
+void ept01_compare_mtrrs(struct ept01 *ept01);
 
 /*
  * L1 touched an address that was not worth tables at bring-up (beyond

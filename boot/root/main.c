@@ -18,6 +18,7 @@
 #include "drivers/console.h"
 #include "drivers/panic.h"
 #include "mm/page_alloc.h"
+#include "vmx/ept01.h"
 #include "vmx/nested/nested.h"
 #include "vmx/run.h"
 #include "vmx/vcpu_dump.h"
@@ -59,6 +60,7 @@ static enum launch_status launch(struct cpu_area *area, const struct handoff *ha
 	if (status != LAUNCH_OK)
 		return status;
 	area->vcpu.cpu = &area->cpu;
+	ept01_compare_mtrrs(area->vcpu.machine->ept01);
 	status = vmx_root_enter(area);
 	if (status != LAUNCH_OK)
 		return status;
