@@ -92,9 +92,15 @@ void emulate_reinject(struct vcpu *vcpu)
 void emulate_keep_nmi_blocking(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	const u64 unblocked_by_iret = BIT(12); /* SDM "Exit Qualification for EPT Violations" */
+	u64 pin;
 
-	if (exit->basic == EXIT_EPT_VIOLATION && (exit->qualification & unblocked_by_iret) &&
-	    !(vmcs_read(vcpu->running, VMCS_IDT_VECTORING_INFORMATION) & INTERRUPTION_VALID))
+	if (!(exit->qualification & unblocked_by_iret))
+		return;
+	/* The bit is undefined where IRET does not end blocking. */
+	pin = vmcs_read(vcpu->running, VMCS_PIN_BASED_CONTROLS);
+	if ((pin & PIN_NMI_EXITING) && !(pin & PIN_VIRTUAL_NMIS))
+		return;
+	if (exit->basic == EXIT_EPT_VIOLATION && !(vmcs_read(vcpu->running, VMCS_IDT_VECTORING_INFORMATION) & INTERRUPTION_VALID))
 		nested_write(vcpu, VMCS_GUEST_INTERRUPTIBILITY_STATE,
 			     vmcs_read(vcpu->running, VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
 }
