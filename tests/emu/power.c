@@ -2,7 +2,7 @@
 /*
  * UEFI application: an L1 that looks for processors and sleep states as an operating system does, and then ends the machine.
  *
- * Its load options are one word, the way to end: s3, s5, cf9, keyboard, or none. What it finds it says on COM1: the processors of MP
+ * Its load options are one word, the way to end: s3, s5, cf9, keyboard, init (to the processor itself), or none. What it finds it says on COM1: the processors of MP
  * Services and of the MADT, the sleep states of the DSDT. Must not go through the firmware to end the machine.
  */
 #include <efi.h>
@@ -221,6 +221,15 @@ static void try_s3(uint16_t control)
 	say("power: still here\r\n");
 }
 
+/* INIT by the local APIC to its own identifier: SDM "Interrupt Command Register (ICR)". */
+static void send_init_to_self(void)
+{
+	volatile uint32_t *apic = (volatile uint32_t *)(uintptr_t)0xfee00000;
+
+	apic[0x310 / 4] = apic[0x20 / 4];
+	apic[0x300 / 4] = 0x4500;
+}
+
 static void end(CHAR16 way)
 {
 	say("power: ending\r\n");
@@ -230,6 +239,8 @@ static void end(CHAR16 way)
 		out8(0xcf9, 0x06);
 	if (way == 'k')
 		out8(0x64, 0xfe);
+	if (way == 'i')
+		send_init_to_self();
 	/* Bochs acts on a reset at the end of its quantum. */
 	for (uint32_t i = 0; way != 'n' && i < 1000000; i++)
 		__asm__ volatile("pause");

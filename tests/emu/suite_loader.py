@@ -207,6 +207,7 @@ def add(suite):
     suite.add("power/switch-off", power("s5", 2, [r"2 of 2 processors run"], [r"is refused: "]))
     suite.add("power/reset-by-port-cf9", power("cf9", 2, [r"2 of 2 processors run"], ends=("reset",)))
     suite.add("power/reset-by-keyboard-controller", power("keyboard", 2, [r"2 of 2 processors run"], ends=("reset",)))
+    suite.add("power/reset-by-init", power("init", 2, [r"INIT to the bootstrap processor; resetting the machine"], ends=("reset",)))
     suite.add("levels/two", levels(2))
     suite.add("levels/three", levels(3))
     suite.add("levels/two-on-two-processors", levels(2, cpus=2))
