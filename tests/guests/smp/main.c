@@ -15,6 +15,7 @@ static const struct scenario_list lists[] = {
 	LIST(processor_scenarios, true), LIST(exit_scenarios, false), LIST(move_scenarios, false),
 	LIST(shared_scenarios, true),    LIST(restart_scenarios, true),
 	LIST(init_scenarios, true),      LIST(blocked_scenarios, true), LIST(nmi_scenarios, true),
+	LIST(bombard_scenarios, true),
 };
 #undef LIST
 

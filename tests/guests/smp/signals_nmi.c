@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NMIs from another processor, while the target runs L2 with every setting of NMI
- * exiting and virtual NMIs, or does what exits to a hypervisor below: each arrives
- * exactly once, where and when blocking allows. SDM "Other Causes of VM Exits",
+ * One NMI from another processor at a time, while the target runs L2 with every
+ * setting of NMI exiting and virtual NMIs: where it arrives, and what blocks it. SDM "Other Causes of VM Exits",
  * "Changes to Instruction Behavior in VMX Non-Root Operation", "Updating Non-Register State".
  */
 #include "tests/guests/smp/signals.h"
@@ -16,16 +15,10 @@
 #include "tests/guests/lib/x86.h"
 
 #define VIRTUAL (PIN_NMI_EXITING | PIN_VIRTUAL_NMIS)
-#define BOMBARDMENT 100
 
 static bool has_virtual_nmis(void)
 {
 	return has_others() && pin_offers(VIRTUAL);
-}
-
-static u32 nmis_of_target(void)
-{
-	return traps_count_on(TARGET, VECTOR_NMI);
 }
 
 /* --- one NMI ---------------------------------------------------------------------------- */
@@ -235,174 +228,6 @@ static void window_and_nmi(void)
 	say("%s", cpu_said(TARGET));
 }
 
-/* --- bombardment ------------------------------------------------------------------------------ */
-
-/* The target counts every NMI that it meets in any way; the next is sent when that has happened. */
-static void bombard(void (*run)(void *), void *argument)
-{
-	u32 once = 0;
-
-	signals_reset();
-	cpu_ask(TARGET, run, argument);
-	signals_await(1);
-	for (u32 i = 1; i <= BOMBARDMENT; i++) {
-		u64 before = signals.seen + nmis_of_target();
-
-		delay(i * 53 % 4001);
-		cpu_send_nmi(TARGET);
-		WAIT_UNTIL(signals.seen + nmis_of_target() != before || cpu_is_done(TARGET), "NMI");
-		signals_settle();
-		once += signals.seen + nmis_of_target() == before + 1;
-	}
-	signals.finished = 1;
-	cpu_wait(TARGET);
-	say("%seach of %u %s", cpu_said(TARGET), BOMBARDMENT, once == BOMBARDMENT ? "once" : "");
-	if (once != BOMBARDMENT)
-		say("%u times", once);
-}
-
-/* L2 exits for CPUID again and again; an NMI exits, or is L2's own, or L1's. */
-static void run_cpuid_exits(void *pin)
-{
-	struct vm *vm = signals_prepare(l2_signal_cpuid);
-
-	vm_set(PIN_BASED_CONTROLS, *(u64 *)pin);
-	vmwrite(EXCEPTION_BITMAP, 0);
-	signals.round = 1;
-	while (!signals.finished) {
-		vmwrite(VMX_PREEMPTION_TIMER_VALUE, 20000000);
-		if (!vm_run(vm))
-			scenario_abort(" refused");
-		if (vm->basic_reason == REASON_EXCEPTION_OR_NMI) {
-			signals.seen++;
-			nmi_unblock();
-			continue;
-		}
-		if (vm_l2_frame())
-			signals.seen++;
-		else if (vm->basic_reason != REASON_CPUID)
-			scenario_abort(" reason %u", vm->basic_reason);
-		vm_skip(vm);
-	}
-}
-
-static void bombard_exits(void)
-{
-	u64 pin = PIN_NMI_EXITING;
-
-	bombard(run_cpuid_exits, &pin);
-}
-
-static void bombard_l2(void)
-{
-	u64 pin = 0;
-
-	bombard(run_cpuid_exits, &pin);
-}
-
-/* As hypervisors do it: the NMI exits and is injected, virtually blocked until L2's IRET; the window tells when that is over. */
-static void forward_to_l2(void *unused)
-{
-	struct vm *vm = signals_prepare(l2_signal_cpuid);
-	u32 delivered = 0, exited = 0, inside = 0;
-
-	(void)unused;
-	vm_set(PIN_BASED_CONTROLS, VIRTUAL);
-	vmwrite(EXCEPTION_BITMAP, 0);
-	signals.round = 1;
-	while (!signals.finished || inside) {
-		vmwrite(VMX_PREEMPTION_TIMER_VALUE, 20000000);
-		if (!vm_run(vm))
-			scenario_abort(" refused");
-		switch (vm->basic_reason) {
-		case REASON_EXCEPTION_OR_NMI:
-			exited++;
-			vm_set(PROCESSOR_BASED_CONTROLS, PROC_NMI_WINDOW_EXITING);
-			inside = 1;
-			nmi_unblock();
-			continue;
-		case REASON_NMI_WINDOW:
-			vm_clear(PROCESSOR_BASED_CONTROLS, PROC_NMI_WINDOW_EXITING);
-			vm_inject(EVENT_NMI | VECTOR_NMI, 0, 0);
-			continue;
-		default:
-			break;
-		}
-		if (vm_l2_frame()) {
-			delivered++;
-			inside = 0;
-			signals.seen++;
-		}
-		vm_skip(vm);
-	}
-	say(exited == delivered ? "" : "exited=%u delivered=%u ", exited, delivered);
-}
-
-static void bombard_and_forward(void)
-{
-	bombard(forward_to_l2, NULL);
-}
-
-/* No L2 at all: VMX instructions, CPUID, VMXOFF and VMXON. */
-static void work_in_root(void *unused)
-{
-	struct vm *vm = signals_prepare(l2_signal_once);
-	u64 pointer = 0, value = 0;
-
-	(void)unused;
-	vmclear(vm->vmcs);
-	signals.round = 1;
-	for (u32 i = 0; !signals.finished; i++) {
-		op_vmptrld((u64)&vm->vmcs, 0);
-		op_vmread(GUEST_LDTR_BASE, (u64)&value);
-		op_vmwrite(GUEST_LDTR_BASE, value);
-		op_vmptrst((u64)&pointer, 0);
-		op_vmclear((u64)&vm->vmcs, 0);
-		cpuid(0, 0);
-		if (i % 16 == 0) {
-			vmx_off();
-			vmx_on();
-		}
-	}
-}
-
-static void bombard_root(void)
-{
-	bombard(work_in_root, NULL);
-}
-
-/* L2s that leave at once, and now and then an entry that fails: each is a line of a hypervisor below. */
-static void work_with_refusals(void *unused)
-{
-	struct vm *vm = signals_prepare(l2_signal_once);
-
-	(void)unused;
-	vm_set(PIN_BASED_CONTROLS, PIN_NMI_EXITING);
-	signals.round = 1;
-	for (u32 i = 0; !signals.finished; i++) {
-		vmwrite(GUEST_RFLAGS, i % 40 ? RFLAGS_FIXED : 0);
-		vmwrite(CR3_TARGET_COUNT, i % 56 ? 0 : 5);
-		vmwrite(VMX_PREEMPTION_TIMER_VALUE, i % 7 * 1000);
-		vmwrite(GUEST_INTERRUPTIBILITY_STATE, i % 11 ? 0 : BLOCKING_BY_MOV_SS);
-		vm->basic_reason = 0xffff;
-		if (vm_enter(vm, vm->launched) == 0) {
-			vm->basic_reason = (u32)vmread(EXIT_REASON);
-			vm->launched |= !(vm->basic_reason & REASON_ENTRY_FAILURE);
-		}
-		if (vm->basic_reason == REASON_EXCEPTION_OR_NMI) {
-			signals.seen++;
-			nmi_unblock();
-		} else if (vm->basic_reason == REASON_VMCALL) {
-			vmwrite(GUEST_RIP, (u64)l2_signal_once);
-		}
-	}
-}
-
-static void bombard_refusals(void)
-{
-	bombard(work_with_refusals, NULL);
-}
-
 SCENARIOS(nmi_scenarios,
 	{ "nmi.exits", exits, "reason=0 event=0x80000202 in_l1=0 blocked=1 after_iret=1", has_others },
 	{ "nmi.without_exiting", without_exiting,
@@ -415,9 +240,4 @@ SCENARIOS(nmi_scenarios,
 	  "EXCEPTION_OR_NMI(0) event=0x80000202 rip=+0 rbx=0 interruptibility=8 in_l1=0 after_iret=0", has_virtual_nmis },
 	{ "nmi.window_and_nmi", window_and_nmi,
 	  "NMI_WINDOW(8) rip=+0 in_l1=1; VMCALL(18) length=3 rip=+3 in_l1=1", has_virtual_nmis },
-	{ "nmi.bombard.exits", bombard_exits, "each of 100 once", has_others },
-	{ "nmi.bombard.l2", bombard_l2, "each of 100 once", has_others },
-	{ "nmi.bombard.forward", bombard_and_forward, "each of 100 once", has_virtual_nmis },
-	{ "nmi.bombard.root", bombard_root, "each of 100 once", has_others },
-	{ "nmi.bombard.refusals", bombard_refusals, "each of 100 once", has_others },
 );

@@ -16,6 +16,7 @@ LIST(restart_scenarios);
 LIST(init_scenarios);
 LIST(blocked_scenarios);
 LIST(nmi_scenarios);
+LIST(bombard_scenarios);
 #undef LIST
 
 #define SCENARIOS(name, ...)                              \
