@@ -67,7 +67,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 		.memory = vcpu->nested->memory,
 		.msr = (u32)vcpu->regs.gpr[REG_RCX],
 		.msr_bitmap01 = vcpu->nested->msr_bitmap01,
-		.io_bitmaps01 = vcpu->machine->io_bitmaps,
+		.io_bitmaps01 = vcpu->nested->io_bitmaps01,
 	};
 	enum reflect_owner owner;
 

@@ -22,7 +22,7 @@ static bool is_written(const struct vmcs_field_info *info, const struct vmx_caps
 	return info->class != CLASS_INFO && info->class != CLASS_ABSENT && vmcs_field_exists(info, hardware);
 }
 
-static void choose_rows(struct nested *nested, bool watches_ports)
+static void choose_rows(struct nested *nested)
 {
 	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++) {
 		const struct vmcs_field_info *info = &vmcs_fields[i];
@@ -31,7 +31,7 @@ static void choose_rows(struct nested *nested, bool watches_ports)
 		if (!is_written(info, nested->hardware))
 			continue;
 		nested->rows02[nested->row02_count++] = i;
-		if (merge_is_hot(info, watches_ports))
+		if (merge_is_hot(info))
 			nested->hot_rows[nested->hot_count++] = i;
 		nested->is_rare[i] = sync_is_rare(info);
 		if (nested->is_rare[i])
@@ -71,16 +71,28 @@ static bool init_slots(struct nested *nested)
 	return true;
 }
 
-static bool init_pages(struct nested *nested, bool watches_ports)
+/* Only where L0 watches ports: what L2 runs with in place of L1's I/O bitmaps. */
+static bool init_io(struct nested *nested, const u8 *io_bitmaps01)
+{
+	if (!io_bitmaps01)
+		return true;
+	nested->io_bitmaps01 = io_bitmaps01;
+	nested->io_bitmaps02 = page_alloc_contiguous(IO_BITMAP_BYTES / PAGE_SIZE);
+	if (!nested->io_bitmaps02)
+		return false;
+	nested->io_addresses = (struct merge_io){ phys_of(io_bitmaps01), phys_of(nested->io_bitmaps02) };
+	nested->io = &nested->io_addresses;
+	return true;
+}
+
+static bool init_pages(struct nested *nested)
 {
 	void *tables = page_alloc_contiguous(EPT02_PAGES);
 
-	if (watches_ports)
-		nested->io_bitmaps02 = page_alloc_contiguous(IO_BITMAP_BYTES / PAGE_SIZE);
 	nested->msr_bitmap02 = page_alloc();
 	nested->entry_load = page_alloc_contiguous(MSR_LIST_MAX * sizeof(struct msr_entry) / PAGE_SIZE);
 	nested->exit_load = page_alloc_contiguous(MSR_LIST_MAX * sizeof(struct msr_entry) / PAGE_SIZE);
-	if (!tables || (watches_ports && !nested->io_bitmaps02) || !nested->msr_bitmap02 || !nested->entry_load || !nested->exit_load)
+	if (!tables || !nested->msr_bitmap02 || !nested->entry_load || !nested->exit_load)
 		return false;
 	ept02_init(&nested->ept02, nested->memory, nested->hardware, &nested->offered, tables, EPT02_PAGES);
 	return true;
@@ -89,7 +101,6 @@ static bool init_pages(struct nested *nested, bool watches_ports)
 bool nested_init(struct vcpu *vcpu)
 {
 	struct nested *nested = page_alloc_contiguous(align_up(sizeof(struct nested), PAGE_SIZE) / PAGE_SIZE);
-	bool watches_ports = vcpu->machine->io_bitmaps != NULL;
 
 	if (!nested)
 		return false;
@@ -102,8 +113,8 @@ bool nested_init(struct vcpu *vcpu)
 	nested->msr_bitmap01 = vcpu->machine->msr_bitmap;
 	nested->msr_word_count = msr_bitmap_words(nested->msr_bitmap01, nested->msr_words);
 	caps12_derive(&nested->offered, nested->hardware);
-	choose_rows(nested, watches_ports);
-	if (!init_slots(nested) || !init_pages(nested, watches_ports))
+	choose_rows(nested);
+	if (!init_slots(nested) || !init_pages(nested) || !init_io(nested, vcpu->machine->io_bitmaps))
 		return false;
 	read_image01(vcpu);
 	if (!shadow_init(vcpu))

@@ -137,17 +137,33 @@ static void merge_addresses(struct vmcs_image *image02, const struct merge_input
  * L1's with L0's bits. Bitmaps would switch unconditional exits off, and with those
  * every port is watched. SDM "Processor-Based VM-Execution Controls".
  */
-static void merge_io_bitmaps(struct vmcs_image *image02, const struct merge_input *input)
+static void merge_io_control(struct vmcs_image *image02, const struct merge_input *input)
 {
-	u64 proc = image_get(image02, VMCS_PROCESSOR_BASED_CONTROLS);
-	hpa_t bitmaps = proc & PROC_USE_IO_BITMAPS ? input->io_bitmaps02 : input->io_bitmaps01;
+	u64 proc;
 
-	if (!input->watches_ports)
+	if (likely(!input->io))
 		return;
+	proc = image_get(image02, VMCS_PROCESSOR_BASED_CONTROLS);
 	if (!(proc & PROC_UNCONDITIONAL_IO_EXITING))
 		image_set(image02, VMCS_PROCESSOR_BASED_CONTROLS, proc | PROC_USE_IO_BITMAPS);
-	image_set(image02, VMCS_IO_BITMAP_A_ADDRESS, bitmaps.value);
-	image_set(image02, VMCS_IO_BITMAP_B_ADDRESS, bitmaps.value + PAGE_SIZE);
+}
+
+static hpa_t io_bitmaps02(const struct merge_input *input)
+{
+	return vmcs12_has(input->vmcs12, WORD_PROC, PROC_USE_IO_BITMAPS) ? input->io->bitmaps02 : input->io->bitmaps01;
+}
+
+static void merge_io_addresses(struct vmcs_image *image02, const struct merge_input *input)
+{
+	if (!input->io)
+		return;
+	image_set(image02, VMCS_IO_BITMAP_A_ADDRESS, io_bitmaps02(input).value);
+	image_set(image02, VMCS_IO_BITMAP_B_ADDRESS, io_bitmaps02(input).value + PAGE_SIZE);
+}
+
+bool merge_io_is_stale(const struct vmcs_image *image02, const struct merge_input *input)
+{
+	return input->io && image_get(image02, VMCS_IO_BITMAP_A_ADDRESS) != io_bitmaps02(input).value;
 }
 
 /*
@@ -214,7 +230,7 @@ void merge_again(struct vmcs_image *image02, const struct merge_input *input)
 	merge_controls(image02, input);
 	merge_unloaded_state(image02, input);
 	merge_msr_lists(image02, input);
-	merge_io_bitmaps(image02, input);
+	merge_io_control(image02, input);
 	image_set(image02, VMCS_EPT_POINTER, input->eptp02);
 	/* Secondary controls, and with them VPIDs, come and go with a bit that L1 writes without an exit. */
 	image_set(image02, VMCS_VPID, input->vpid02);
@@ -225,7 +241,8 @@ void merge(struct vmcs_image *image02, const struct merge_input *input)
 	copy_straight(image02, input);
 	merge_controls(image02, input);
 	merge_addresses(image02, input);
-	merge_io_bitmaps(image02, input);
+	merge_io_control(image02, input);
+	merge_io_addresses(image02, input);
 	merge_unloaded_state(image02, input);
 	merge_msr_lists(image02, input);
 	image_set(image02, VMCS_VMCS_LINK_POINTER, ~UINT64_C(0));
@@ -233,7 +250,7 @@ void merge(struct vmcs_image *image02, const struct merge_input *input)
 		image02->value[VMCS_INDEX_GUEST_PDPTE0 + i] = input->pdpte[i];
 }
 
-bool merge_is_hot(const struct vmcs_field_info *info, bool watches_ports)
+bool merge_is_hot(const struct vmcs_field_info *info)
 {
 	static const vmcs_field computed[] = {
 		VMCS_FIELD(PIN_BASED_CONTROLS), VMCS_FIELD(PROCESSOR_BASED_CONTROLS),
@@ -243,9 +260,6 @@ bool merge_is_hot(const struct vmcs_field_info *info, bool watches_ports)
 		VMCS_FIELD(EXIT_MSR_LOAD_COUNT),
 	};
 
-	/* Which bitmaps count depends on a control that L1 writes without an exit. */
-	if (info->field.index == VMCS_INDEX_IO_BITMAP_A_ADDRESS || info->field.index == VMCS_INDEX_IO_BITMAP_B_ADDRESS)
-		return watches_ports;
 	for (u32 i = 0; i < array_size(computed); i++)
 		if (computed[i].index == info->field.index)
 			return true;

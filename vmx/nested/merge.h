@@ -18,6 +18,11 @@ struct merge_l1_state {
 	u64 debugctl;
 };
 
+/* I/O bitmaps that have L0's ports, two pages each: L0's own; L1's and L0's together. */
+struct merge_io {
+	hpa_t bitmaps01, bitmaps02;
+};
+
 struct merge_input {
 	const struct vmcs12 *vmcs12;
 	const struct vmcs_image *image01;	/* L0's control words and host state */
@@ -25,8 +30,7 @@ struct merge_input {
 	struct merge_l1_state l1;
 	u64 eptp02;
 	hpa_t msr_bitmap02;
-	bool watches_ports;
-	hpa_t io_bitmaps01, io_bitmaps02;	/* L0's own, L1's and L0's together; only where it watches ports */
+	const struct merge_io *io;		/* NULL where L0 watches no port */
 	hpa_t entry_msr_load;			/* L0's copy of L1's list */
 	u16 vpid02;
 	const u64 *pdpte;			/* four, when L1 uses no EPT and L2 is in PAE paging; else NULL */
@@ -42,8 +46,11 @@ void merge(struct vmcs_image *image02, const struct merge_input *input);
  */
 void merge_again(struct vmcs_image *image02, const struct merge_input *input);
 
+/* Has L1 changed, without an exit, which I/O bitmaps count? Then it must be merge(). */
+bool merge_io_is_stale(const struct vmcs_image *image02, const struct merge_input *input);
+
 /* May merge_again change this row? */
-bool merge_is_hot(const struct vmcs_field_info *info, bool watches_ports);
+bool merge_is_hot(const struct vmcs_field_info *info);
 
 /* One control word of vmcs02, from the table's merge column. */
 u32 merge_control(const struct vmcs12 *vmcs12, const struct vmcs_image *image01, enum control_word word);

@@ -11,6 +11,7 @@
 #include "vmx/nested/check.h"
 #include "vmx/nested/ept02.h"
 #include "vmx/nested/insn.h"
+#include "vmx/nested/merge.h"
 #include "vmx/nested/msr_lists.h"
 #include "vmx/vcpu.h"
 
@@ -70,7 +71,10 @@ struct nested {
 	u64 *msr_bitmap02;		/* L1's and L0's together, made at each entry */
 	u16 msr_words[MSR_BITMAP_WORDS];	/* the few words in which L0's has a bit */
 	u16 msr_word_count;
-	u8 *io_bitmaps02;		/* the same for I/O; NULL where L0 watches no port */
+	const struct merge_io *io;	/* where L0 watches ports: the addresses of the next two */
+	const u8 *io_bitmaps01;
+	u8 *io_bitmaps02;
+	struct merge_io io_addresses;
 	struct msr_entry *entry_load, *exit_load;	/* L0's copies of L1's lists */
 	u32 exit_load_count;		/* to be loaded by the next entry to L1 */
 	bool mtrrs_loaded;		/* a list of L1's loads MTRRs: EPT01 follows at the next exit */

@@ -70,6 +70,13 @@ static void merge_msr_bitmap(const struct nested *nested, const struct vmcs12 *v
 		nested->msr_bitmap02[nested->msr_words[i]] |= nested->msr_bitmap01[nested->msr_words[i]];
 }
 
+static bool all_io_exits(const struct vmcs12 *vmcs12)
+{
+	u32 proc = vmcs12_control(vmcs12, WORD_PROC);
+
+	return (proc & (PROC_UNCONDITIONAL_IO_EXITING | PROC_USE_IO_BITMAPS)) == PROC_UNCONDITIONAL_IO_EXITING;
+}
+
 /* The same for I/O. Without L1's bitmaps, L0's own serve as they are, or L2 exits at every port. */
 static void merge_io_bitmaps(const struct vcpu *vcpu, const struct vmcs12 *vmcs12)
 {
@@ -77,7 +84,7 @@ static void merge_io_bitmaps(const struct vcpu *vcpu, const struct vmcs12 *vmcs1
 	struct nested *nested = vcpu->nested;
 	u8 *bitmaps = nested->io_bitmaps02;
 
-	if (bitmaps == NULL || !vmcs12_has(vmcs12, WORD_PROC, PROC_USE_IO_BITMAPS))
+	if (!vmcs12_has(vmcs12, WORD_PROC, PROC_USE_IO_BITMAPS))
 		return;
 	l1_read(nested->memory, l1_gpa(vmcs12_get(vmcs12, VMCS_IO_BITMAP_A_ADDRESS)), bitmaps, PAGE_SIZE);
 	l1_read(nested->memory, l1_gpa(vmcs12_get(vmcs12, VMCS_IO_BITMAP_B_ADDRESS)), bitmaps + PAGE_SIZE, PAGE_SIZE);
@@ -104,18 +111,17 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 		.msr_bitmap02 = phys_of(nested->msr_bitmap02),
 		.entry_msr_load = phys_of(nested->entry_load),
 		.vpid02 = merge_vpid(slot->vmcs12),
+		.io = nested->io,
 		.pdpte = pdpte,
 	};
 
-	if (nested->io_bitmaps02) {
-		input.watches_ports = true;
-		input.io_bitmaps01 = phys_of(vcpu->machine->io_bitmaps);
-		input.io_bitmaps02 = phys_of(nested->io_bitmaps02);
-	}
 	count(COUNTER_VMCS02_BUILDS);
 	fetch_lists(nested, slot->vmcs12);
 	merge_msr_bitmap(nested, slot->vmcs12);
-	merge_io_bitmaps(vcpu, slot->vmcs12);
+	if (unlikely(nested->io) && !all_io_exits(slot->vmcs12)) {
+		merge_io_bitmaps(vcpu, slot->vmcs12);
+		slot->dirty |= merge_io_is_stale(&slot->image02, &input);
+	}
 	vmcs_load(&slot->vmcs02);
 	merge_and_write(nested, slot, &input);
 	/* These are of L1's memory, not of vmcs12, and count at each entry. */
