@@ -2,8 +2,8 @@
 /*
  * UEFI application: an L1 that looks for processors and sleep states as an operating system does, and then ends the machine.
  *
- * Its load options are one word, the way to end: s3, s5, cf9, keyboard, init (to the processor itself), or none. What it finds it says on COM1: the processors of MP
- * Services and of the MADT, the sleep states of the DSDT. Must not go through the firmware to end the machine.
+ * Its load options are one word, the way to end: s3, s5, cf9, keyboard, init (to the processor itself), or none. What it finds it says on
+ * COM1: the processors of MP Services and of the MADT, the sleep states of the DSDT. Must not go through the firmware to end the machine.
  */
 #include <efi.h>
 #include <stdint.h>
