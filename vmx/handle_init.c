@@ -16,6 +16,7 @@
 #include "vmx/shutdown.h"
 
 #define APIC_BASE_BSP BIT(8)
+#define JUST_NOW 0x10000	/* ticks of the time-stamp counter; nobody follows up a SIPI with an INIT so soon */
 
 struct reset_value {
 	vmcs_field field;
@@ -66,12 +67,12 @@ static void reset_registers(struct vcpu *vcpu)
 }
 
 /*
- * Has L1 executed nothing since its SIPI? Then the INIT came while it waited for the SIPI. That state
- * blocks INIT, and on a processor that keeps it nevertheless it would undo the SIPI.
+ * Has L1 executed nothing since a SIPI that came just now? Then the INIT came while it waited for the
+ * SIPI. That state blocks INIT, and on a processor that keeps it nevertheless it would undo the SIPI.
  */
 static bool came_before_sipi(const struct vcpu *vcpu)
 {
-	return counter_value(COUNTER_EXITS) == vcpu->nested->exits_at_sipi + 1 && !vmcs_read(&vcpu->vmcs01, VMCS_GUEST_RIP);
+	return rdtsc() - vcpu->nested->sipi_time < JUST_NOW && !vmcs_read(&vcpu->vmcs01, VMCS_GUEST_RIP);
 }
 
 /*
@@ -112,5 +113,5 @@ void handle_sipi(struct vcpu *vcpu, const struct vm_exit *exit)
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_RIP, 0);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
-	vcpu->nested->exits_at_sipi = counter_value(COUNTER_EXITS);
+	vcpu->nested->sipi_time = rdtsc();
 }

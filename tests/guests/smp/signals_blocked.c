@@ -223,11 +223,12 @@ static void with_timer_at_zero(void)
 
 /* --- entries that fail, and a state that blocks -------------------------------------- */
 
-static void fail_before_entering(void *unused)
+static void fail_before_entering(void *launched)
 {
 	struct vm *vm = signals_prepare(l2_signal_once);
 
-	(void)unused;
+	if (launched)
+		run_once_before(vm);
 	signals_meet(1);
 	vmwrite(CR3_TARGET_COUNT, 5);
 	vm_run(vm);
@@ -243,16 +244,26 @@ static void fail_before_entering(void *unused)
 }
 
 /* Expect: neither VMfail nor an entry failure uses the INIT up. */
-static void after_failed_entries(void)
+static void try_failed_entries(void *launched)
 {
 	signals_reset();
-	cpu_ask(TARGET, fail_before_entering, NULL);
+	cpu_ask(TARGET, fail_before_entering, launched);
 	signals_await(1);
 	cpu_send_init(TARGET);
 	signals_settle();
 	signals_answer(1);
 	cpu_wait(TARGET);
 	say("%s", cpu_said(TARGET));
+}
+
+static void after_failed_launch(void)
+{
+	try_failed_entries(NULL);
+}
+
+static void after_failed_resume(void)
+{
+	try_failed_entries(&signals);
 }
 
 static void wait_then_run(void *unused)
@@ -388,7 +399,9 @@ SCENARIOS(blocked_scenarios,
 	  "INIT(3) rip=+0 rbx=0; MONITOR_TRAP_FLAG(37) rip=+3", has_monitor_trap_flag },
 	{ "init.blocked.with_timer", with_timer, "INIT(3) rip=+0 rbx=0 timer_kept=1; PREEMPTION_TIMER(52) rip=+0", has_timer },
 	{ "init.blocked.with_timer_at_zero", with_timer_at_zero, "INIT(3) rip=+0 rbx=0; PREEMPTION_TIMER(52) rip=+0", has_timer },
-	{ "init.blocked.after_failed_entries", after_failed_entries,
+	{ "init.blocked.after_failed_launch", after_failed_launch,
+	  "entry: VMfailValid 7; INVALID_GUEST_STATE(33) reason_high=0x8000 qualification=0 rip=+0; INIT(3) rip=+0; " GOES_ON, has_others },
+	{ "init.blocked.after_failed_resume", after_failed_resume,
 	  "entry: VMfailValid 7; INVALID_GUEST_STATE(33) reason_high=0x8000 qualification=0 rip=+0; INIT(3) rip=+0; " GOES_ON, has_others },
 	{ "init.blocked.in_wait_for_sipi", in_wait_for_sipi,
 	  "SIPI(4) qualification=0x77 rip=+0; INIT(3) rip=+0; " GOES_ON, signals_has_wait_for_sipi },
