@@ -194,7 +194,7 @@ const char *cpu_said(u32 cpu)
 void others_ask(void (*run)(void *), void *arguments, size_t stride)
 {
 	for (u32 cpu = 1; cpu < cpu_count(); cpu++)
-		cpu_ask(cpu, run, (u8 *)arguments + cpu * stride);
+		cpu_ask(cpu, run, arguments ? (u8 *)arguments + cpu * stride : NULL);
 }
 
 void others_wait(void)
