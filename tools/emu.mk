@@ -36,6 +36,9 @@ $(BUILD)/efi/%.efi: tests/emu/%.c $(EMULATOR_LIB) $(EMULATOR_LIB:.c=.h)
 	clang $(EFI_APP_CFLAGS) $< $(EMULATOR_LIB) -o $@
 
 EMULATOR_APPS := $(patsubst tests/emu/%.c,$(BUILD)/efi/%.efi,$(wildcard tests/emu/*.c))
+# It is made of the loader's own sources.
+$(BUILD)/efi/edit.efi: $(wildcard $(addprefix boot/uefi/,acpi.? madt.? sleep_states.?))
+
 
 # --- disks -------------------------------------------------------------------
 $(BUILD)/testudo.img: $(BUILD)/BOOTX64.EFI tools/mkusb tools/mkesp $(wildcard tools/usb/*)
