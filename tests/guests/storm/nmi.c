@@ -110,7 +110,8 @@ static void self(const struct mode *mode)
 	sent = sent_by_l1 + r->vm->gpr[R11];
 	receiver_end(r);
 	info("storm.nmi_self mode=%s sent=%lu taken=%u (L1's handler %u, exits %u, L2's handler %u)", mode->name, sent,
-	     taken(r, VECTOR_NMI), taken_by_l1(r, VECTOR_NMI) - r->taken_l1[VECTOR_NMI], r->taken_l1[VECTOR_NMI], taken_by_l2(r, VECTOR_NMI));
+	     taken(r, VECTOR_NMI), taken_by_l1(r, VECTOR_NMI) - r->taken_l1[VECTOR_NMI], r->taken_l1[VECTOR_NMI],
+	     taken_by_l2(r, VECTOR_NMI));
 	unequal += taken(r, VECTOR_NMI) != sent;
 	say("%s: %s; ", mode->name, unequal ? "not equal" : "equal");
 }
