@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A 16550 behind I/O ports, polled. L1 may use the same one: what we touch of
- * its registers is put back after every text.
+ * its registers is put back after every text. L1 on another processor may be at it
+ * in that moment; then bytes go astray, and a port of L0's own is the cure.
  */
 #pragma once
 

@@ -6,6 +6,7 @@
 #include "boot/root/host_traps.h"
 
 #include "arch/descriptors.h"
+#include "arch/once.h"
 #include "arch/ops.h"
 #include "arch/x86.h"
 #include "boot/root/host_cpu.h"
@@ -17,7 +18,7 @@ extern hidden const u64 vector_stubs[HOST_VECTORS];	/* vectors.asm */
 extern hidden const struct fixup fixup_table_start[], fixup_table_end[];
 extern hidden const u8 vcpu_enter_window[], vcpu_enter_window_end[], vcpu_enter_nmi[];
 
-/* Written by every CPU with the same content. */
+/* Written by the first CPU: to others that are at work an NMI may come at any time. */
 static struct gate idt[HOST_VECTORS];
 
 static u8 ist_of(u32 vector)
@@ -34,10 +35,8 @@ static u8 ist_of(u32 vector)
 	}
 }
 
-void host_traps_load(void)
+static void fill_idt(void)
 {
-	struct descriptor_register idtr = { sizeof(idt) - 1, (u64)(uintptr_t)idt };
-
 	for (u32 vector = 0; vector < HOST_VECTORS; vector++) {
 		u64 stub = vector_stubs[vector];
 
@@ -45,6 +44,17 @@ void host_traps_load(void)
 			.offset_low = (u16)stub, .offset_middle = (u16)(stub >> 16), .offset_high = (u32)(stub >> 32),
 			.selector = SELECTOR_CODE, .ist = ist_of(vector), .type = GATE_INTERRUPT,
 		};
+	}
+}
+
+void host_traps_load(void)
+{
+	static struct once filled;
+	const struct descriptor_register idtr = { sizeof(idt) - 1, (u64)(uintptr_t)idt };
+
+	if (once_begin(&filled)) {
+		fill_idt();
+		once_end(&filled);
 	}
 	lidt(&idtr);
 }

@@ -173,6 +173,9 @@ void self_test(struct cpu_area *area)
 	case SELF_TEST_PANIC_AT_MONITOR:
 		intercept(area, PROC_MONITOR_EXITING);
 		break;
+	case SELF_TEST_PANIC_AT_INVLPG:
+		intercept(area, PROC_INVLPG_EXITING);
+		break;
 	case SELF_TEST_MSR_FIXUP:
 		try_fixups();
 		break;

@@ -29,6 +29,7 @@
 /* These end in one when L1 does something: tests/guests/stop. */
 #define SELF_TEST_PANIC_AT_RDPMC 20
 #define SELF_TEST_PANIC_AT_MONITOR 21
+#define SELF_TEST_PANIC_AT_INVLPG 22
 /* After these L1 must start as ever. */
 #define SELF_TEST_MSR_FIXUP 10
 #define SELF_TEST_NMI 11

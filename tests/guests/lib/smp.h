@@ -52,11 +52,6 @@ void cpu_start_again(u32 cpu);
 
 /* All processors to x2APIC mode; there is no way back. */
 void all_enter_x2apic(void);
-static inline void all_set_x2apic(bool x2apic)
-{
-	if (x2apic && !apic_is_x2apic())
-		all_enter_x2apic();
-}
 
 /* A point that `parties` processors reach before any goes on; zeroed before its first use, then reusable. */
 struct barrier {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stop: two instructions that are of no interest, executed while the other
+ * stop: instructions that are of no interest, executed while the other
  * processors run an L2, wait for SIPI, or exit all the time. A self-test image of
  * a hypervisor may make a panic of one, and must then stop them all; everywhere
  * else this guest just goes on.
@@ -11,10 +11,13 @@
 #include "tests/guests/lib/smp.h"
 #include "tests/guests/lib/vm.h"
 #include "tests/guests/lib/vmx_ops.h"
+#include "tests/guests/lib/x86.h"
 
 #define SETTLE_TICKS 2000000
 #define SLICE_TICKS 100000
 #define WENT_ON "went on"
+#define APIC_BASE_ENABLE BIT(11)
+#define APIC_BASE_X2APIC BIT(10)
 
 enum { RUNS_L2 = 1, WAITS_FOR_SIPI = 2 };
 
@@ -22,6 +25,7 @@ extern const u8 l2_spin[];
 
 static volatile bool over;
 static volatile u32 busy;
+static bool sends_sipi = true;
 
 static void note_busy(void)
 {
@@ -51,9 +55,14 @@ static void exit_often(void *unused)
 		(void)cpuid(0, 0);
 }
 
+static bool waits_for_sipi(u32 cpu)
+{
+	return sends_sipi && cpu == WAITS_FOR_SIPI;
+}
+
 static void keep_busy(u32 cpu)
 {
-	if (cpu == WAITS_FOR_SIPI) {
+	if (waits_for_sipi(cpu)) {
 		cpus[cpu].state = CPU_RUNNING;
 		cpu_send_init(cpu);
 		note_busy();
@@ -78,6 +87,21 @@ static u32 op_monitor(u64 address, u64 unused)
 	return OUTCOME_OK;
 }
 
+/* This processor's APIC is off meanwhile; nothing is sent to or from it. */
+static u32 op_without_apic(u64 unused, u64 unused2)
+{
+	u64 base = rdmsr(IA32_APIC_BASE);
+
+	(void)unused;
+	(void)unused2;
+	wrmsr(IA32_APIC_BASE, base & ~(APIC_BASE_ENABLE | APIC_BASE_X2APIC));
+	invlpg(0);
+	wrmsr(IA32_APIC_BASE, base & ~APIC_BASE_X2APIC);
+	wrmsr(IA32_APIC_BASE, base);
+	apic_prepare();
+	return OUTCOME_OK;
+}
+
 static void do_among_others(vmx_op instruction)
 {
 	over = false;
@@ -86,13 +110,14 @@ static void do_among_others(vmx_op instruction)
 		keep_busy(cpu);
 	delay(SETTLE_TICKS);
 	for (u32 cpu = 1; cpu < cpu_count(); cpu++)
-		if (cpu != WAITS_FOR_SIPI && cpu_is_done(cpu))
+		if (!waits_for_sipi(cpu) && cpu_is_done(cpu))
 			cpu_wait(cpu); /* it says why */
 	WAIT_UNTIL(busy == cpu_count() - 1, "others");
-	(void)attempt(instruction, 0, 0); /* counter 0, or an address */
+	if (attempt(instruction, 0, 0) != OUTCOME_OK && instruction != op_rdpmc)
+		scenario_abort(" exception");
 	over = true;
 	for (u32 cpu = 1; cpu < cpu_count(); cpu++) {
-		if (cpu == WAITS_FOR_SIPI)
+		if (waits_for_sipi(cpu))
 			cpu_start_again(cpu);
 		else
 			cpu_wait(cpu);
@@ -107,14 +132,21 @@ static void in_xapic_mode(void)
 
 static void in_x2apic_mode(void)
 {
-	all_set_x2apic(true);
+	if (!apic_is_x2apic())
+		all_enter_x2apic();
 	do_among_others(op_monitor);
-	all_set_x2apic(false);
+}
+
+static void without_apic(void)
+{
+	sends_sipi = false;
+	do_among_others(op_without_apic);
 }
 
 static const struct scenario scenarios[] = {
 	{ "stop.xapic", in_xapic_mode, WENT_ON, NULL },
 	{ "stop.x2apic", in_x2apic_mode, WENT_ON, apic_has_x2apic },
+	{ "stop.without_apic", without_apic, WENT_ON, NULL },
 };
 
 void guest_main(void)
