@@ -2,24 +2,25 @@
 # The parts that install packages, build disks and Linux guests, and start emulators.
 
 LINUX := $(BUILD)/linux
-LINUX_CFLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wshadow -static -s
+LINUX_CFLAGS := -I. -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -Werror -Wshadow -static -s
 LINUX_PROGRAMS := $(LINUX)/vmm $(LINUX)/tool $(LINUX)/l2init
 EFI_APP_CFLAGS := -I. -target x86_64-unknown-windows -std=gnu17 -ffreestanding -fshort-wchar -mno-red-zone -O2 -Wall -Wextra -Werror \
 	-isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -nostdlib -fuse-ld=lld \
 	-Wl,-entry:efi_main -Wl,-subsystem:efi_application
 
-.PHONY: packages run check bench guests linux linux-images emulator-images usb
+.PHONY: packages run check soak bench guests linux linux-images emulator-images usb
 packages: ## install the Debian packages that are missing
 	@tools/install-packages
 
 # --- Linux guests ----------------------------------------------------------
-$(LINUX)/vmm: $(wildcard tests/linux/vmm/*.c tests/linux/vmm/*.h)
+LINUX_LIB := $(wildcard tests/linux/lib/*.c)
+$(LINUX)/vmm: $(wildcard tests/linux/vmm/*.c tests/linux/vmm/*.h) $(LINUX_LIB) tests/linux/lib/processors.h $(addprefix tests/emu/lib/madt,.c .h)
 	@mkdir -p $(@D)
 	$(CC) $(LINUX_CFLAGS) $(filter %.c,$^) -o $@
 
-$(LINUX)/tool $(LINUX)/l2init: $(LINUX)/%: tests/linux/%.c tests/linux/machine_end.h
+$(LINUX)/tool $(LINUX)/l2init: $(LINUX)/%: tests/linux/%.c $(LINUX_LIB) tests/linux/lib/processors.h tests/linux/machine_end.h
 	@mkdir -p $(@D)
-	$(CC) $(LINUX_CFLAGS) $< -o $@
+	$(CC) $(LINUX_CFLAGS) $(filter %.c,$^) -o $@
 
 # Debian's kernel and KVM modules, from the user's cache; `release` is the last file of a complete copy.
 $(LINUX)/kernel/release:
@@ -35,10 +36,10 @@ $(BUILD)/efi/%.efi: tests/emu/%.c $(EMULATOR_LIB) $(EMULATOR_LIB:.c=.h)
 	@mkdir -p $(@D)
 	clang $(EFI_APP_CFLAGS) $< $(EMULATOR_LIB) -o $@
 
-EMULATOR_APPS := $(patsubst tests/emu/%.c,$(BUILD)/efi/%.efi,$(wildcard tests/emu/*.c))
 # It is made of the loader's own sources.
 $(BUILD)/efi/edit.efi: $(wildcard $(addprefix boot/uefi/,acpi.? madt.? sleep_states.?))
 
+EMULATOR_APPS := $(patsubst tests/emu/%.c,$(BUILD)/efi/%.efi,$(wildcard tests/emu/*.c))
 
 # --- disks -------------------------------------------------------------------
 $(BUILD)/testudo.img: $(BUILD)/BOOTX64.EFI tools/mkusb tools/mkesp $(wildcard tools/usb/*)
@@ -50,13 +51,18 @@ usb: packages ## build/testudo.img: a disk image for a USB stick
 # --- runs ---------------------------------------------------------------------
 emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(EMULATOR_APPS)
 
-run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this terminal
+run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this terminal; CPUS=2 for two processors
 	@$(MAKE) --no-print-directory emulator-images
-	@tools/run $(RUN_FLAGS)
+	@tools/run $(if $(CPUS),--cpus $(CPUS)) $(RUN_FLAGS)
 
 check: packages ## every test
 	@$(MAKE) --no-print-directory -j$$(nproc) emulator-images guest-images self-test-images $(BUILD)/testudo.img $(UNIT_TESTS) $(FUZZERS)
 	@tests/check
+
+SOAK_RUNS := 20
+soak: packages ## 20 runs of the multiprocessor guests (SOAK_RUNS, SOAK_SEED), outside `make check`
+	@$(MAKE) --no-print-directory $(BUILD)/BOOTX64.EFI guest-images
+	@tests/soak --runs $(SOAK_RUNS) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
 
 guests: packages ## the test guests, bare and on Testudo
 	@$(MAKE) --no-print-directory $(BUILD)/BOOTX64.EFI guest-images

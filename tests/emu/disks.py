@@ -49,6 +49,11 @@ def linux(testudo, extra="", settings=()):
     return files + [f"{FIRST}={BUILD}/efi/start.efi", f"EFI/BOOT/start.cfg:={start}"]
 
 
+def linux_several(testudo, extra="", settings=()):
+    """The same for several processors in Bochs: with a MADT, and around two faults of Bochs (docs/emulators.md)."""
+    return with_tables(linux(testudo, f"l1.ept=0 {extra}".strip(), settings))
+
+
 def guest(name, testudo, settings=()):
     """One of our test guests."""
     image = f"{BUILD}/guests/{name}.efi"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes an ACPI MADT ("Multiple APIC Description Table" of the ACPI specification) of a PC with one I/O APIC: for the machine that OVMF runs
- * on in Bochs, and for the Linux guest inside Linux.
+ * Makes an ACPI MADT ("Multiple APIC Description Table" of the ACPI specification) of a PC with one I/O APIC: for the machine that OVMF
+ * runs on in Bochs, and for the Linux guest inside Linux.
  *
  * madt_begin, one madt_add_processor for each, madt_end. Whoever installs the table computes its checksum.
  */

@@ -140,7 +140,7 @@ static void set_registers(struct vm *vm, uint64_t entry)
 		.limit = 0xffffffff, .selector = BOOT_DS, .type = 0x3, .present = 1, .s = 1, .db = 1, .g = 1
 	};
 
-	vm_ioctl(vm->vcpu, KVM_GET_SREGS, &s, "KVM_GET_SREGS");
+	vm_ioctl(vm->vcpu[0].fd, KVM_GET_SREGS, &s, "KVM_GET_SREGS");
 	s.cs = code;
 	s.ds = s.es = s.fs = s.gs = s.ss = data;
 	s.gdt.base = GDT;
@@ -149,8 +149,8 @@ static void set_registers(struct vm *vm, uint64_t entry)
 	s.cr4 = 1 << 5;				/* PAE */
 	s.cr0 = 1u << 31 | 1 << 5 | 1 << 4 | 1; /* PG, NE, ET, PE */
 	s.efer = 1 << 10 | 1 << 8;		/* LMA, LME */
-	vm_ioctl(vm->vcpu, KVM_SET_SREGS, &s, "KVM_SET_SREGS");
-	vm_ioctl(vm->vcpu, KVM_SET_REGS, &r, "KVM_SET_REGS");
+	vm_ioctl(vm->vcpu[0].fd, KVM_SET_SREGS, &s, "KVM_SET_SREGS");
+	vm_ioctl(vm->vcpu[0].fd, KVM_SET_REGS, &r, "KVM_SET_REGS");
 }
 
 void bzimage_load(struct vm *vm, const char *kernel, const char *initrd, const char *command_line)
@@ -168,5 +168,8 @@ void bzimage_load(struct vm *vm, const char *kernel, const char *initrd, const c
 	params->hdr.cmd_line_ptr = COMMAND_LINE;
 	params->hdr.type_of_loader = 0xff;
 	write_tables(vm);
+	/* A single processor needs none, and its boot shall not change. */
+	if (vm->vcpu_count > 1)
+		acpi_write(vm);
 	set_registers(vm, address + ENTRY_64);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The kernel's interface: making a VM with one vCPU, and running it.
+ * The kernel's interface: making a VM with its vCPUs, and running them.
  *
- * Owns every ioctl that both machines need. Must not know what runs inside.
+ * Owns every ioctl that all machines need. Must not know what runs inside.
  */
 #include "vmm.h"
 
@@ -68,7 +68,19 @@ static void add_irqchip(struct vm *vm)
 	vm_ioctl(vm->fd, KVM_CREATE_PIT2, &pit, "KVM_CREATE_PIT2");
 }
 
-void vm_create(struct vm *vm, size_t memory_size, int with_irqchip)
+/* KVM gives a vCPU the APIC ID that is its number. */
+static void add_vcpu(struct vm *vm, int number)
+{
+	int run_size = vm_ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, NULL, "KVM_GET_VCPU_MMAP_SIZE");
+	struct vcpu *vcpu = &vm->vcpu[number];
+
+	vcpu->fd = vm_ioctl(vm->fd, KVM_CREATE_VCPU, (void *)(intptr_t)number, "KVM_CREATE_VCPU");
+	vcpu->run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED)
+		fail("mapping the vCPU: %s", strerror(errno));
+}
+
+void vm_create(struct vm *vm, size_t memory_size, int vcpus, int with_irqchip)
 {
 	uint64_t identity_map = IDENTITY_MAP_ADDRESS;
 
@@ -76,6 +88,8 @@ void vm_create(struct vm *vm, size_t memory_size, int with_irqchip)
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm < 0)
 		fail("/dev/kvm: %s", strerror(errno));
+	if (vcpus > VCPUS_MAX)
+		fail("at most %d vCPUs", VCPUS_MAX);
 	if (vm_ioctl(vm->kvm, KVM_GET_API_VERSION, NULL, "KVM_GET_API_VERSION") != KVM_API_VERSION)
 		fail("/dev/kvm speaks another version of its interface");
 	vm->fd = vm_ioctl(vm->kvm, KVM_CREATE_VM, NULL, "KVM_CREATE_VM");
@@ -84,50 +98,29 @@ void vm_create(struct vm *vm, size_t memory_size, int with_irqchip)
 	add_memory(vm, memory_size);
 	if (with_irqchip)
 		add_irqchip(vm);
-
-	int run_size = vm_ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, NULL, "KVM_GET_VCPU_MMAP_SIZE");
-
-	vm->vcpu = vm_ioctl(vm->fd, KVM_CREATE_VCPU, NULL, "KVM_CREATE_VCPU");
-	vm->run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
-	if (vm->run == MAP_FAILED)
-		fail("mapping the vCPU: %s", strerror(errno));
+	for (vm->vcpu_count = 0; vm->vcpu_count < vcpus; vm->vcpu_count++)
+		add_vcpu(vm, vm->vcpu_count);
 }
 
 void vm_destroy(struct vm *vm)
 {
-	close(vm->vcpu);
+	int run_size = vm_ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, NULL, "KVM_GET_VCPU_MMAP_SIZE");
+
+	for (int i = 0; i < vm->vcpu_count; i++) {
+		munmap(vm->vcpu[i].run, (size_t)run_size);
+		close(vm->vcpu[i].fd);
+	}
 	close(vm->fd);
 	close(vm->kvm);
 	munmap(vm->memory, vm->memory_size);
 }
 
-/*
- * Gives the vCPU all that KVM can do here, and two bits that KVM leaves to its
- * user: that there is a hypervisor (Linux then asks it for the clock, where the
- * timer would have to be measured), and the deadline timer.
- */
-void vm_set_cpuid(struct vm *vm)
+int vcpu_run(struct vcpu *vcpu)
 {
-	enum { ENTRIES = 128, HYPERVISOR = 31, DEADLINE_TIMER = 24 };
-	struct kvm_cpuid2 *cpuid = calloc(1, sizeof *cpuid + ENTRIES * sizeof cpuid->entries[0]);
-	int deadline = ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
-
-	if (!cpuid)
-		fail("out of memory");
-	cpuid->nent = ENTRIES;
-	vm_ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid, "KVM_GET_SUPPORTED_CPUID");
-	for (unsigned int i = 0; i < cpuid->nent; i++)
-		if (cpuid->entries[i].function == 1)
-			cpuid->entries[i].ecx |= 1u << HYPERVISOR | (deadline ? 1u << DEADLINE_TIMER : 0);
-	vm_ioctl(vm->vcpu, KVM_SET_CPUID2, cpuid, "KVM_SET_CPUID2");
-	free(cpuid);
-}
-
-/* Runs until the kernel has something for us; an interrupted call is simply made again. */
-void vm_run(struct vm *vm)
-{
-	while (ioctl(vm->vcpu, KVM_RUN, NULL) < 0) {
-		if (errno != EINTR && errno != EAGAIN)
-			fail("KVM_RUN: %s", strerror(errno));
-	}
+	if (ioctl(vcpu->fd, KVM_RUN, NULL) == 0)
+		return 0;
+	/* EAGAIN: a vCPU that waited for its start has been started. */
+	if (errno != EINTR && errno != EAGAIN)
+		fail("KVM_RUN: %s", strerror(errno));
+	return -1;
 }

@@ -4,9 +4,14 @@
  *
  * Ports that nobody answers read as all ones, like an empty bus. The guest ends the machine with the word "Shutdown" on port 0x8900, the
  * same as in Bochs; that is the only good end. A reset or a triple fault is reported and fails.
+ *
+ * Each vCPU has a thread, the first the program's own. They meet only here: one lock guards the devices, and whoever sees the end first
+ * makes the others leave the kernel.
  */
 #include "vmm.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,9 +22,12 @@ enum end { RUNNING, SHUTDOWN, RESET, TRIPLE_FAULT, UNKNOWN };
 
 struct machine {
 	struct vm vm;
+	pthread_t thread[VCPUS_MAX];
+	pthread_mutex_t lock; /* of all below */
 	struct uart uart;
 	size_t shutdown_matched; /* letters of "Shutdown" seen so far */
 	unsigned long port_exits, mmio_exits;
+	uint32_t last_reason; /* of the exit that was the end */
 	enum end end;
 };
 
@@ -48,9 +56,9 @@ static uint8_t read_port(struct machine *m, uint16_t port)
 	return 0xff;
 }
 
-static void do_port(struct machine *m)
+static void do_port(struct machine *m, struct vcpu *vcpu)
 {
-	struct port_access access = port_access(&m->vm);
+	struct port_access access = port_access(vcpu);
 
 	m->port_exits++;
 	for (unsigned int i = 0; i < access.size * access.count; i++) {
@@ -63,13 +71,13 @@ static void do_port(struct machine *m)
 	}
 }
 
-static void do_exit(struct machine *m)
+static void do_exit(struct machine *m, struct vcpu *vcpu)
 {
-	struct kvm_run *run = m->vm.run;
+	struct kvm_run *run = vcpu->run;
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
-		do_port(m);
+		do_port(m, vcpu);
 		break;
 	case KVM_EXIT_MMIO:
 		m->mmio_exits++;
@@ -94,27 +102,80 @@ static void do_exit(struct machine *m)
 	}
 }
 
-int linux_main(const char *kernel, const char *initrd, const char *command_line, size_t megabytes)
+/* Those that run or sleep in the kernel come back by the signal, those that are about to enter it by immediate_exit. */
+static void stop_others(struct machine *m, struct vcpu *self)
 {
-	static struct machine machine;
+	for (int i = 0; i < m->vm.vcpu_count; i++) {
+		if (&m->vm.vcpu[i] == self)
+			continue;
+		m->vm.vcpu[i].run->immediate_exit = 1;
+		pthread_kill(m->thread[i], SIGUSR1);
+	}
+}
+
+static void run_vcpu(struct machine *m, struct vcpu *vcpu)
+{
+	int ended = 0;
+
+	while (!ended) {
+		int has_exit = vcpu_run(vcpu) == 0;
+
+		pthread_mutex_lock(&m->lock);
+		ended = m->end != RUNNING;
+		if (has_exit && !ended) {
+			do_exit(m, vcpu);
+			ended = m->end != RUNNING;
+			if (ended) {
+				m->last_reason = vcpu->run->exit_reason;
+				stop_others(m, vcpu);
+			}
+		}
+		pthread_mutex_unlock(&m->lock);
+	}
+}
+
+static struct machine machine = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void *vcpu_thread(void *vcpu)
+{
+	run_vcpu(&machine, vcpu);
+	return NULL;
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+}
+
+/* The lock keeps every thread from looking for the others before all are there. */
+static void run_machine(struct machine *m)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGUSR1, &action, NULL);
+	pthread_mutex_lock(&m->lock);
+	m->thread[0] = pthread_self();
+	for (int i = 1; i < m->vm.vcpu_count; i++)
+		if (pthread_create(&m->thread[i], NULL, vcpu_thread, &m->vm.vcpu[i]))
+			fail("no thread for vCPU %d", i);
+	pthread_mutex_unlock(&m->lock);
+	run_vcpu(m, &m->vm.vcpu[0]);
+	for (int i = 1; i < m->vm.vcpu_count; i++)
+		pthread_join(m->thread[i], NULL);
+}
+
+int linux_main(const char *kernel, const char *initrd, const char *command_line, int vcpus, size_t megabytes)
+{
+	static const char *const words[] = { "?", "ended by itself", "reset", "triple fault", "unexpected exit" };
 	struct machine *m = &machine;
 
-	vm_create(&m->vm, megabytes << 20, 1);
+	vm_create(&m->vm, megabytes << 20, vcpus, 1);
 	vm_set_cpuid(&m->vm);
 	bzimage_load(&m->vm, kernel, initrd, command_line);
-	while (m->end == RUNNING) {
-		vm_run(&m->vm);
-		do_exit(m);
-	}
+	run_machine(m);
 	fflush(stdout);
-
-	static const char *const words[] = { "?", "ended by itself", "reset", "triple fault", "unexpected exit" };
-
-	printf("vmm: linux guest: %s (exit reason %u, port exits %lu, mmio exits %lu)\n", words[m->end],
-	       m->vm.run->exit_reason, m->port_exits, m->mmio_exits);
-
-	int good = m->end == SHUTDOWN;
-
+	printf("vmm: linux guest: %s (exit reason %u, port exits %lu, mmio exits %lu)\n", words[m->end], m->last_reason,
+	       m->port_exits, m->mmio_exits);
 	vm_destroy(&m->vm);
-	return good ? 0 : 1;
+	return m->end == SHUTDOWN ? 0 : 1;
 }

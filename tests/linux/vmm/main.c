@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * vmm tiny                                       a small guest that exits a known number of times, and whether all of it came out right
- * vmm linux KERNEL INITRD COMMAND-LINE [MB]      a Linux kernel with a serial console; status 0 when it ended the machine by itself
+ * vmm each                                       such guests on all processors at once, each moving about
+ * vmm hotplug TIMES                              such guests while NMIs come and processors go off and on
+ * vmm linux KERNEL INITRD COMMAND-LINE [VCPUS]   a Linux kernel with a serial console; status 0 when it ended the machine by itself
  */
 #include "vmm.h"
 
@@ -9,12 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LINUX_MEGABYTES = 160 };
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "tiny"))
 		return tiny_main();
+	if (argc == 2 && !strcmp(argv[1], "each"))
+		return tiny_each_main();
+	if (argc == 3 && !strcmp(argv[1], "hotplug"))
+		return tiny_hotplug_main(atoi(argv[2]));
 	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "linux"))
-		return linux_main(argv[2], argv[3], argv[4], argc == 6 ? strtoul(argv[5], NULL, 10) : 160);
-	fputs("usage: vmm tiny | vmm linux KERNEL INITRD COMMAND-LINE [MB]\n", stderr);
+		return linux_main(argv[2], argv[3], argv[4], argc == 6 ? atoi(argv[5]) : 1, LINUX_MEGABYTES);
+	fputs("usage: vmm tiny | each | hotplug TIMES | linux KERNEL INITRD COMMAND-LINE [VCPUS]\n", stderr);
 	return 2;
 }

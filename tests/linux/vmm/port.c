@@ -4,9 +4,9 @@
  */
 #include "vmm.h"
 
-struct port_access port_access(struct vm *vm)
+struct port_access port_access(struct vcpu *vcpu)
 {
-	struct kvm_run *run = vm->run;
+	struct kvm_run *run = vcpu->run;
 
 	return (struct port_access){
 		.port = run->io.port,

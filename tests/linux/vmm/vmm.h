@@ -2,8 +2,8 @@
 /*
  * A small virtual machine monitor on /dev/kvm, for Linux as L1: what its files share.
  *
- * One VM, one vCPU, one block of memory at guest-physical 0. Errors of the kernel's interface end the program with a message: there is
- * nothing to recover. Must not depend on anything but the C library and <linux/kvm.h>.
+ * A VM has one or more vCPUs and one block of memory at guest-physical 0. A vCPU is run by one thread at a time. Errors of the kernel's
+ * interface end the program with a message: there is nothing to recover. Must not depend on anything but the C library and <linux/kvm.h>.
  */
 #pragma once
 
@@ -11,22 +11,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define VCPUS_MAX 8
+
+struct vcpu {
+	int fd;
+	struct kvm_run *run; /* shared with the kernel: why KVM_RUN returned */
+};
+
 struct vm {
 	int kvm; /* /dev/kvm */
 	int fd;	 /* the VM */
-	int vcpu;
-	struct kvm_run *run; /* shared with the kernel: why KVM_RUN returned */
+	int vcpu_count;
+	struct vcpu vcpu[VCPUS_MAX];
 	uint8_t *memory;
 	size_t memory_size;
 };
 
 /* kvm.c: the interface of the kernel */
-void vm_create(struct vm *vm, size_t memory_size, int with_irqchip);
+void vm_create(struct vm *vm, size_t memory_size, int vcpus, int with_irqchip);
 void vm_destroy(struct vm *vm);
 int vm_ioctl(int fd, unsigned long request, void *argument, const char *what);
-void vm_set_cpuid(struct vm *vm);
-void vm_run(struct vm *vm);
+/* 0 when the kernel has something to be handled, -1 when a signal or immediate_exit ended the call. */
+int vcpu_run(struct vcpu *vcpu);
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* cpuid.c: what each vCPU of a Linux guest sees */
+void vm_set_cpuid(struct vm *vm);
 
 /* port.c: one port access of the guest, decoded */
 struct port_access {
@@ -36,10 +46,13 @@ struct port_access {
 	unsigned int count; /* of repetitions (INS, OUTS) */
 	uint8_t *data;	    /* size * count bytes */
 };
-struct port_access port_access(struct vm *vm);
+struct port_access port_access(struct vcpu *vcpu);
 
 /* bzimage.c: a Linux kernel in memory, ready to start */
 void bzimage_load(struct vm *vm, const char *kernel, const char *initrd, const char *command_line);
+
+/* acpi.c: RSDP, XSDT and MADT, where firmware has them */
+void acpi_write(struct vm *vm);
 
 /* uart.c: the 16550 at 0x3f8, as much of it as Linux uses */
 struct uart {
@@ -51,6 +64,14 @@ struct uart {
 void uart_write(struct uart *uart, struct vm *vm, unsigned int reg, uint8_t value);
 uint8_t uart_read(struct uart *uart, struct vm *vm, unsigned int reg);
 
-/* The two machines: both return the exit status of the program. */
+/* The machines: all return the exit status of the program. */
 int tiny_main(void);
-int linux_main(const char *kernel, const char *initrd, const char *command_line, size_t megabytes);
+int tiny_each_main(void);
+int tiny_hotplug_main(int times);
+int linux_main(const char *kernel, const char *initrd, const char *command_line, int vcpus, size_t megabytes);
+
+/* tiny.c: the tiny guest, for those who run many of it */
+struct tiny;
+struct tiny *tiny_create(void);
+int tiny_round(struct tiny *tiny, int quiet); /* one run of it from its beginning; 0 when all sums are right */
+void tiny_destroy(struct tiny *tiny);
