@@ -27,6 +27,7 @@ struct mode {
 	bool interruptible;   /* RFLAGS.IF of L2 */
 	bool loses_stack;     /* L2's NMI stack is unmapped in each round: exits while vectoring */
 	bool hands_on;        /* L1 injects the NMIs it gets, when L2 can take one */
+	bool sends_nmis;      /* each processor to the next, besides interrupts */
 	bool no_l2;           /* L1 only: CPUID, VMREAD, VMCLEAR, VMPTRLD */
 };
 
