@@ -6,6 +6,7 @@
 #pragma once
 
 #include "arch/types.h"
+#include "vmx/events.h"
 
 /* EXIT_CPUID and so on. SDM "VMX Basic Exit Reasons". */
 enum {
@@ -25,6 +26,11 @@ struct vm_exit {
 	u64 qualification;
 	u32 interruption_information;	/* of the exit: exceptions, NMIs, acknowledged interrupts */
 };
+
+static inline bool exit_is_nmi(const struct vm_exit *exit)
+{
+	return exit->basic == EXIT_EXCEPTION_OR_NMI && interruption_is_nmi(exit->interruption_information);
+}
 
 /* The name of a basic exit reason, or "UNKNOWN". */
 const char *exit_name(u32 basic);

@@ -39,8 +39,7 @@ static void inject(struct vcpu *vcpu)
 /* Without the VMX-preemption timer the exit is made up before L2 is entered: its entry MSR list is then not loaded. */
 static bool leave_unentered(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	if (exit == &init_exit)
-		vcpu->nested->waiting &= (u8)~WAITING_INIT;
+	vcpu->nested->waiting &= (u8)~(exit == &init_exit ? WAITING_INIT : WAITING_NMI);
 	switch_leave_unentered(vcpu, exit, 0);
 	return false;
 }
@@ -101,14 +100,17 @@ static void hand_on_to_l1(struct vcpu *vcpu)
 	windows_close_nmi(vcpu);
 }
 
+void nmi_take(struct vcpu *vcpu)
+{
+	if (!vcpu->cpu->nmi_pending)
+		return;
+	vcpu->cpu->nmi_pending = 0;
+	vcpu->nested->waiting |= WAITING_NMI;
+}
+
 void nmi_before_entry(struct vcpu *vcpu)
 {
-	struct percpu *cpu = vcpu->cpu;
-
-	if (cpu->nmi_pending) {
-		cpu->nmi_pending = 0;
-		vcpu->nested->waiting |= WAITING_NMI;
-	}
+	nmi_take(vcpu);
 	vmcs_load(vcpu->running);
 	if (nested_in_l2(vcpu) && hand_on_to_l2(vcpu))
 		return;
@@ -121,14 +123,16 @@ void handle_nmi_window(struct vcpu *vcpu, const struct vm_exit *exit)
 	(void)exit;
 	windows_close_nmi(vcpu);
 	if (nested_in_l2(vcpu) && (vcpu->nested->waiting & WAITING_NMI) &&
-	    vmcs12_has(vcpu->nested->current->vmcs12, WORD_PIN, PIN_NMI_EXITING))
+	    vmcs12_has(vcpu->nested->current->vmcs12, WORD_PIN, PIN_NMI_EXITING)) {
+		vcpu->nested->waiting &= (u8)~WAITING_NMI;
 		switch_leave_l2(vcpu, &nmi_exit);
+	}
 }
 
 /* An NMI while the window was awaited; L0 intercepts no exceptions. */
 void handle_exception_or_nmi(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	if (!interruption_is_nmi(exit->interruption_information)) {
+	if (!exit_is_nmi(exit)) {
 		handle_unexpected(vcpu, exit);
 		return;
 	}

@@ -8,5 +8,7 @@
 
 #include "vmx/vcpu.h"
 
-/* Before each entry while cpu->nmi_pending or nested->waiting says that there is something: hand it on. */
+/* The entry was refused: an NMI is pending. Takes it into nested->waiting. */
+void nmi_take(struct vcpu *vcpu);
+/* Before each entry while nested->waiting says that there is something: hand it on. */
 void nmi_before_entry(struct vcpu *vcpu);

@@ -61,19 +61,12 @@ static enum reflect_owner ask_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 
 static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	struct reflect_question question = {
-		.vmcs12 = vcpu->nested->current->vmcs12,
-		.exit = exit,
-		.memory = vcpu->nested->memory,
-		.msr = (u32)vcpu->regs.gpr[REG_RCX],
-		.msr_bitmap01 = vcpu->nested->msr_bitmap01,
-		.io_bitmaps01 = vcpu->nested->io_bitmaps01,
-	};
+	struct nested *nested = vcpu->nested;
 	enum reflect_owner owner;
 
 	count(COUNTER_EXITS_L2);
 	count_exit_reason(true, exit->basic);
-	if (unlikely(vcpu->nested->immediate.armed))
+	if (unlikely(nested->waiting))
 		windows_note_exit(vcpu, exit);
 	if (exit->entry_failure)
 		switch_explain_refusal(vcpu, exit);
@@ -82,7 +75,10 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	if (!reflect_is_known(exit->basic))
 		log_info("L2 exit with unknown reason %u: given to L1", exit->basic);
 
-	owner = reflect(&question);
+	nested->question.vmcs12 = nested->current->vmcs12;
+	nested->question.exit = exit;
+	nested->question.msr = (u32)vcpu->regs.gpr[REG_RCX];
+	owner = reflect(&nested->question);
 	if (owner == OWNER_EPT12) {
 		owner = ask_ept12(vcpu, exit);
 		if (owner == OWNER_L0) {
@@ -133,12 +129,14 @@ static enum entry_result enter(struct vcpu *vcpu)
 	enum entry_result result;
 
 	do {
-		if (unlikely(vcpu->cpu->nmi_pending || vcpu->nested->waiting))
+		if (unlikely(vcpu->nested->waiting))
 			nmi_before_entry(vcpu);
 		vmcs_load(vcpu->running);
 		result = (enum entry_result)vcpu_enter(&vcpu->regs, vcpu->running->launched);
-		if (unlikely(result == ENTRY_NMI))
+		if (unlikely(result == ENTRY_NMI)) {
 			lock_check_none_held();
+			nmi_take(vcpu);
+		}
 	} while (result == ENTRY_NMI);
 	return result;
 }

@@ -116,6 +116,9 @@ bool nested_init(struct vcpu *vcpu)
 	choose_rows(nested);
 	if (!init_slots(nested) || !init_pages(nested) || !init_io(nested, vcpu->machine->io_bitmaps))
 		return false;
+	nested->question = (struct reflect_question){
+		.memory = nested->memory, .msr_bitmap01 = nested->msr_bitmap01, .io_bitmaps01 = nested->io_bitmaps01,
+	};
 	read_image01(vcpu);
 	if (!shadow_init(vcpu))
 		return false;

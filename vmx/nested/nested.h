@@ -13,6 +13,7 @@
 #include "vmx/nested/insn.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/msr_lists.h"
+#include "vmx/nested/reflect.h"
 #include "vmx/vcpu.h"
 
 /* SDM "VMX Operation", as L1 sees it. */
@@ -92,6 +93,7 @@ struct nested {
 	u16 shadow_ro[VMCS_FIELD_COUNT], shadow_rw[VMCS_FIELD_COUNT];
 	u16 shadow_ro_count, shadow_rw_count;
 
+	struct reflect_question question;	/* kept, as most of it never changes */
 	u8 waiting;			/* WAITING_...: what L0 holds until its guest can take it */
 	bool nmi_window01, nmi_window02;	/* vmcs01, the current vmcs02 exit when an NMI can be taken */
 	struct immediate_exit immediate;	/* windows.c */

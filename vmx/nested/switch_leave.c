@@ -77,18 +77,13 @@ static void record_exit(struct nested *nested, struct nested_slot *slot, const s
 	vmcs12->launch_state = LAUNCH_STATE_LAUNCHED;
 }
 
-static bool is_nmi(const struct vm_exit *exit)
-{
-	return exit->basic == EXIT_EXCEPTION_OR_NMI && interruption_is_nmi(exit->interruption_information);
-}
-
 /*
  * NMI blocking after the exit: an NMI exit sets it, others leave it as it was in
  * L2; with virtual NMIs L2 had none. SDM "Updating Non-Register State".
  */
 static bool nmi_blocking_after(const struct vmcs12 *vmcs12, const struct vm_exit *exit)
 {
-	if (is_nmi(exit))
+	if (exit_is_nmi(exit))
 		return true;
 	if (vmcs12_has(vmcs12, WORD_PIN, PIN_VIRTUAL_NMIS))
 		return false;
@@ -172,8 +167,6 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_REASON, exit->reason);
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_QUALIFICATION, exit->qualification);
 	nested->nmi_window02 = false; /* the next merge puts the controls right */
-	if (unlikely(nested->waiting) && is_nmi(exit))
-		nested->waiting &= (u8)~WAITING_NMI; /* the processor, too, has room for one */
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
 	vmcs_load(&vcpu->vmcs01);

@@ -152,22 +152,30 @@ static void straighten(struct vcpu *vcpu)
 			     vmcs_read(vcpu->running, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | immediate->pending_debug);
 }
 
+/* The immediate exit came: what L1 is to see of it. */
+static struct vm_exit exit_due(const struct immediate_exit *immediate)
+{
+	if (immediate->reason == EXIT_INIT_SIGNAL)
+		return (struct vm_exit){ .reason = EXIT_INIT_SIGNAL, .basic = EXIT_INIT_SIGNAL };
+	return (struct vm_exit){ .reason = EXIT_EXCEPTION_OR_NMI, .basic = EXIT_EXCEPTION_OR_NMI,
+				 .interruption_information = (u32)EVENT_NMI };
+}
+
 void windows_note_exit(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
 
-	if (!nested->immediate.armed)
-		return;
-	straighten(vcpu);
-	if (exit->basic != EXIT_PREEMPTION_TIMER || exit->entry_failure)
-		return;
-	if (nested->immediate.reason == EXIT_INIT_SIGNAL) {
-		nested->waiting &= (u8)~WAITING_INIT;
-		*exit = (struct vm_exit){ .reason = EXIT_INIT_SIGNAL, .basic = EXIT_INIT_SIGNAL };
-		return;
+	if (nested->immediate.armed) {
+		straighten(vcpu);
+		if (exit->basic == EXIT_PREEMPTION_TIMER && !exit->entry_failure) {
+			*exit = exit_due(&nested->immediate);
+			if (nested->immediate.reason == EXIT_INIT_SIGNAL)
+				nested->waiting &= (u8)~WAITING_INIT;
+		}
 	}
-	*exit = (struct vm_exit){ .reason = EXIT_EXCEPTION_OR_NMI, .basic = EXIT_EXCEPTION_OR_NMI,
-				  .interruption_information = (u32)EVENT_NMI };
+	/* The processor, too, has room for one. */
+	if (exit_is_nmi(exit) && vmcs12_has(nested->current->vmcs12, WORD_PIN, PIN_NMI_EXITING))
+		nested->waiting &= (u8)~WAITING_NMI;
 }
 
 void windows_forget(struct vcpu *vcpu)

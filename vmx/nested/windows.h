@@ -19,7 +19,10 @@ void windows_close_nmi(struct vcpu *vcpu);
  */
 bool windows_leave_at_once(struct vcpu *vcpu, u16 reason) must_check;
 
-/* At each exit of L2 while windows_are_bent: all is straight again, and the timer's exit is the one that it stands for. */
+/*
+ * At each exit of L2 while something waits: all is straight again, the timer's exit is made the one that it stands
+ * for, and an NMI that L1 gets is the one that waits.
+ */
 void windows_note_exit(struct vcpu *vcpu, struct vm_exit *exit);
 
 /* L2 was left, or not entered: its fields come from the next merge. */
