@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The multiprocessor guests, bare and on Testudo, with 1, 2 and 4 processors; `hyper`, which uses one, on a machine of two; and the soak.
 
-`smp` has hypervisors on all processors, `storm` bombards them and prints what was sent and taken, which must agree. `make soak` runs both
+`smp` has hypervisors on all processors, `storm` bombards them and prints what was sent and taken, which must agree. `make soak` runs both and `races`
 on Testudo again and again, with another seed and another number of instructions in a turn each time (tests/soak).
 """
 import random
@@ -11,6 +11,7 @@ import disks
 from suite_guests import CPU, guest, ran, results
 
 GUESTS = ("smp", "storm")
+SOAKED = GUESTS + ("races",)
 PROCESSORS = (1, 2, 4)
 SECONDS = 300
 COUNTED = re.compile(r"I (storm\.(?:nmi|nmi_self|interrupts)) .*(mode=\w+) sent=(\d+) taken=(\d+)")
@@ -57,13 +58,13 @@ def smp(name, cpus):
 
 
 def soak(number, seed):
-    """One run of both guests; what is random in it comes from the seed alone."""
+    """One run of each guest; what is random in it comes from the seed alone."""
     chance = random.Random(seed * 1000 + number)
     cpus, quantum, guest_seed = chance.choice(PROCESSORS[1:]), chance.randint(2, 32), chance.randint(1, 2**31)
 
     def test(report):
         report.note(f"{report.name}: {cpus} processors, quantum {quantum}, seed {guest_seed}")
-        for name in GUESTS:
+        for name in SOAKED:
             files = disks.guest(name, True, ["log = quiet", f"options = seed={guest_seed}"])
             result = report.machine(name, files=files, cpu=CPU, cpus=cpus, quantum=quantum, seconds=SECONDS)
             wrong = ran(result, set()) + processors(result.lines, cpus) + counts(result.lines, name == "storm")

@@ -15,7 +15,7 @@ void guest_main(void)
 	}
 	if (!smp_start())
 		vmx_prepare();
-	info("seed %lx", SEED);
+	info("seed %lx", race_seed());
 	scenarios_run(region_scenarios, ARRAY_SIZE(region_scenarios));
 	scenarios_run(list_scenarios, ARRAY_SIZE(list_scenarios));
 	scenarios_run(ept_scenarios, ARRAY_SIZE(ept_scenarios));

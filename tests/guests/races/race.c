@@ -25,6 +25,12 @@ static struct {
 	u32 outcome, count;
 } outcomes[MAX_OUTCOMES];
 
+/* Never 0, which xorshift would not leave: SEED is odd, and so are its factors. */
+u64 race_seed(void)
+{
+	return SEED * (2ul * machine_seed() - 1);
+}
+
 u64 random_next(struct random *random)
 {
 	u64 x = random->state;
@@ -97,7 +103,7 @@ static void run_other(void *random)
 void race_begin_with(void (*run)(struct random *))
 {
 	for (u32 i = 0; i < MAX_CPUS; i++)
-		randoms[i].state = SEED * (2 * i + 1);
+		randoms[i].state = race_seed() * (2 * i + 1);
 	memset(outcomes, 0, sizeof(outcomes));
 	runner = run;
 	over = false;

@@ -17,6 +17,9 @@
 /* Outcomes beside exit reasons, for outcome_of_entry(). */
 #define REFUSED 0x100u
 
+/* From SEED and the load options. */
+u64 race_seed(void);
+
 struct random {
 	u64 state;
 };
