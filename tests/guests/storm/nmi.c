@@ -10,8 +10,9 @@
 #include "tests/guests/lib/vmx_ops.h"
 #include "tests/guests/lib/x86.h"
 
-#define SHOTS 300
-#define LONGEST_DELAY 6000
+#define SHOTS 200
+#define SHORTEST_DELAY 4000
+#define LONGEST_DELAY 10000
 #define SETTLE 30000
 #define ROUNDS 300
 #define X2APIC_ICR 0x830
@@ -27,7 +28,10 @@ static const struct mode modes[] = {
 	[HANDED_ON] = { .name = "handed_on", .pin = PIN_NMI_EXITING | PIN_VIRTUAL_NMIS, .hands_on = true },
 };
 
-/* One processor, SHOTS NMIs. What arrives twice shows at once, or after the last. */
+/*
+ * One processor, SHOTS NMIs. The delay lets what arrives twice be counted
+ * before the next is sent, with which it would merge.
+ */
 static u32 bombard(u32 cpu, const struct mode *mode)
 {
 	struct receiver *r = &receivers[cpu];
@@ -35,9 +39,9 @@ static u32 bombard(u32 cpu, const struct mode *mode)
 
 	receiver_ask(cpu, mode);
 	for (u32 sent = 1; sent <= SHOTS; sent++) {
-		delay(storm_random(LONGEST_DELAY));
 		cpu_send_nmi(cpu);
 		WAIT_UNTIL(taken(r, VECTOR_NMI) >= sent || cpu_is_done(cpu), "NMI");
+		delay(SHORTEST_DELAY + storm_random(LONGEST_DELAY - SHORTEST_DELAY));
 		unequal += taken(r, VECTOR_NMI) != sent;
 	}
 	delay(SETTLE);
