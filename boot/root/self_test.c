@@ -157,6 +157,7 @@ void self_test(struct cpu_area *area)
 		(void)rdmsr(X2APIC_ID);
 		break;
 	case SELF_TEST_LOCK_ORDER:
+	case SELF_TEST_LOCK_RANKS_EQUAL:
 	case SELF_TEST_LOCK_AT_ENTRY:
 	case SELF_TEST_LINE_INTERRUPTED:
 	case SELF_TEST_CONSOLE_OWNER_GONE:

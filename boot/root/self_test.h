@@ -26,6 +26,7 @@
 #define SELF_TEST_MACHINE_CHECK 17
 #define SELF_TEST_MACHINE_CHECK_BANKS 18
 #define SELF_TEST_MACHINE_CHECK_ENTRY 19
+#define SELF_TEST_LOCK_RANKS_EQUAL 23
 /* These end in one when L1 does something: tests/guests/stop. */
 #define SELF_TEST_PANIC_AT_RDPMC 20
 #define SELF_TEST_PANIC_AT_MONITOR 21

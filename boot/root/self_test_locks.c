@@ -13,14 +13,19 @@
 #define NO_SUCH_CPU 0x7fffffffu
 
 static struct lock lower = LOCK("self test, lower", LOCK_RANK_EPT01);
-static struct lock higher = LOCK("self test, higher", LOCK_RANK_CONSOLE - 1);
+static struct lock equal = LOCK("self test, equal", LOCK_RANK_EPT01);
 
-static void against_the_order(void)
+/* In order, twice; then not. */
+static void take_after(struct lock *first)
 {
-	lock_take(&lower);
-	lock_release(&lower);
-	log_error("self test: a lock taken and released, and another one of its rank");
-	lock_take(&higher);
+	for (u32 i = 0; i < 2; i++) {
+		lock_take(&lower);
+		lock_take(&console_lock);
+		lock_release(&console_lock);
+		lock_release(&lower);
+	}
+	log_error("self test: the order was right so far");
+	lock_take(first);
 	lock_take(&lower);
 }
 
@@ -28,7 +33,10 @@ void self_test_locks(u32 number)
 {
 	switch (number) {
 	case SELF_TEST_LOCK_ORDER:
-		against_the_order();
+		take_after(&console_lock);
+		break;
+	case SELF_TEST_LOCK_RANKS_EQUAL:
+		take_after(&equal);
 		break;
 	case SELF_TEST_LOCK_AT_ENTRY:
 		lock_take(&lower);

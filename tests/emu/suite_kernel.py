@@ -249,7 +249,9 @@ def add(suite):
         suite.add(f"kernel/panic-under-load-{cpus}-x2apic", panic_under_load("PANIC_AT_MONITOR", cpus, 1))
     suite.add("kernel/panic-without-apic", panic_under_load("PANIC_AT_INVLPG", 2, 2))
     suite.add("kernel/lock-order", last_words(
-        "LOCK_ORDER", 'lock order: "self test, lower" (rank 1) is wanted while "self test, higher" (rank 1) is held'))
+        "LOCK_ORDER", 'lock order: "self test, lower" (rank 1) is wanted while "console" (rank 2) is held'))
+    suite.add("kernel/lock-ranks-equal", last_words(
+        "LOCK_RANKS_EQUAL", 'lock order: "self test, lower" (rank 1) is wanted while "self test, equal" (rank 1) is held'))
     suite.add("kernel/lock-at-entry", last_words("LOCK_AT_ENTRY", 'VM entry while lock "self test, lower" is held', entered=True))
     suite.add("kernel/panic-within-line", last_words("LINE_INTERRUPTED", "self test: panic in the middle of a line"))
     suite.add("kernel/panic-without-console", last_words(
