@@ -5,5 +5,5 @@
 #include "tests/guests/lib/types.h"
 
 #define L2(name) extern const u8 l2_##name[]
-L2(rounds); L2(continue); L2(generations); L2(spin);
+L2(rounds); L2(continue); L2(tables); L2(generations); L2(spin);
 #undef L2

@@ -184,6 +184,47 @@ static void ping_pong(void)
 	    moving->gpr[R13], stack_top - vmread(GUEST_RSP));
 }
 
+/* What L2 has made of its tables in so many turns. */
+static u32 wrong_tables(u64 turns)
+{
+	u32 wrong = 0;
+
+	wrong += vmread(GUEST_GDTR_LIMIT) != sizeof(moving->tables->gdt) - 1 + turns;
+	wrong += vmread(GUEST_IDTR_LIMIT) != sizeof(moving->tables->idt) - 1 - turns;
+	wrong += vmread(GUEST_DR7) != (0x400 | (turns & 1) << 8);
+	wrong += vmread(GUEST_FS_SELECTOR) != (turns % 2 || !turns ? SELECTOR_DATA : 0);
+	return wrong;
+}
+
+/* One turn of L2 and away with it: nobody has read what L2 changed. */
+static void turn_tables(void *wrong)
+{
+	vmptrld(moving->vmcs);
+	*(u32 *)wrong += wrong_tables(moving->gpr[RBX]);
+	vm_write_host_state(moving);
+	moving->launched = false;
+	if (!vm_run(moving))
+		scenario_abort(" entry refused");
+	vm_skip(moving);
+	vmclear(moving->vmcs);
+}
+
+static void tables(void)
+{
+	u32 wrong = 0;
+
+	all_on();
+	moving = vm_create(l2_tables);
+	moving->gpr[RSI] = (u64)page_alloc();
+	vm_set(VM_EXIT_CONTROLS, EXIT_SAVE_DEBUG_CONTROLS);
+	vm_set(VM_ENTRY_CONTROLS, ENTRY_LOAD_DEBUG_CONTROLS);
+	vmclear(moving->vmcs);
+	for (u32 leg = 0; leg < 15; leg++)
+		on_cpu(leg % cpu_count(), turn_tables, &wrong);
+	vmptrld(moving->vmcs);
+	say("wrong=%u turns=%lu last=%u", wrong, moving->gpr[RBX], wrong_tables(15));
+}
+
 static void try_launch_state(void *unused)
 {
 	(void)unused;
@@ -278,6 +319,7 @@ static void active_on_two(void)
 SCENARIOS(move_scenarios,
 	{ "moves.all_fields", all_fields, "many=1 lost=0", NULL },
 	{ "moves.ping_pong", ping_pong, "wrong=0 rbx=840 memory=1 flag=420 stack=6720", NULL },
+	{ "moves.tables", tables, "wrong=0 turns=15 last=0", NULL },
 	{ "moves.launch_state", launch_state,
 	  "entry: VMfailValid 5; 18; entry: VMfailValid 4; 18", NULL },
 	{ "moves.active_on_two", active_on_two, "unharmed=1", NULL },

@@ -53,6 +53,25 @@ l2 generations
 	inc r14
 	jmp l2_generations
 
+; Moves what L1 seldom reads: limits of GDTR and IDTR, DR7, FS. RBX counts.
+l2 tables
+	inc rbx
+	sgdt [rsi]
+	inc word [rsi]
+	lgdt [rsi]
+	sidt [rsi]
+	dec word [rsi]
+	lidt [rsi]
+	mov rax, dr7
+	xor eax, 1 << 8
+	mov dr7, rax
+	mov eax, ebx
+	and eax, 1
+	shl eax, 4
+	mov fs, eax
+	vmcall
+	jmp l2_tables
+
 l2 spin
 	inc rbx
 	jmp l2_spin
