@@ -112,12 +112,12 @@ static void try_fixups(void)
 	check("XSETBV of a register that is not there", !xsetbv_safe(1, 1));
 }
 
-/* An exit of the boot processor that L0 never asks for, so that L1 has a panic whenever it likes. */
-static void intercept(struct cpu_area *area, u32 control)
+/* An exit that L0 never asks for, of the boot processor or the others, so that L1 has a panic whenever it likes. */
+static void intercept(struct cpu_area *area, u32 control, u32 of_boot_processor)
 {
 	const struct vmcs *vmcs01 = &area->vcpu.vmcs01;
 
-	if (area->cpu.handoff->cpus[area->cpu.index].is_boot_processor)
+	if (area->cpu.handoff->cpus[area->cpu.index].is_boot_processor == of_boot_processor)
 		vmcs_write(vmcs01, VMCS_PROCESSOR_BASED_CONTROLS, vmcs_read(vmcs01, VMCS_PROCESSOR_BASED_CONTROLS) | control);
 }
 
@@ -169,13 +169,16 @@ void self_test(struct cpu_area *area)
 		self_test_mca(area, TESTUDO_SELF_TEST);
 		break;
 	case SELF_TEST_PANIC_AT_RDPMC:
-		intercept(area, PROC_RDPMC_EXITING);
+		intercept(area, PROC_RDPMC_EXITING, 1);
+		break;
+	case SELF_TEST_PANIC_OF_OTHER_AT_RDPMC:
+		intercept(area, PROC_RDPMC_EXITING, 0);
 		break;
 	case SELF_TEST_PANIC_AT_MONITOR:
-		intercept(area, PROC_MONITOR_EXITING);
+		intercept(area, PROC_MONITOR_EXITING, 1);
 		break;
 	case SELF_TEST_PANIC_AT_INVLPG:
-		intercept(area, PROC_INVLPG_EXITING);
+		intercept(area, PROC_INVLPG_EXITING, 1);
 		break;
 	case SELF_TEST_MSR_FIXUP:
 		try_fixups();

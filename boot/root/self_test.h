@@ -31,6 +31,7 @@
 #define SELF_TEST_PANIC_AT_RDPMC 20
 #define SELF_TEST_PANIC_AT_MONITOR 21
 #define SELF_TEST_PANIC_AT_INVLPG 22
+#define SELF_TEST_PANIC_OF_OTHER_AT_RDPMC 24
 /* After these L1 must start as ever. */
 #define SELF_TEST_MSR_FIXUP 10
 #define SELF_TEST_NMI 11

@@ -107,7 +107,7 @@ def others_stop(report):
     report.judge(wrong)
 
 
-def panic_under_load(test, cpus, before):
+def panic_under_load(test, cpus, before, index=0):
     """A panic while the others run an L2, wait for SIPI, and exit all the time, after `before` scenarios of the guest: every one stops."""
     def body(report):
         name = "stop"
@@ -116,9 +116,9 @@ def panic_under_load(test, cpus, before):
         wrong = [] if result.end == "until" else [f"the machine ended by {result}"]
         if sum(line.startswith("T stop.") for line in result.lines) != before or any(line.startswith("DONE") for line in result.lines):
             wrong.append("the panic came too early or not at all")
-        wrong += [f"processor {i} did not stop" for i in range(1, cpus)
-                  if f"testudo[{i}]: stopped: another processor has panicked" not in result.lines]
-        if f"testudo[0]: {cpus - 1} of {cpus - 1} other processors have stopped" not in result.lines:
+        wrong += [f"processor {(index + i) % cpus} did not stop" for i in range(1, cpus)
+                  if f"testudo[{(index + i) % cpus}]: stopped: another processor has panicked" not in result.lines]
+        if f"testudo[{index}]: {cpus - 1} of {cpus - 1} other processors have stopped" not in result.lines:
             wrong.append("the panic does not know that all have stopped")
         report.judge(wrong)
     return body
@@ -247,7 +247,8 @@ def add(suite):
     for cpus in (2, 4):
         suite.add(f"kernel/panic-under-load-{cpus}", panic_under_load("PANIC_AT_RDPMC", cpus, 0))
         suite.add(f"kernel/panic-under-load-{cpus}-x2apic", panic_under_load("PANIC_AT_MONITOR", cpus, 1))
-    suite.add("kernel/panic-without-apic", panic_under_load("PANIC_AT_INVLPG", 2, 2))
+    suite.add("kernel/panic-without-apic", panic_under_load("PANIC_AT_INVLPG", 2, 3))
+    suite.add("kernel/panic-of-another", panic_under_load("PANIC_OF_OTHER_AT_RDPMC", 4, 2, 3))
     suite.add("kernel/lock-order", last_words(
         "LOCK_ORDER", 'lock order: "self test, lower" (rank 1) is wanted while "console" (rank 2) is held'))
     suite.add("kernel/lock-ranks-equal", last_words(

@@ -143,9 +143,32 @@ static void without_apic(void)
 	do_among_others(op_without_apic);
 }
 
+static void rdpmc_later(void *unused)
+{
+	(void)unused;
+	delay(SETTLE_TICKS);
+	(void)attempt(op_rdpmc, 0, 0);
+	over = true;
+}
+
+/* The last processor does it, while the boot processor runs an L2 and the rest exits all the time. */
+static void on_another(void)
+{
+	u32 last = cpu_count() - 1;
+
+	over = last == 0;
+	for (u32 cpu = 1; cpu <= last; cpu++)
+		cpu_ask(cpu, cpu == last ? rdpmc_later : exit_often, NULL);
+	if (vmx_present())
+		run_l2(NULL);
+	others_wait();
+	say(WENT_ON);
+}
+
 static const struct scenario scenarios[] = {
 	{ "stop.xapic", in_xapic_mode, WENT_ON, NULL },
 	{ "stop.x2apic", in_x2apic_mode, WENT_ON, apic_has_x2apic },
+	{ "stop.on_another", on_another, WENT_ON, NULL },
 	{ "stop.without_apic", without_apic, WENT_ON, NULL },
 };
 
