@@ -89,5 +89,7 @@ const volatile struct sipi_state *smp_sipi_state(void);
 /* The vector that starts the trampoline. */
 u8 smp_sipi_vector(void);
 
-/* Called by smp_start.asm. */
+/* Called by smp_start.asm, after SIPI. */
 _Noreturn void smp_main(u32 number);
+/* Called by smp_start(): from now on every scenario ends with all processors at rest. */
+void smp_watch_scenarios(void);
