@@ -16,7 +16,6 @@
 #include "vmx/shutdown.h"
 
 #define APIC_BASE_BSP BIT(8)
-#define JUST_NOW 0x10000	/* ticks of the time-stamp counter; nobody follows up a SIPI with an INIT so soon */
 
 struct reset_value {
 	vmcs_field field;
@@ -67,15 +66,6 @@ static void reset_registers(struct vcpu *vcpu)
 }
 
 /*
- * Has L1 executed nothing since a SIPI that came just now? Then the INIT came while it waited for the
- * SIPI. That state blocks INIT, and on a processor that keeps it nevertheless it would undo the SIPI.
- */
-static bool came_before_sipi(const struct vcpu *vcpu)
-{
-	return rdtsc() - vcpu->nested->sipi_time < JUST_NOW && !vmcs_read(&vcpu->vmcs01, VMCS_GUEST_RIP);
-}
-
-/*
  * Short, and without a word on the console: a SIPI that comes before the processor waits
  * for it is lost, as SDM "Multiple-Processor (MP) Initialization" has it. What is not reset
  * here INIT leaves as it is: MSRs, XCR0, x87 and SSE state, TSC, MTRRs.
@@ -90,8 +80,6 @@ void handle_init_signal(struct vcpu *vcpu, const struct vm_exit *exit)
 		nested->waiting |= WAITING_INIT;
 		return;
 	}
-	if (came_before_sipi(vcpu))
-		return;
 	/*
 	 * The bootstrap processor does not wait for a SIPI but starts at the reset vector; the firmware that it
 	 * would run there expects a machine after reset.
@@ -113,5 +101,4 @@ void handle_sipi(struct vcpu *vcpu, const struct vm_exit *exit)
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_RIP, 0);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
-	vcpu->nested->sipi_time = rdtsc();
 }

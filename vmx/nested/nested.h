@@ -97,7 +97,6 @@ struct nested {
 	u8 waiting;			/* WAITING_...: what L0 holds until its guest can take it */
 	bool nmi_window01, nmi_window02;	/* vmcs01, the current vmcs02 exit when an NMI can be taken */
 	struct immediate_exit immediate;	/* windows.c */
-	u64 sipi_time;			/* time-stamp counter at the last SIPI: handle_init.c */
 };
 
 /* Bring-up: everything that this CPU will ever need. False: the block is used up. */
