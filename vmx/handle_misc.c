@@ -51,7 +51,7 @@ void handle_triple_fault(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	(void)exit;
 	(void)vcpu;
-	shutdown("triple fault");
+	shutdown("triple fault of L1");
 }
 
 /*
