@@ -7,7 +7,7 @@
 #include "tests/guests/lib/x86.h"
 #include "tests/guests/smp/smp_guest.h"
 
-#define SETTLE_TICKS 60000
+#define SETTLE_TICKS 300000
 
 struct signals signals;
 

@@ -16,6 +16,7 @@
 
 #define VIRTUAL (PIN_NMI_EXITING | PIN_VIRTUAL_NMIS)
 #define BOMBARDMENT 100
+#define ONCE_MORE_TICKS 30000 /* for a second arrival to show */
 
 static bool has_virtual_nmis(void)
 {
@@ -41,7 +42,7 @@ static void bombard(void (*run)(void *), void *argument)
 		delay(i * 53 % 4001);
 		cpu_send_nmi(TARGET);
 		WAIT_UNTIL(signals.seen + nmis_of_target() != before || cpu_is_done(TARGET), "NMI");
-		signals_settle();
+		delay(ONCE_MORE_TICKS);
 		once += signals.seen + nmis_of_target() == before + 1;
 	}
 	signals.finished = 1;
