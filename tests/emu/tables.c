@@ -3,10 +3,12 @@
  * UEFI application: gives the firmware the ACPI tables that OVMF has not in Bochs, then starts \EFI\BOOT\next.efi.
  *
  * It makes a MADT of the processors that MP Services knows, and installs each file of \EFI\BOOT\acpi as one table more: the firmware
- * computes their checksums and links FADT, DSDT and FACS. Without a MADT Linux uses one processor. Must not do anything else.
+ * computes their checksums and links FADT, DSDT and FACS. Without a MADT Linux uses one processor. And it sees to it that all processors
+ * survive the end of boot services (lib/sipi_again.h). Must not do anything else.
  */
 #include "boot/uefi/mp_services.h"
 #include "tests/emu/lib/madt.h"
+#include "tests/emu/lib/sipi_again.h"
 #include "tests/emu/lib/volume.h"
 
 #define FOLDER L"\\EFI\\BOOT\\acpi"
@@ -86,6 +88,9 @@ static EFI_STATUS install_madt(void)
 	status = acpi->install(acpi, table, madt.length, &key);
 	if (EFI_ERROR(status))
 		return failed(L"the firmware does not take the MADT", status);
+	status = sipi_again(system_table->BootServices, count);
+	if (EFI_ERROR(status))
+		return failed(L"the firmware lets nobody wait for the end of boot services", status);
 	say(L"tables: MADT of ");
 	say_number(count);
 	say(L" processor(s)\r\n");
