@@ -5,7 +5,8 @@
 ;
 ; 1. STI takes effect after the instruction that follows it: the NOP. Every request that is not held
 ;    back by one in service is taken then.
-; 2. Each comes to apic_drop, which does nothing; the caller ends it at the APIC.
+; 2. Each comes to apic_drop, which does nothing; the caller ends it at the APIC. A machine check, which
+;    pushes no error code either, comes here too; the caller finds it in IA32_MCG_STATUS.
 
 bits 64
 

@@ -3,6 +3,9 @@
  * See vmx/apic_reset.h. What software can write is written; interrupts in service are ended;
  * requests that wait can only be taken, so L0 takes and drops them (apic_accept.asm).
  * Left as they are: the ID, the version, and the ICR, whose writing would send something.
+ *
+ * Departs from SDM "Local APIC State After It Receives an INIT Reset": the I/O APICs hear of
+ * the end of level-triggered interrupts, which INIT does not tell them.
  */
 
 #include "vmx/apic_reset.h"
@@ -10,6 +13,8 @@
 #include "arch/descriptors.h"
 #include "arch/ops.h"
 #include "arch/x86.h"
+#include "drivers/mca_dump.h"
+#include "drivers/panic.h"
 #include "mm/phys.h"
 
 #define APIC_BASE_X2APIC BIT(10)
@@ -44,7 +49,12 @@
 #define SVR_ENABLED 0x100u
 #define VECTOR_REGISTERS 8u
 #define VECTORS 256u
-#define EXCEPTIONS 32u	/* those that L0 has gates for; after a VM exit the IDTR's limit does not tell */
+/*
+ * From here on an APIC takes a vector for an interrupt. Of the exceptions among them only a machine check can come
+ * where interrupts are dropped. SDM "Valid Interrupt Vectors".
+ */
+#define FIRST_INTERRUPT 16u
+#define MCG_STATUS_MCIP BIT(2)
 
 /* The registers, or NULL in x2APIC mode. */
 struct apic {
@@ -73,7 +83,7 @@ static const u16 lvt[] = {
 void apic_accept(void);
 extern __attribute__((visibility("hidden"))) const u8 apic_drop[];
 
-/* Written by every CPU with the same content: L0's own gates, and one that drops for the rest. */
+/* L0's own gates for what can only be an exception, and one that drops for the rest. Constant after bring-up. */
 static struct gate gates[VECTORS];
 
 static u32 apic_read(const struct apic *apic, u32 offset)
@@ -118,47 +128,89 @@ static void end_all_in_service(const struct apic *apic)
 		apic_write(apic, APIC_EOI, 0);
 }
 
-static void load_dropping_gates(const struct descriptor_register *own)
+void apic_reset_prepare(void)
 {
-	const struct gate *from = (const struct gate *)(uintptr_t)own->base;
-	const struct descriptor_register idtr = { sizeof(gates) - 1, (u64)(uintptr_t)gates };
+	const struct descriptor_register own = sidt();
+	const struct gate *from = (const struct gate *)(uintptr_t)own.base;
 	u64 drop = (u64)(uintptr_t)apic_drop;
 
 	for (u32 vector = 0; vector < VECTORS; vector++)
-		gates[vector] = vector < EXCEPTIONS ? from[vector] : (struct gate){
+		gates[vector] = vector < FIRST_INTERRUPT ? from[vector] : (struct gate){
 			.offset_low = (u16)drop, .offset_middle = (u16)(drop >> 16), .offset_high = (u32)(drop >> 32),
 			.selector = SELECTOR_CODE, .type = GATE_INTERRUPT,
 		};
-	lidt(&idtr);
 }
 
+static bool machine_check_under_way(void)
+{
+	u64 status;
+
+	return rdmsr_safe(IA32_MCG_STATUS, &status) && (status & MCG_STATUS_MCIP);
+}
+
+/*
+ * With MCIP set before, by L1's machine check, another one would have reset the machine. SDM
+ * "IA32_MCG_STATUS MSR".
+ */
+static void look_for_machine_check(bool before)
+{
+	struct mca_state state;
+
+	if (before || !machine_check_under_way())
+		return;
+	mca_read(&state);
+	mca_print(&state, "in L0 itself");
+	panic("machine check while the local APIC is reset");
+}
+
+/* What comes in while the APIC hands on interrupts is seen by the next look; what comes later it does not take. */
 static void drop_requests(const struct apic *apic)
 {
 	const struct descriptor_register own = sidt();
+	const struct descriptor_register dropping = { sizeof(gates) - 1, (u64)(uintptr_t)gates };
+	bool before;
 
 	if (!any_vector(apic, APIC_IRR))
 		return;
-	load_dropping_gates(&own);
-	apic_write(apic, APIC_SVR, SVR_ENABLED | SVR_RESET); /* a disabled APIC hands on none */
+	before = machine_check_under_way();
+	lidt(&dropping);
 	for (u32 i = 0; i < VECTORS && any_vector(apic, APIC_IRR); i++) {
+		apic_write(apic, APIC_SVR, SVR_ENABLED | SVR_RESET); /* a disabled APIC hands on none */
 		apic_accept();
+		apic_write(apic, APIC_SVR, SVR_RESET);
 		end_all_in_service(apic);
 	}
 	lidt(&own);
+	look_for_machine_check(before);
+}
+
+static bool find_apic(struct apic *apic)
+{
+	u64 base = rdmsr(IA32_APIC_BASE);
+
+	apic->registers = NULL;
+	if (!(base & APIC_BASE_ENABLED))
+		return false;
+	if (base & APIC_BASE_X2APIC)
+		return true;
+	apic->registers = phys_to_ptr(hpa(base & APIC_BASE_ADDRESS));
+	return apic->registers != NULL;
+}
+
+void apic_disable(void)
+{
+	struct apic apic;
+
+	if (find_apic(&apic))
+		apic_write(&apic, APIC_SVR, SVR_RESET);
 }
 
 void apic_reset(void)
 {
-	u64 base = rdmsr(IA32_APIC_BASE);
-	struct apic apic = { NULL };
+	struct apic apic;
 
-	if (!(base & APIC_BASE_ENABLED))
+	if (!find_apic(&apic))
 		return;
-	if (!(base & APIC_BASE_X2APIC)) {
-		apic.registers = phys_to_ptr(hpa(base & APIC_BASE_ADDRESS));
-		if (!apic.registers)
-			return;
-	}
 	mask_sources(&apic);
 	apic_write(&apic, APIC_TPR, 0);
 	end_all_in_service(&apic);

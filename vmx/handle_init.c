@@ -67,8 +67,9 @@ static void reset_registers(struct vcpu *vcpu)
 
 /*
  * Short, and without a word on the console: a SIPI that comes before the processor waits
- * for it is lost, as SDM "Multiple-Processor (MP) Initialization" has it. What is not reset
- * here INIT leaves as it is: MSRs, XCR0, x87 and SSE state, TSC, MTRRs.
+ * for it is lost, as SDM "Multiple-Processor (MP) Initialization" has it. So the local APIC
+ * is disabled here and the rest of its reset is left to handle_sipi(): until then nothing of
+ * L1 runs here. What is not reset INIT leaves as it is: MSRs, XCR0, x87 and SSE state, TSC, MTRRs.
  */
 void handle_init_signal(struct vcpu *vcpu, const struct vm_exit *exit)
 {
@@ -88,14 +89,15 @@ void handle_init_signal(struct vcpu *vcpu, const struct vm_exit *exit)
 		shutdown("INIT to the bootstrap processor");
 	nested->waiting = 0;
 	windows_close_nmi(vcpu);
+	apic_disable();
 	reset_registers(vcpu);
-	apic_reset();
 }
 
 void handle_sipi(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u64 vector = exit->qualification & 0xff;
 
+	apic_reset();
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CS_SELECTOR, vector << 8);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CS_BASE, vector << 12);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_RIP, 0);

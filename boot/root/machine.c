@@ -10,6 +10,7 @@
 #include "drivers/console.h"
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
+#include "vmx/apic_reset.h"
 #include "vmx/ept01.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/sleep_guard.h"
@@ -138,6 +139,7 @@ static enum launch_status prepare_once(const struct handoff *handoff, struct mac
 		.scratch = phys_of(scratch), .physical_address_bits = machine->hardware.physical_address_bits,
 	};
 	fill_msr_bitmap(machine->msr_bitmap);
+	apic_reset_prepare();
 	if (!make_io_bitmaps(machine))
 		return LAUNCH_NO_MEMORY;
 	return ept01_build(machine) ? LAUNCH_OK : LAUNCH_NO_MEMORY;

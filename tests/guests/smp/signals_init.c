@@ -19,6 +19,8 @@
 #define IN_SERVICE 0x75
 #define REQUESTED 0x86
 #define REQUESTED_BELOW 0x31
+#define FIRST_VECTOR 16
+#define LAST_RESERVED_VECTOR 31
 #define APIC_LDR 0x0d0
 #define APIC_DFR 0x0e0
 #define APIC_ISR 0x100
@@ -114,6 +116,42 @@ static void apic_state(void)
 	say("%s", cpu_said(TARGET));
 	cpu_restart(TARGET);
 	cpu_call(TARGET, say_apic, NULL);
+	say("%s", cpu_said(TARGET));
+}
+
+static void say_requested(void *unused)
+{
+	(void)unused;
+	say("requested=%x", apic_read(APIC_IRR));
+	for (u32 i = 1; i < 8; i++)
+		if (apic_read(APIC_IRR + i * 0x10))
+			say(" and more");
+}
+
+/* Expect: an APIC takes vectors that are exceptions' too; the target, whose interrupts are off, never sees them. */
+static void reserved_vectors(void)
+{
+	for (u8 vector = FIRST_VECTOR; vector <= LAST_RESERVED_VECTOR; vector++)
+		cpu_send_vector(TARGET, vector);
+	signals_settle();
+	cpu_call(TARGET, say_requested, NULL);
+	say("before: %s", cpu_said(TARGET));
+	cpu_restart(TARGET);
+	cpu_call(TARGET, say_requested, NULL);
+	say("; after: %s", cpu_said(TARGET));
+}
+
+/* Expect: what arrives while it waits for SIPI is not taken: INIT has disabled the APIC by software. */
+static void interrupts_before_sipi(void)
+{
+	cpus[TARGET].state = CPU_RUNNING;
+	cpu_send_init(TARGET);
+	signals_settle();
+	cpu_send_vector(TARGET, REQUESTED);
+	cpu_send_vector(TARGET, FIRST_VECTOR + 2);
+	signals_settle();
+	cpu_start_again(TARGET);
+	cpu_call(TARGET, say_requested, NULL);
 	say("%s", cpu_said(TARGET));
 }
 
@@ -247,6 +285,8 @@ SCENARIOS(init_scenarios,
 	{ "init.control_registers", control_registers, "edx=1 cr0=0x10 cr2=0", has_others },
 	{ "init.apic", apic_state,
 	  "in_service=1 requested=1; timer=0x10000 error=0x10000 initial=0 divide=0 in_service=0 requested=0 destination=1", has_others },
+	{ "init.reserved_vectors", reserved_vectors, "before: requested=0xffff0000; after: requested=0", has_others },
+	{ "init.interrupts_before_sipi", interrupts_before_sipi, "requested=0", has_others },
 	{ "init.apic_mode", apic_mode, "kept=1", has_others },
 	{ "init.sipi_to_the_running", sipi_to_the_running, "boots=0", has_others },
 	{ "init.in_l2", init_in_l2,
