@@ -101,3 +101,20 @@ void console_line(enum log_level level, const char *format, ...)
 	console_line_va(level, format, arguments);
 	va_end(arguments);
 }
+
+void console_line_within(struct line_budget *budget, enum log_level level, const char *format, ...)
+{
+	enum line_verdict verdict;
+	va_list arguments;
+
+	if (!console_shows(level))
+		return;
+	verdict = line_budget_take(budget);
+	if (verdict == LINE_NO_MORE)
+		console_line(level, "further lines of this kind are suppressed");
+	if (verdict != LINE_SHOWN)
+		return;
+	va_start(arguments, format);
+	console_line_va(level, format, arguments);
+	va_end(arguments);
+}

@@ -13,6 +13,8 @@
 #include "vmx/exits.h"
 #include "vmx/sleep_guard.h"
 
+static struct line_budget budget;	/* for words about what guests do to watched ports */
+
 /* SDM "Exit Qualification for I/O Instructions". */
 #define IO_SIZE BITS(2, 0)	/* less 1 */
 #define IO_IN BIT(3)
@@ -49,7 +51,7 @@ static u32 filter(const struct vcpu *vcpu, u16 port, u32 size, u32 value)
 	u32 written = sleep_guard_filter(handoff->sleep_ports, handoff->sleep_port_count, port, size, value, &refused);
 
 	if (refused)
-		log_info("suspend to RAM is refused: 0x%x is written to port 0x%x instead of 0x%x", written, port, value);
+		log_info_within(&budget, "suspend to RAM is refused: 0x%x is written to port 0x%x instead of 0x%x", written, port, value);
 	return written;
 }
 
@@ -66,7 +68,7 @@ void handle_io_instruction(struct vcpu *vcpu, const struct vm_exit *exit)
 	u32 value = (u32)(*rax & (BIT(8 * size) - 1));
 
 	if (exit->qualification & IO_STRING) {
-		log_info("INS or OUTS at port 0x%x, a sleep register, is refused", port);
+		log_info_within(&budget, "INS or OUTS at port 0x%x, a sleep register, is refused", port);
 		emulate_exception(vcpu, VECTOR_GP, 0);
 		return;
 	}
