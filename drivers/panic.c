@@ -44,11 +44,16 @@ noreturn void halt_forever(void)
 	}
 }
 
+static noreturn void stop_counted(void)
+{
+	(void)__atomic_fetch_add(&stopped_count, 1, __ATOMIC_SEQ_CST);
+	halt_forever();
+}
+
 noreturn void panic_stop_here(void)
 {
 	log_error("stopped: another processor has panicked");
-	(void)__atomic_fetch_add(&stopped_count, 1, __ATOMIC_SEQ_CST);
-	halt_forever();
+	stop_counted();
 }
 
 u32 panic_stopped_count(void)
@@ -65,12 +70,13 @@ noreturn void panic(const char *format, ...)
 	va_start(arguments, format);
 	console_line_va(LOG_QUIET, format, arguments);
 	va_end(arguments);
-	if (first) {
-		for (size_t i = 0; i < MAX_DUMPERS && dumpers[i] != NULL; i++)
-			dumpers[i]();
-		if (stop_others != NULL)
-			stop_others();
-		log_error("this processor is halted");
-	}
+	/* As good as stopped by the first one. If this is the first one's own, while it dumps, nobody reads the count. */
+	if (!first)
+		stop_counted();
+	for (size_t i = 0; i < MAX_DUMPERS && dumpers[i] != NULL; i++)
+		dumpers[i]();
+	if (stop_others != NULL)
+		stop_others();
+	log_error("this processor is halted");
 	halt_forever();
 }
