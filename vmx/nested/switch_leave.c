@@ -94,10 +94,17 @@ static bool nmi_blocking_after(const struct vmcs12 *vmcs12, const struct vm_exit
 static struct sync_l2_state l2_state(const struct vcpu *vcpu, const struct nested_slot *slot, const struct vm_exit *exit)
 {
 	struct merge_l1_state l1;
+	u64 interruptibility;
 
 	if (exit->entry_failure) {
 		l1 = switch_l1_state(vcpu);
-		return (struct sync_l2_state){ vmcs_read(&vcpu->vmcs01, VMCS_GUEST_CR0), l1.efer, l1.pat, false };
+		interruptibility = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE);
+		return (struct sync_l2_state){
+			.cr0 = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_CR0),
+			.efer = l1.efer,
+			.pat = l1.pat,
+			.nmi_blocking = (interruptibility & INTERRUPTIBILITY_NMI) != 0,
+		};
 	}
 	return (struct sync_l2_state){
 		.cr0 = image_get(&slot->written02, VMCS_GUEST_CR0),

@@ -21,6 +21,21 @@ static bool has_virtual_nmis(void)
 	return has_others() && pin_offers(VIRTUAL);
 }
 
+/* One to L2, the other when the target has come to its second round. */
+static void send_two(void (*target)(void *))
+{
+	signals_reset();
+	cpu_ask(TARGET, target, NULL);
+	signals_await_l2(1);
+	cpu_send_nmi(TARGET);
+	signals_await(2);
+	cpu_send_nmi(TARGET);
+	signals_settle();
+	signals_answer(2);
+	cpu_wait(TARGET);
+	say("%s", cpu_said(TARGET));
+}
+
 /* --- one NMI ---------------------------------------------------------------------------- */
 
 static void take_exits(void *unused)
@@ -42,16 +57,7 @@ static void take_exits(void *unused)
 /* Expect: the exit is all that the first NMI does, and it blocks the second until L1's IRET. */
 static void exits(void)
 {
-	signals_reset();
-	cpu_ask(TARGET, take_exits, NULL);
-	signals_await_l2(1);
-	cpu_send_nmi(TARGET);
-	signals_await(2);
-	cpu_send_nmi(TARGET);
-	signals_settle();
-	signals_answer(2);
-	cpu_wait(TARGET);
-	say("%s", cpu_said(TARGET));
+	send_two(take_exits);
 }
 
 static void let_l2_take(void *unused)
@@ -77,16 +83,7 @@ static void let_l2_take(void *unused)
 /* Expect: L2's own handler gets both, the second after its IRET. */
 static void without_exiting(void)
 {
-	signals_reset();
-	cpu_ask(TARGET, let_l2_take, NULL);
-	signals_await_l2(1);
-	cpu_send_nmi(TARGET);
-	signals_await(2);
-	cpu_send_nmi(TARGET);
-	signals_settle();
-	signals_answer(2);
-	cpu_wait(TARGET);
-	say("%s", cpu_said(TARGET));
+	send_two(let_l2_take);
 }
 
 static void block_and_run(void *unused)
@@ -142,16 +139,31 @@ static void enter_with_nmi(void *unused)
 /* Expect: blocked in L1, pending; the entry unblocks, and the NMI exits before L2's first instruction. */
 static void pending_at_entry(void)
 {
-	signals_reset();
-	cpu_ask(TARGET, enter_with_nmi, NULL);
-	signals_await_l2(1);
-	cpu_send_nmi(TARGET);
-	signals_await(2);
-	cpu_send_nmi(TARGET);
-	signals_settle();
-	signals_answer(2);
-	cpu_wait(TARGET);
-	say("%s", cpu_said(TARGET));
+	send_two(enter_with_nmi);
+}
+
+static void be_refused_blocked(void *unused)
+{
+	struct vm *vm = signals_prepare(l2_signal_spin);
+	u32 before = traps_count(VECTOR_NMI);
+
+	(void)unused;
+	vm_set(PIN_BASED_CONTROLS, PIN_NMI_EXITING);
+	signals.round = 1;
+	vm_run(vm);
+	signals_meet(2);
+	vmwrite(GUEST_RFLAGS, 0);
+	if (vm_enter(vm, true))
+		scenario_abort("VMfail");
+	say("reason=%lx in_l1=%u", vmread(EXIT_REASON), traps_count(VECTOR_NMI) - before);
+	nmi_unblock();
+	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+}
+
+/* Expect: an entry that fails on guest state ends no blocking: the second NMI does not nest in the first one's handler. */
+static void refused_when_blocked(void)
+{
+	send_two(be_refused_blocked);
 }
 
 /* --- virtual NMIs -------------------------------------------------------------------------- */
@@ -181,16 +193,7 @@ static void run_with_virtual_blocking(void *unused)
 /* Expect: virtual-NMI blocking does not hold back a physical NMI, nor does the exit change it. */
 static void virtual_blocking(void)
 {
-	signals_reset();
-	cpu_ask(TARGET, run_with_virtual_blocking, NULL);
-	signals_await_l2(1);
-	cpu_send_nmi(TARGET);
-	signals_await(2);
-	cpu_send_nmi(TARGET);
-	signals_settle();
-	signals_answer(2);
-	cpu_wait(TARGET);
-	say("%s", cpu_said(TARGET));
+	send_two(run_with_virtual_blocking);
 }
 
 static void open_window_with_nmi(void *unused)
@@ -216,16 +219,7 @@ static void open_window_with_nmi(void *unused)
 /* Expect: L1's NMI window goes before the NMI, which then is L1's: its entry had unblocked it. */
 static void window_and_nmi(void)
 {
-	signals_reset();
-	cpu_ask(TARGET, open_window_with_nmi, NULL);
-	signals_await_l2(1);
-	cpu_send_nmi(TARGET);
-	signals_await(2);
-	cpu_send_nmi(TARGET);
-	signals_settle();
-	signals_answer(2);
-	cpu_wait(TARGET);
-	say("%s", cpu_said(TARGET));
+	send_two(open_window_with_nmi);
 }
 
 SCENARIOS(nmi_scenarios,
@@ -235,6 +229,7 @@ SCENARIOS(nmi_scenarios,
 	{ "nmi.blocked_with_exiting", blocked_with_exiting, "PREEMPTION_TIMER interruptibility=8 in_l1=0 after_iret=1", has_others },
 	{ "nmi.pending_at_entry", pending_at_entry,
 	  "EXCEPTION_OR_NMI(0) event=0x80000202 rip=+0 rbx=0; VMCALL(18) length=3 rip=+3 in_l1=0 after_iret=0", has_others },
+	{ "nmi.refused_when_blocked", refused_when_blocked, "reason=0x80000021 in_l1=0 after_iret=1", has_others },
 	{ "nmi.virtual_blocking", virtual_blocking,
 	  "reason=0 event=0x80000202 interruptibility=8; "
 	  "EXCEPTION_OR_NMI(0) event=0x80000202 rip=+0 rbx=0 interruptibility=8 in_l1=0 after_iret=0", has_virtual_nmis },
