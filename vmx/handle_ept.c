@@ -15,8 +15,10 @@ void handle_ept_violation(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u64 address = vmcs_read(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS);
 
-	if (ept01_map_more(vcpu->machine->ept01, l1_gpa(address)))
+	if (ept01_map_more(vcpu->machine->ept01, l1_gpa(address))) {
+		emulate_keep_nmi_blocking(vcpu, exit);
 		return;
+	}
 	/*
 	 * Departs from the bare processor, where reads of what is not there give ones: the address is beyond 48 bits,
 	 * or L1 has touched more far regions than L0 has tables for.
