@@ -31,15 +31,19 @@ static struct delivery_state read_state(const struct vcpu *vcpu)
 
 static void inject(struct vcpu *vcpu)
 {
-	windows_close_nmi(vcpu);
+	windows_nmi_is_gone(vcpu);
 	nested_write(vcpu, VMCS_ENTRY_INTERRUPTION_INFORMATION, EVENT_NMI);
-	vcpu->nested->waiting &= (u8)~WAITING_NMI;
+	if (nested_in_l2(vcpu)) /* an entry of L1 does not fail */
+		vcpu->nested->waiting |= WAITING_ENTRY;
 }
 
 /* Without the VMX-preemption timer the exit is made up before L2 is entered: its entry MSR list is then not loaded. */
 static bool leave_unentered(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	vcpu->nested->waiting &= (u8)~(exit == &init_exit ? WAITING_INIT : WAITING_NMI);
+	if (exit == &init_exit)
+		vcpu->nested->waiting &= (u8)~WAITING_INIT;
+	else
+		windows_nmi_is_gone(vcpu);
 	switch_leave_unentered(vcpu, exit, 0);
 	return false;
 }
@@ -124,7 +128,7 @@ void handle_nmi_window(struct vcpu *vcpu, const struct vm_exit *exit)
 	windows_close_nmi(vcpu);
 	if (nested_in_l2(vcpu) && (vcpu->nested->waiting & WAITING_NMI) &&
 	    vmcs12_has(vcpu->nested->current->vmcs12, WORD_PIN, PIN_NMI_EXITING)) {
-		vcpu->nested->waiting &= (u8)~WAITING_NMI;
+		windows_nmi_is_gone(vcpu);
 		switch_leave_l2(vcpu, &nmi_exit);
 	}
 }

@@ -45,8 +45,11 @@ struct nested_slot {
 	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
 };
 
-/* An NMI that L0 took for L1; an INIT that came in L1's VMX root operation. */
-enum { WAITING_NMI = 1, WAITING_INIT = 2 };
+/*
+ * An NMI that L0 took for L1; an INIT that came in L1's VMX root operation; an NMI that L0 injects into
+ * L2, which has it only once the entry has succeeded.
+ */
+enum { WAITING_NMI = 1, WAITING_INIT = 2, WAITING_ENTRY = 4 };
 
 /* vmcs02 as bent for an exit before L2's first instruction, and what it had before. */
 struct immediate_exit {

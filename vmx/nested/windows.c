@@ -43,8 +43,8 @@ static void write_controls01(struct vcpu *vcpu)
 	u64 pin = image_get(&nested->image01, VMCS_PIN_BASED_CONTROLS);
 	u64 proc = image_get(&nested->image01, VMCS_PROCESSOR_BASED_CONTROLS);
 
-	nested_write(vcpu, VMCS_PIN_BASED_CONTROLS, nested->nmi_window01 ? pin | WINDOW_PIN : pin);
-	nested_write(vcpu, VMCS_PROCESSOR_BASED_CONTROLS, nested->nmi_window01 ? proc | WINDOW_PROC : proc);
+	vmcs_write(&vcpu->vmcs01, VMCS_PIN_BASED_CONTROLS, nested->nmi_window01 ? pin | WINDOW_PIN : pin);
+	vmcs_write(&vcpu->vmcs01, VMCS_PROCESSOR_BASED_CONTROLS, nested->nmi_window01 ? proc | WINDOW_PROC : proc);
 }
 
 static void set_nmi_window(struct vcpu *vcpu, bool open)
@@ -69,6 +69,21 @@ void windows_open_nmi(struct vcpu *vcpu)
 void windows_close_nmi(struct vcpu *vcpu)
 {
 	set_nmi_window(vcpu, false);
+}
+
+void windows_nmi_is_gone(struct vcpu *vcpu)
+{
+	struct nested *nested = vcpu->nested;
+
+	nested->waiting &= (u8)~WAITING_NMI;
+	windows_close_nmi(vcpu);
+	/* L1 entered L2 before its own window came. */
+	if (!nested->nmi_window01)
+		return;
+	nested->nmi_window01 = false;
+	vmcs_load(&vcpu->vmcs01);
+	write_controls01(vcpu);
+	vmcs_load(vcpu->running);
 }
 
 /* --- the immediate exit ----------------------------------------------------------- */
@@ -152,6 +167,14 @@ static void straighten(struct vcpu *vcpu)
 			     vmcs_read(vcpu->running, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | immediate->pending_debug);
 }
 
+/* An entry that failed has delivered nothing: SDM "VM-Entry Failures During or After Loading Guest State". */
+static void settle_injection(struct nested *nested, bool entered)
+{
+	if ((nested->waiting & WAITING_ENTRY) && !entered)
+		nested->waiting |= WAITING_NMI;
+	nested->waiting &= (u8)~WAITING_ENTRY;
+}
+
 /* The immediate exit came: what L1 is to see of it. */
 static struct vm_exit exit_due(const struct immediate_exit *immediate)
 {
@@ -165,6 +188,7 @@ void windows_note_exit(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
 
+	settle_injection(nested, !exit->entry_failure);
 	if (nested->immediate.armed) {
 		straighten(vcpu);
 		if (exit->basic == EXIT_PREEMPTION_TIMER && !exit->entry_failure) {
@@ -175,11 +199,12 @@ void windows_note_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	}
 	/* The processor, too, has room for one. */
 	if (exit_is_nmi(exit) && vmcs12_has(nested->current->vmcs12, WORD_PIN, PIN_NMI_EXITING))
-		nested->waiting &= (u8)~WAITING_NMI;
+		windows_nmi_is_gone(vcpu);
 }
 
 void windows_forget(struct vcpu *vcpu)
 {
+	settle_injection(vcpu->nested, false);
 	vcpu->nested->nmi_window02 = false;
 	vcpu->nested->immediate.armed = false;
 }

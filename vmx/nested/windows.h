@@ -12,6 +12,8 @@
 /* Exit once the running guest could take an NMI. */
 void windows_open_nmi(struct vcpu *vcpu);
 void windows_close_nmi(struct vcpu *vcpu);
+/* The NMI that waited is delivered, by whatever way: nobody awaits it any more, neither the running guest nor L1 behind it. */
+void windows_nmi_is_gone(struct vcpu *vcpu);
 
 /*
  * The next entry of L2 ends at once in an exit to L1: EXIT_INIT_SIGNAL, or
@@ -25,5 +27,5 @@ bool windows_leave_at_once(struct vcpu *vcpu, u16 reason) must_check;
  */
 void windows_note_exit(struct vcpu *vcpu, struct vm_exit *exit);
 
-/* L2 was left, or not entered: its fields come from the next merge. */
+/* L2 was not entered: its fields come from the next merge, and what was to be injected still waits. */
 void windows_forget(struct vcpu *vcpu);

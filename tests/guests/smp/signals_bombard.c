@@ -28,7 +28,19 @@ static u32 nmis_of_target(void)
 	return traps_count_on(TARGET, VECTOR_NMI);
 }
 
-/* The target counts every NMI that it meets in any way; the next is sent when that has happened. */
+/* The target counts every NMI that it meets in any way: has it met this one, and once? */
+static bool send_one(u32 number)
+{
+	u64 before = signals.seen + nmis_of_target();
+
+	delay(number * 53 % 4001);
+	cpu_send_nmi(TARGET);
+	WAIT_UNTIL(signals.seen + nmis_of_target() != before || cpu_is_done(TARGET), "NMI");
+	delay(ONCE_MORE_TICKS);
+	return signals.seen + nmis_of_target() == before + 1;
+}
+
+/* The next is sent when that has happened. */
 static void bombard(void (*run)(void *), void *argument)
 {
 	u32 once = 0;
@@ -36,15 +48,8 @@ static void bombard(void (*run)(void *), void *argument)
 	signals_reset();
 	cpu_ask(TARGET, run, argument);
 	signals_await(1);
-	for (u32 i = 1; i <= BOMBARDMENT; i++) {
-		u64 before = signals.seen + nmis_of_target();
-
-		delay(i * 53 % 4001);
-		cpu_send_nmi(TARGET);
-		WAIT_UNTIL(signals.seen + nmis_of_target() != before || cpu_is_done(TARGET), "NMI");
-		delay(ONCE_MORE_TICKS);
-		once += signals.seen + nmis_of_target() == before + 1;
-	}
+	for (u32 i = 1; i <= BOMBARDMENT; i++)
+		once += send_one(i);
 	signals.finished = 1;
 	cpu_wait(TARGET);
 	say("%seach of %u %s", cpu_said(TARGET), BOMBARDMENT, once == BOMBARDMENT ? "once" : "");
@@ -261,6 +266,82 @@ static void bombard_refusals(void)
 	bombard(work_with_refusals, NULL);
 }
 
+/* --- an NMI while an entry is on its way --------------------------------------------------- */
+
+#define ENTRIES 60
+
+/* How the entry is prepared; true: L2 takes an event of L1's then, and no other. */
+typedef bool prepare_entry(u32 number);
+
+static bool be_refused_half_of_the_time(u32 number)
+{
+	vmwrite(GUEST_RFLAGS, number % 2 ? 0 : RFLAGS_FIXED);
+	return false;
+}
+
+/* As an exit during the delivery of an NMI leaves L2, which gets it once more. */
+static bool inject_again(u32 number)
+{
+	(void)number;
+	vmwrite(GUEST_INTERRUPTIBILITY_STATE, BLOCKING_BY_NMI);
+	vm_inject(EVENT_NMI | VECTOR_NMI, 0, 0);
+	return true;
+}
+
+static void enter_repeatedly(void *argument)
+{
+	prepare_entry *const *prepare = argument;
+	struct vm *vm = signals_prepare(l2_signal_once);
+	u32 refused = 0, injected = 0, taken = 0;
+
+	vmwrite(EXCEPTION_BITMAP, 0);
+	vm_run(vm);
+	for (u32 i = 1; i <= ENTRIES; i++) {
+		bool injects, takes;
+
+		vm_restart(vm, l2_signal_once);
+		injects = (*prepare)(i);
+		signals.round = i;
+		if (vm_enter(vm, true))
+			scenario_abort("VMfail");
+		refused += (vmread(EXIT_REASON) & REASON_ENTRY_FAILURE) != 0;
+		takes = vm_l2_frame() && vm_l2_frame()->vector == VECTOR_NMI;
+		injected += injects;
+		taken += injects && takes;
+		signals.seen += !injects && takes;
+		nmi_unblock();
+		WAIT_UNTIL(signals.go >= i, "the boot processor");
+	}
+	say("refused=%u injected=%u taken=%u", refused, injected, taken);
+}
+
+static void meet_entries(prepare_entry *prepare)
+{
+	u32 once = 0;
+
+	signals_reset();
+	cpu_ask(TARGET, enter_repeatedly, &prepare);
+	for (u32 i = 1; i <= ENTRIES; i++) {
+		WAIT_UNTIL(signals.round >= i || cpu_is_done(TARGET), "the target");
+		once += send_one(i);
+		signals_answer(i);
+	}
+	cpu_wait(TARGET);
+	say("%s once=%u", cpu_said(TARGET), once);
+}
+
+/* Expect: an entry that fails has delivered nothing, so the NMI is L1's. L2 takes its NMIs itself. */
+static void meet_refusals(void)
+{
+	meet_entries(be_refused_half_of_the_time);
+}
+
+/* Expect: blocked already and injecting an NMI is a state to enter with, whatever is pending. */
+static void meet_injections(void)
+{
+	meet_entries(inject_again);
+}
+
 SCENARIOS(bombard_scenarios,
 	{ "nmi.bombard.exits", bombard_exits, "each of 100 once", has_others },
 	{ "nmi.bombard.l2", bombard_l2, "each of 100 once", has_others },
@@ -269,5 +350,7 @@ SCENARIOS(bombard_scenarios,
 	{ "nmi.bombard.refusals", bombard_refusals, "each of 100 once", has_others },
 	{ "nmi.bombard.virtually_blocked", bombard_virtually_blocked, "each of 100 once", has_virtual_nmis },
 	{ "nmi.bombard.blocked", bombard_blocked, "each of 100 once", has_others },
+	{ "nmi.entry.refused", meet_refusals, "refused=30 injected=0 taken=0 once=60", has_others },
+	{ "nmi.entry.injections", meet_injections, "refused=0 injected=60 taken=60 once=60", has_others },
 	{ "nmi.bombard.injections", bombard_injections, "each of 100 once", has_others },
 );
