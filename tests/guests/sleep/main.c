@@ -72,6 +72,15 @@ static void l1_suspends(void)
 	say_control();
 }
 
+/* Expect: Testudo says it a few times, not each time. */
+static void l1_insists(void)
+{
+	write_control(TYPE_7);
+	for (u32 i = 0; i < 100; i++)
+		write_control(S3);
+	say_control();
+}
+
 /* --- L2 ---------------------------------------------------------------------------- */
 
 enum exiting { NOTHING, EVERYTHING, BITMAPS };
@@ -234,6 +243,7 @@ static const struct scenario scenarios[] = {
 	{ "sleep.l2_bitmap_changes", l2_bitmap_changes,
 	  VMCALL(8) "; " OUT(b004, 1, "2 rip=+6") "; " VMCALL(8) " control=0x400", is_watched },
 	{ "sleep.l2_string", l2_string, "EXCEPTION_OR_NMI(0) event=0x80000b0d error=0 rip=+5 control=0x1c00", is_watched },
+	{ "sleep.l1_insists", l1_insists, " control=0x400", is_watched },
 };
 
 void guest_main(void)
