@@ -41,6 +41,13 @@ $(BUILD)/efi/edit.efi: $(wildcard $(addprefix boot/uefi/,acpi.? madt.? sleep_sta
 
 EMULATOR_APPS := $(patsubst tests/emu/%.c,$(BUILD)/efi/%.efi,$(wildcard tests/emu/*.c))
 
+# What keeps Bochs from sleeping. The runner uses it where it is there.
+$(BUILD)/emu/awake.so: tests/emu/host/awake.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -Wall -Wextra -Werror -ffreestanding -fPIC -shared -nostdlib $< -o $@
+
+emulator-images guest-images self-test-images: $(BUILD)/emu/awake.so
+
 # --- disks -------------------------------------------------------------------
 $(BUILD)/testudo.img: $(BUILD)/BOOTX64.EFI tools/mkusb tools/mkesp $(wildcard tools/usb/*)
 	tools/mkusb $@ $<

@@ -12,12 +12,13 @@ import sys
 from machine import ROOT, find_firmware
 
 DEFAULT_CPU = "corei7_haswell_4770"
+AWAKE = ROOT / "build" / "emu" / "awake.so"
 
 CONFIGURATION = """\
 megs: {memory}
 romimage: file={firmware}, address={address:#x}
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0{bad_msrs}{without}{quantum}
+cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0{bad_msrs}{quantum}
 clock: sync=none, time0=1700000000
 pci: enabled=1, chipset=i440fx
 vga: extension=vbe, update_freq=2, realtime=0
@@ -81,13 +82,14 @@ class Bochs:
         # Builds that know the flag start without their debugger; older ones always stop in it and have to be told to go on.
         self.debugger = "-debugger" not in output_of(self.program, "--help")
 
+        self.environment = {"LD_PRELOAD": str(AWAKE)} if AWAKE.exists() else {}
+
     def command(self, work, image):
         options, firmware = self.options, find_firmware(work)
         text = CONFIGURATION.format(
             memory=options.memory, firmware=firmware, address=2**32 - os.path.getsize(firmware), image=image, geometry=geometry(image),
             cpu=find_model(self.program, options.cpu or DEFAULT_CPU), cpus=options.cpus, ips=options.ips or 200000000,
             bad_msrs=", ignore_bad_msrs=0" if options.strict_msrs else "", journal=work / "journal",
-            without=f', exclude_features="{options.without}"' if options.without else "",
             quantum=f", quantum={options.quantum}" if options.quantum else "",
             com2="enabled=1, mode=file, dev=com2" if options.log2 else "enabled=0",
             errors="report" if options.emulator_errors else "ignore")

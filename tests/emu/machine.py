@@ -40,7 +40,6 @@ class Options:
     emulator_log: Path = None           # where the emulator's own log is kept
     emulator_errors: bool = False       # Bochs: say why each VM entry or VMX instruction failed
     strict_msrs: bool = False           # Bochs: unknown MSRs fault; OVMF starts so on 3.1 only, and Linux nowhere
-    without: str = ""                   # Bochs: features that the CPU model has and this machine shall not
     allow_reset: bool = False           # a reset of the machine does not end the run
     on_line: object = None              # called with (port, line) for each complete serial line, port being 1 or 2
     stop: object = None                 # a threading.Event that ends the run from another thread
@@ -132,7 +131,7 @@ class Machine:
     def start(self):
         command = self.backend.command(self.work, make_image(self.options, self.work))
         self.terminal, other = pty.openpty()
-        environment = {**os.environ, "TERM": "vt100"}
+        environment = {**os.environ, "TERM": "vt100", **self.backend.environment}
         self.process = subprocess.Popen(command, stdin=other, stdout=other, stderr=other, cwd=self.work, env=environment,
                                         start_new_session=True)
         os.close(other)

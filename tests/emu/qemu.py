@@ -14,6 +14,8 @@ STATUS_SHUTDOWN = (ord("S") << 1) | 1
 
 class Qemu:
     """Prepares one run and reads its exit status."""
+    environment = {}
+
     def __init__(self, options):
         self.options = options
         self.program = shutil.which("qemu-system-x86_64") or sys.exit("no qemu-system-x86_64: run tools/install-packages")

@@ -4,10 +4,11 @@
  *
  * It makes a MADT of the processors that MP Services knows, and installs each file of \EFI\BOOT\acpi as one table more: the firmware
  * computes their checksums and links FADT, DSDT and FACS. Without a MADT Linux uses one processor. And it sees to it that all processors
- * survive the end of boot services (lib/sipi_again.h). Must not do anything else.
+ * survive the end of boot services (lib/sipi_again.h) and then rest (lib/rest.h). Must not do anything else.
  */
 #include "boot/uefi/mp_services.h"
 #include "tests/emu/lib/madt.h"
+#include "tests/emu/lib/rest.h"
 #include "tests/emu/lib/sipi_again.h"
 #include "tests/emu/lib/volume.h"
 
@@ -91,6 +92,7 @@ static EFI_STATUS install_madt(void)
 	status = sipi_again(system_table->BootServices, count);
 	if (EFI_ERROR(status))
 		return failed(L"the firmware lets nobody wait for the end of boot services", status);
+	rest_after_boot_services(system_table);
 	say(L"tables: MADT of ");
 	say_number(count);
 	say(L" processor(s)\r\n");

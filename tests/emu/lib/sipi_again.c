@@ -68,6 +68,14 @@ static VOID EFIAPI on_exit(EFI_EVENT event, VOID *context)
 	APIC(INITIAL_COUNT) = DELAY;
 }
 
+/* Interrupts are on: one that waits is taken now. */
+void sipi_again_end(void)
+{
+	APIC(LVT_TIMER) = MASKED;
+	APIC(INITIAL_COUNT) = 0;
+	__asm__ volatile("nop\n\tnop" ::: "memory");
+}
+
 EFI_STATUS sipi_again(EFI_BOOT_SERVICES *boot, UINTN processors)
 {
 	EFI_EVENT event;

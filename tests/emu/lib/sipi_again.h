@@ -11,3 +11,6 @@
 
 /* When boot services end, the firmware's SIPI is sent as often again as `processors` need. */
 EFI_STATUS sipi_again(EFI_BOOT_SERVICES *boot, UINTN processors);
+
+/* Boot services have ended: no more of it, and no interrupt of ours is left for an operating system. */
+void sipi_again_end(void);

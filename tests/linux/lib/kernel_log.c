@@ -13,7 +13,7 @@ enum { READ_ALL = 3, SIZE = 10 }; /* of klogctl */
 
 static const char *const complaints[] = {
 	"not responding", "stuck", "failed to boot", "rcu_preempt self-detected", "detected stalls", "detected expedited stalls",
-	"soft lockup", "hard LOCKUP", "blocked for more than", "BUG:", "WARNING:", "No irq handler for vector", "spurious", "unstable",
+	"soft lockup", "hard LOCKUP", "blocked for more than", "BUG:", "WARNING:", "No irq handler for vector", "spurious", " unstable",
 	"TSC ADJUST", "TSC warp", "cpu MSR mismatch", "VMX disabled", "inconsistent",
 };
 
