@@ -70,7 +70,7 @@ static bool hand_on_to_l2(struct vcpu *vcpu)
 		inject(vcpu);
 		return true;
 	case DELIVERY_AT_WINDOW:
-		windows_open_nmi(vcpu);
+		windows_open_nmi(vcpu, &state);
 		return true;
 	case DELIVERY_LEAVE:
 		windows_close_nmi(vcpu);
@@ -95,7 +95,7 @@ static void hand_on_to_l1(struct vcpu *vcpu)
 		inject(vcpu);
 		return;
 	case DELIVERY_AT_WINDOW:
-		windows_open_nmi(vcpu);
+		windows_open_nmi(vcpu, &state);
 		return;
 	case DELIVERY_LEAVE:
 	case DELIVERY_HELD:

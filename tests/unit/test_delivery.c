@@ -132,6 +132,39 @@ static void virtual_nmi_blocking_does_not_block_a_physical_nmi(void **unused)
 	assert_int_equal(nmi_in_l2(), DELIVERY_LEAVE);
 }
 
+/* Expect: it is refused as it is, where the window needs virtual NMIs, and accepted as the window has it. */
+static void a_window_does_not_spoil_the_injection_of_an_nmi(void **unused)
+{
+	struct entry_failure failure;
+
+	(void)unused;
+	start(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
+	state.injection = INJECT_NMI;
+	state.interruptibility = INTERRUPTIBILITY_NMI;
+	vmcs12_set(&builder.vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION, INJECT_NMI);
+	vmcs12_set(&builder.vmcs12, VMCS_GUEST_INTERRUPTIBILITY_STATE, state.interruptibility);
+	assert_false(check_guest(&builder.context, &failure));
+	vmcs12_set(&builder.vmcs12, VMCS_GUEST_INTERRUPTIBILITY_STATE, delivery_blocking_with_window(&state));
+	assert_true(check_guest(&builder.context, &failure));
+}
+
+/* Expect: all else stays, for the window is to wait until it ends. */
+static void a_window_keeps_other_blocking(void **unused)
+{
+	static const u64 injections[] = { 0, INJECT_INTERRUPT, INJECT_MTF, INJECT_NMI & ~(u64)INTERRUPTION_VALID };
+	const u64 all = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_SMI | INTERRUPTIBILITY_NMI;
+
+	(void)unused;
+	start(0);
+	state.interruptibility = all;
+	for (u32 i = 0; i < array_size(injections); i++) {
+		state.injection = injections[i];
+		assert_int_equal(delivery_blocking_with_window(&state), all);
+	}
+	state.injection = INJECT_NMI;
+	assert_int_equal(delivery_blocking_with_window(&state), all & ~(u64)INTERRUPTIBILITY_NMI);
+}
+
 static void init_leaves_from_every_other_state(void **unused)
 {
 	static const u64 activities[] = { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN };
@@ -168,6 +201,8 @@ int main(void)
 		cmocka_unit_test(nmi_exiting_awaits_the_window_when_nmis_are_free),
 		cmocka_unit_test(nmi_exiting_without_virtual_nmis_holds_a_blocked_nmi),
 		cmocka_unit_test(virtual_nmi_blocking_does_not_block_a_physical_nmi),
+		cmocka_unit_test(a_window_does_not_spoil_the_injection_of_an_nmi),
+		cmocka_unit_test(a_window_keeps_other_blocking),
 		cmocka_unit_test(init_leaves_from_every_other_state),
 		cmocka_unit_test(only_events_that_go_through_the_idt_are_vectoring),
 	};

@@ -27,6 +27,15 @@ enum delivery delivery_of_nmi(const struct delivery_state *state)
 	return DELIVERY_NOW;
 }
 
+/*
+ * An NMI may be injected where NMIs are blocked, but no virtual NMI: SDM "Checks on Guest
+ * Non-Register State". Its delivery blocks them anyway.
+ */
+u64 delivery_blocking_with_window(const struct delivery_state *state)
+{
+	return interruption_is_nmi(state->injection) ? state->interruptibility & ~INTERRUPTIBILITY_NMI : state->interruptibility;
+}
+
 /* As it will be once the entry has delivered what it injects. */
 static bool is_nmi_blocked(const struct delivery_state *state)
 {

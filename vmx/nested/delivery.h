@@ -29,6 +29,9 @@ enum delivery delivery_of_nmi(const struct delivery_state *state);
 /* An NMI while L2 runs, which `vmcs12` may want as an exit. */
 enum delivery delivery_of_nmi_in_l2(const struct vmcs12 *vmcs12, const struct delivery_state *state);
 
+/* Interruptibility to enter with while the window is open: it needs virtual NMIs, which forbid one state that is right without. */
+u64 delivery_blocking_with_window(const struct delivery_state *state);
+
 /* An INIT that waits while L1 enters L2. */
 enum delivery delivery_of_init_in_l2(const struct delivery_state *state);
 

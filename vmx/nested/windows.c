@@ -61,8 +61,12 @@ static void set_nmi_window(struct vcpu *vcpu, bool open)
 		write_controls01(vcpu);
 }
 
-void windows_open_nmi(struct vcpu *vcpu)
+void windows_open_nmi(struct vcpu *vcpu, const struct delivery_state *state)
 {
+	u64 blocking = delivery_blocking_with_window(state);
+
+	if (blocking != state->interruptibility)
+		nested_write(vcpu, VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking);
 	set_nmi_window(vcpu, true);
 }
 

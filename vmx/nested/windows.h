@@ -9,8 +9,10 @@
 #include "vmx/exit.h"
 #include "vmx/vcpu.h"
 
-/* Exit once the running guest could take an NMI. */
-void windows_open_nmi(struct vcpu *vcpu);
+struct delivery_state;
+
+/* Exit once the running guest, of which this is the state, could take an NMI. */
+void windows_open_nmi(struct vcpu *vcpu, const struct delivery_state *state);
 void windows_close_nmi(struct vcpu *vcpu);
 /* The NMI that waited is delivered, by whatever way: nobody awaits it any more, neither the running guest nor L1 behind it. */
 void windows_nmi_is_gone(struct vcpu *vcpu);
