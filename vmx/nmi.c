@@ -124,13 +124,18 @@ void nmi_before_entry(struct vcpu *vcpu)
 /* Of L1, or of an L2 whose L1 has no NMI window of its own; the entry that follows finds the guest ready. */
 void handle_nmi_window(struct vcpu *vcpu, const struct vm_exit *exit)
 {
+	u64 blocking;
+
 	(void)exit;
 	windows_close_nmi(vcpu);
 	if (nested_in_l2(vcpu) && (vcpu->nested->waiting & WAITING_NMI) &&
 	    vmcs12_has(vcpu->nested->current->vmcs12, WORD_PIN, PIN_NMI_EXITING)) {
 		windows_nmi_is_gone(vcpu);
 		switch_leave_l2(vcpu, &nmi_exit);
+		return;
 	}
+	blocking = vmcs_read(vcpu->running, VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	nested_write(vcpu, VMCS_GUEST_INTERRUPTIBILITY_STATE, delivery_blocking_after_window(blocking));
 }
 
 /* An NMI while the window was awaited; L0 intercepts no exceptions. */

@@ -165,6 +165,21 @@ static void a_window_keeps_other_blocking(void **unused)
 	assert_int_equal(delivery_blocking_with_window(&state), all & ~(u64)INTERRUPTIBILITY_NMI);
 }
 
+/* Expect: the NMI is delivered by the next entry, whether or not STI held the window back. */
+static void after_the_window_comes_the_nmi(void **unused)
+{
+	static const u64 left[] = { 0, INTERRUPTIBILITY_STI, INTERRUPTIBILITY_ENCLAVE };
+
+	(void)unused;
+	start(0);
+	for (u32 i = 0; i < array_size(left); i++) {
+		state.interruptibility = delivery_blocking_after_window(left[i]);
+		assert_int_equal(state.interruptibility, left[i] & ~(u64)INTERRUPTIBILITY_STI);
+		assert_int_equal(delivery_of_nmi(&state), DELIVERY_NOW);
+		assert_int_equal(nmi_in_l2(), DELIVERY_NOW);
+	}
+}
+
 static void init_leaves_from_every_other_state(void **unused)
 {
 	static const u64 activities[] = { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN };
@@ -203,6 +218,7 @@ int main(void)
 		cmocka_unit_test(virtual_nmi_blocking_does_not_block_a_physical_nmi),
 		cmocka_unit_test(a_window_does_not_spoil_the_injection_of_an_nmi),
 		cmocka_unit_test(a_window_keeps_other_blocking),
+		cmocka_unit_test(after_the_window_comes_the_nmi),
 		cmocka_unit_test(init_leaves_from_every_other_state),
 		cmocka_unit_test(only_events_that_go_through_the_idt_are_vectoring),
 	};

@@ -36,6 +36,15 @@ u64 delivery_blocking_with_window(const struct delivery_state *state)
 	return interruption_is_nmi(state->injection) ? state->interruptibility & ~INTERRUPTIBILITY_NMI : state->interruptibility;
 }
 
+/*
+ * STI may hold the window back, and need not: SDM "Other Causes of VM Exits". Where it does not, the window would come again
+ * and again, before the instruction that ends that blocking, and VM entry may refuse to inject an NMI there.
+ */
+u64 delivery_blocking_after_window(u64 interruptibility)
+{
+	return interruptibility & ~INTERRUPTIBILITY_STI;
+}
+
 /* As it will be once the entry has delivered what it injects. */
 static bool is_nmi_blocked(const struct delivery_state *state)
 {

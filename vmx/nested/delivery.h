@@ -32,6 +32,9 @@ enum delivery delivery_of_nmi_in_l2(const struct vmcs12 *vmcs12, const struct de
 /* Interruptibility to enter with while the window is open: it needs virtual NMIs, which forbid one state that is right without. */
 u64 delivery_blocking_with_window(const struct delivery_state *state);
 
+/* Interruptibility once the window has come. */
+u64 delivery_blocking_after_window(u64 interruptibility);
+
 /* An INIT that waits while L1 enters L2. */
 enum delivery delivery_of_init_in_l2(const struct delivery_state *state);
 
