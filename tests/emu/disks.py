@@ -60,3 +60,9 @@ def guest(name, testudo, settings=()):
     if testudo:
         return [f"{L1}/{name}.efi={image}"] + under_testudo(f"{L1}/{name}.efi", "", settings)
     return [f"{FIRST}={image}"]
+
+
+def guest_on_two_levels(name):
+    """Testudo on Testudo, and the guest as L2, which is an L1 in its own eyes."""
+    path = f"{L1}/{name}.efi"
+    return [f"{path}={BUILD}/guests/{name}.efi"] + under_testudo(FIRST, f"l1={efi_path(path)}")

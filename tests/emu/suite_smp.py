@@ -57,6 +57,15 @@ def smp(name, cpus):
     return test
 
 
+def two_levels(report):
+    """Testudo on Testudo on two processors: what `smp` runs is then L3."""
+    result = report.machine(files=disks.guest_on_two_levels("smp"), cpu=CPU, cpus=2, seconds=SECONDS)
+    launches = sum("2 of 2 processors run under Testudo" in line for line in result.lines)
+    wrong = ran(result, set()) + processors(result.lines, 2)
+    report.judge(wrong + ([] if launches == 2 else [f"{launches} launches instead of 2"]),
+                 good=f"{len(results(result.lines))} results, {result}")
+
+
 def soak(number, seed):
     """One run of each guest; what is random in it comes from the seed alone."""
     chance = random.Random(seed * 1000 + number)
@@ -77,6 +86,7 @@ def add(suite):
         for cpus in PROCESSORS:
             suite.add(f"{name}/{cpus}", smp(name, cpus))
     suite.add("smp/hyper-2", guest("hyper", cpus=2))
+    suite.add("smp/two-levels", two_levels)
 
 
 def add_soak(suite, runs, seed):
