@@ -36,6 +36,13 @@ static void send_two(void (*target)(void *))
 	say("%s", cpu_said(TARGET));
 }
 
+/* How many came to L1 since `before`, once its IRET has ended the blocking. */
+static void say_after_iret(u32 before)
+{
+	nmi_unblock();
+	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+}
+
 /* --- one NMI ---------------------------------------------------------------------------- */
 
 static void take_exits(void *unused)
@@ -50,8 +57,7 @@ static void take_exits(void *unused)
 	say("reason=%u event=%lx in_l1=%u", vm->basic_reason, vmread(VM_EXIT_INTERRUPTION_INFORMATION), traps_count(VECTOR_NMI) - before);
 	signals_meet(2);
 	say(" blocked=%u", traps_count(VECTOR_NMI) == before);
-	nmi_unblock();
-	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+	say_after_iret(before);
 }
 
 /* Expect: the exit is all that the first NMI does, and it blocks the second until L1's IRET. */
@@ -99,8 +105,7 @@ static void block_and_run(void *unused)
 	vm_run(vm);
 	say("%s interruptibility=%lx in_l1=%u", exit_reason_name(vm->basic_reason), vmread(GUEST_INTERRUPTIBILITY_STATE),
 	    traps_count(VECTOR_NMI) - before);
-	nmi_unblock();
-	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+	say_after_iret(before);
 }
 
 /* Expect: with NMI exiting and without virtual NMIs, L2's IRETs unblock nothing: the NMI waits for L1's. */
@@ -132,8 +137,7 @@ static void enter_with_nmi(void *unused)
 	say(" rbx=%lu; ", vm->gpr[RBX]);
 	vm_step(vm);
 	say(" in_l1=%u", traps_count(VECTOR_NMI) - before);
-	nmi_unblock();
-	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+	say_after_iret(before);
 }
 
 /* Expect: blocked in L1, pending; the entry unblocks, and the NMI exits before L2's first instruction. */
@@ -156,8 +160,7 @@ static void be_refused_blocked(void *unused)
 	if (vm_enter(vm, true))
 		scenario_abort("VMfail");
 	say("reason=%lx in_l1=%u", vmread(EXIT_REASON), traps_count(VECTOR_NMI) - before);
-	nmi_unblock();
-	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+	say_after_iret(before);
 }
 
 /* Expect: an entry that fails on guest state ends no blocking: the second NMI does not nest in the first one's handler. */
@@ -186,8 +189,7 @@ static void run_with_virtual_blocking(void *unused)
 	vmwrite(GUEST_INTERRUPTIBILITY_STATE, BLOCKING_BY_NMI);
 	vm_step(vm);
 	say(" rbx=%lu interruptibility=%lx in_l1=%u", vm->gpr[RBX], vmread(GUEST_INTERRUPTIBILITY_STATE), traps_count(VECTOR_NMI) - before);
-	nmi_unblock();
-	say(" after_iret=%u", traps_count(VECTOR_NMI) - before);
+	say_after_iret(before);
 }
 
 /* Expect: virtual-NMI blocking does not hold back a physical NMI, nor does the exit change it. */
