@@ -234,7 +234,7 @@ static void check_flags(const struct world *world, u64 eptp12, unsigned int n, b
 	model_require(!memcmp(before, after, sizeof(before)));
 }
 
-static void check_violation(struct world *world, u64 eptp12, unsigned int n, u64 given, u64 told)
+static void check_violation(struct world *world, u64 eptp12, unsigned int n, u64 given, const struct ept02_result *told)
 {
 	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
 	u64 permissions = now.outcome == MODEL_TRANSLATED ? now.permissions : 0;
@@ -244,7 +244,8 @@ static void check_violation(struct world *world, u64 eptp12, unsigned int n, u64
 		access |= 3;
 	model_require(now.outcome != MODEL_MISCONFIGURED);
 	model_require(access & ~permissions);
-	model_require(told == (access | permissions << 3 | (given & 0x180)));
+	model_require(told->qualification == (access | permissions << 3 | (given & 0x180)));
+	model_require(told->entry == (now.entries ? now.leaf : ~0ull));
 }
 
 /* What was just filled is what EPT12 says now, page by page; writable only when dirty flags are off or set. */
@@ -281,7 +282,7 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 		world->misconfigured++;
 		break;
 	case EPT02_VIOLATION:
-		check_violation(world, eptp12, n, qualification, result.qualification);
+		check_violation(world, eptp12, n, qualification, &result);
 		note_invalidated(world, eptp12, n);
 		world->reflected++;
 		break;

@@ -110,7 +110,7 @@ static void what_changes_after_it_was_read_does_not_count(void **state)
 		assert_int_equal(walk.outcome, EPT12_TRANSLATED);
 		assert_int_equal(walk.address.value, 0x400123);
 		assert_int_equal(walk.permissions, EPT_RWX);
-		assert_int_equal(ept12_leaf(&walk), LEAF);
+		assert_int_equal(ept12_last(&walk), LEAF);
 	}
 }
 
@@ -139,7 +139,7 @@ static void flags_that_are_set_are_not_written_again(void **state)
 	walk = walk_to(0);
 	assert_true(ept12_mark_used(&walk, &memory, true));
 	assert_int_equal(l1.updates, 4);
-	assert_int_equal(ept12_leaf(&walk), LEAF | EPT_ACCESSED | EPT_DIRTY);
+	assert_int_equal(ept12_last(&walk), LEAF | EPT_ACCESSED | EPT_DIRTY);
 }
 
 static struct vmx_caps caps;

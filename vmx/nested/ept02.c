@@ -234,7 +234,7 @@ static void fill_leaf(struct ept02 *ept02, struct ept02_root *root, const struct
 	old = ept_lookup(&tables, address.value);
 	size = page_size(ept02, walk, old.size);
 	to = l1_to_hpa(ept02->memory, l1_gpa(align_down(walk->address.value, size)));
-	attributes = permissions | (ept12_leaf(walk) & (EPT_MEMORY_TYPE | EPT_IGNORE_PAT));
+	attributes = permissions | (ept12_last(walk) & (EPT_MEMORY_TYPE | EPT_IGNORE_PAT));
 
 	/* A larger page than EPT12 has now must go whole: its other parts may be gone as well. */
 	if (old.size > size && ept_unmap(&tables, address.value))
@@ -297,7 +297,7 @@ static bool fill_walked(struct ept02 *ept02, struct ept02_root *root, struct ept
 		if (!ept12_mark_used(walk, ept02->memory, (access & EPT_ACCESS_WRITE) != 0))
 			return false;
 		/* The first write to a clean page must be seen, to set its dirty flag. */
-		if (!(ept12_leaf(walk) & EPT_DIRTY))
+		if (!(ept12_last(walk) & EPT_DIRTY))
 			permissions &= ~EPT_WRITE;
 	}
 	fill_leaf(ept02, root, walk, address, permissions);
@@ -325,7 +325,9 @@ struct ept02_result ept02_handle(struct ept02 *ept02, u64 eptp12, l2_gpa_t addre
 		}
 		if (walk.outcome == EPT12_NOT_PRESENT || (access & ~walk.permissions)) {
 			forget(ept02, root, address);
-			return (struct ept02_result){ EPT02_VIOLATION, violation_of(ept02, &walk, qualification, access) };
+			return (struct ept02_result){
+				EPT02_VIOLATION, violation_of(ept02, &walk, qualification, access), ept12_last(&walk),
+			};
 		}
 		if (fill_walked(ept02, root, &walk, address, access))
 			break;

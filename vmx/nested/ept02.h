@@ -28,6 +28,7 @@ enum ept02_outcome {
 struct ept02_result {
 	enum ept02_outcome outcome;
 	u64 qualification;	/* for EPT02_VIOLATION: the complete value for vmcs12 */
+	u64 entry;		/* for EPT02_VIOLATION: the last entry of EPT12 that was read; all ones when none was */
 };
 
 /* Pages of the pool, by number; 0 ends a list (page 0 holds the links). */

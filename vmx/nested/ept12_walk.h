@@ -32,10 +32,10 @@ struct ept12_walk {
 struct ept12_walk ept12_walk(const struct l1_memory *memory, const struct ept_rules *rules, u64 eptp12,
 			     l2_gpa_t address);
 
-/* The leaf of a walk that translated. */
-static inline u64 ept12_leaf(const struct ept12_walk *walk)
+/* The entry that decided: the leaf of a walk that translated. All ones where no level translates the address. */
+static inline u64 ept12_last(const struct ept12_walk *walk)
 {
-	return walk->step[walk->steps - 1].value;
+	return walk->steps ? walk->step[walk->steps - 1].value : ~UINT64_C(0);
 }
 
 /*
