@@ -21,6 +21,7 @@
 
 #define POOL_PAGES 2048 /* 8 MB */
 #define MAX_REGIONS 64
+#define MAX_OPTIONS 128
 #define TSS_BUSY BIT(41)
 
 static u64 regions[MAX_REGIONS];
@@ -28,7 +29,7 @@ static u32 region_count;
 static volatile u32 region_lock;
 static u64 low_page;
 static u32 firmware_cpus;
-static u32 seed = 1;
+static char options[MAX_OPTIONS + 1];
 
 /* EFI_MP_SERVICES_PROTOCOL of the Platform Initialization specification, as far as it is used. */
 struct mp_services {
@@ -42,9 +43,39 @@ u64 machine_low_page(void)
 	return low_page;
 }
 
+/* Where the value of "key=value" begins, words being divided by spaces; NULL if there is none. */
+static const char *option_value(const char *key)
+{
+	for (const char *at = options; *at;) {
+		const char *k = key;
+
+		while (*k && *at == *k)
+			at++, k++;
+		if (!*k && *at == '=')
+			return at + 1;
+		while (*at && *at != ' ')
+			at++;
+		while (*at == ' ')
+			at++;
+	}
+	return NULL;
+}
+
+u32 machine_option(const char *key, u32 otherwise)
+{
+	const char *at = option_value(key);
+	u32 value = 0;
+
+	if (!at || *at < '0' || *at > '9')
+		return otherwise;
+	for (; *at >= '0' && *at <= '9'; at++)
+		value = value * 10 + (u32)(*at - '0');
+	return value;
+}
+
 u32 machine_seed(void)
 {
-	return seed;
+	return machine_option("seed", 1);
 }
 
 u32 machine_firmware_cpus(void)
@@ -187,22 +218,14 @@ static void ask_firmware(EFI_BOOT_SERVICES *services)
 static void read_options(EFI_HANDLE image, EFI_BOOT_SERVICES *services)
 {
 	static EFI_GUID guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
-	static const CHAR16 key[] = L"seed=";
-	const u64 key_length = ARRAY_SIZE(key) - 1;
 	EFI_LOADED_IMAGE *loaded = NULL;
 	const CHAR16 *text;
-	u64 length, at = 0;
 
 	if (EFI_ERROR(services->HandleProtocol(image, &guid, (void **)&loaded)) || !loaded || !loaded->LoadOptions)
 		return;
 	text = loaded->LoadOptions;
-	length = loaded->LoadOptionsSize / sizeof(*text);
-	while (at < length && at < key_length && text[at] == key[at])
-		at++;
-	if (at < key_length)
-		return;
-	for (seed = 0; at < length && text[at] >= '0' && text[at] <= '9'; at++)
-		seed = seed * 10 + (u32)(text[at] - '0');
+	for (u64 i = 0; i < loaded->LoadOptionsSize / sizeof(*text) && i < MAX_OPTIONS; i++)
+		options[i] = (char)text[i];
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);

@@ -35,7 +35,9 @@ void vmx_regions_clear(void);
 
 /* A page below 1 MB that the firmware gave for starting other processors; 0 if it gave none. */
 u64 machine_low_page(void);
-/* "seed=N" of the image's load options, for scenarios with random times; 1 without. */
+/* "key=N" among the words of the image's load options. */
+u32 machine_option(const char *key, u32 otherwise);
+/* "seed=N" of them, for scenarios with random times; 1 without. */
 u32 machine_seed(void);
 /* How many processors the firmware knows; 0 if it does not tell. */
 u32 machine_firmware_cpus(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The scenario runner and the lines on COM1: "T name: result", "B name
- * figure", "I text", and at last "DONE passed=N failed=N".
+ * figure", "I text", "L result", and at last "DONE passed=N failed=N".
  */
 #include "tests/guests/lib/report.h"
 
@@ -157,17 +157,31 @@ void scenarios_run(const struct scenario *list, u64 count)
 		run_one(&list[i]);
 }
 
+static void print_line(const char *mark, const char *format, va_list args)
+{
+	text_clear(&other);
+	text_append(&other, format, args);
+	serial_puts(mark);
+	serial_puts(other.data);
+	serial_puts("\n");
+}
+
 void info(const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	text_clear(&other);
-	text_append(&other, format, args);
+	print_line("I ", format, args);
 	va_end(args);
-	serial_puts("I ");
-	serial_puts(other.data);
-	serial_puts("\n");
+}
+
+void listed(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line("L ", format, args);
+	va_end(args);
 }
 
 void measured(const char *name, u64 hundredths)
