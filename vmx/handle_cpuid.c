@@ -18,6 +18,9 @@
 #define LEAF_FEATURES 0x40000001
 #define LEAF_COUNTERS 0x40000002
 #define LEAF_EXITS 0x40000003
+#define LEAF_REFUSALS 0x40000004
+#define LEAF_REFUSAL_PLACES 0x40000005
+#define LEAF_LAST LEAF_REFUSAL_PLACES
 
 #define CPUID1_ECX_VMX BIT(5)
 #define CPUID1_ECX_SMX BIT(6)
@@ -33,7 +36,28 @@ static struct cpuid_result of_u64(u64 first, u64 second)
 static struct cpuid_result signature(void)
 {
 	/* "Testudo L0  " */
-	return (struct cpuid_result){ LEAF_EXITS, 0x74736554, 0x206f6475, 0x2020304c };
+	return (struct cpuid_result){ LEAF_LAST, 0x74736554, 0x206f6475, 0x2020304c };
+}
+
+/* What of a record fits into four registers; the rest is the next leaf's. */
+static struct cpuid_result refusal(const struct trace_record *record)
+{
+	if (!record)
+		return (struct cpuid_result){ 0 };
+	return (struct cpuid_result){ .eax = record->rule | (u32)record->result << 16, .ebx = record->field,
+				      .ecx = (u32)record->value, .edx = (u32)(record->value >> 32) };
+}
+
+static struct cpuid_result refusal_place(const struct trace_record *record)
+{
+	return record ? of_u64(record->vmcs, record->tsc) : (struct cpuid_result){ 0 };
+}
+
+static struct cpuid_result exit_counts(u32 reason)
+{
+	if (reason >= COUNTED_EXIT_REASONS)
+		return (struct cpuid_result){ 0 };
+	return of_u64(counter_value(COUNTER_BY_REASON_L1 + reason), counter_value(COUNTER_BY_REASON_L2 + reason));
 }
 
 static struct cpuid_result own_leaf(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
@@ -48,10 +72,12 @@ static struct cpuid_result own_leaf(const struct vcpu *vcpu, u32 leaf, u32 suble
 
 		return (struct cpuid_result){ .eax = (u32)value, .edx = (u32)(value >> 32) };
 	}
+	case LEAF_REFUSALS:
+		return refusal(refusal_recent(&vcpu->nested->refusals, subleaf));
+	case LEAF_REFUSAL_PLACES:
+		return refusal_place(refusal_recent(&vcpu->nested->refusals, subleaf));
 	default:
-		if (subleaf >= COUNTED_EXIT_REASONS)
-			return (struct cpuid_result){ 0 };
-		return of_u64(counter_value(COUNTER_BY_REASON_L1 + subleaf), counter_value(COUNTER_BY_REASON_L2 + subleaf));
+		return exit_counts(subleaf);
 	}
 }
 
@@ -82,7 +108,7 @@ void handle_cpuid(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u64 *gpr = vcpu->regs.gpr;
 	u32 leaf = (u32)gpr[REG_RAX], subleaf = (u32)gpr[REG_RCX];
-	bool own = leaf >= LEAF_SIGNATURE && leaf <= LEAF_EXITS && vcpu->machine->handoff->show_cpuid_leaves;
+	bool own = leaf >= LEAF_SIGNATURE && leaf <= LEAF_LAST && vcpu->machine->handoff->show_cpuid_leaves;
 	struct cpuid_result result = own ? own_leaf(vcpu, leaf, subleaf) : processor_leaf(vcpu, leaf, subleaf);
 
 	(void)exit;

@@ -50,6 +50,7 @@ static const struct key keys[] = {
 	{ "unlaunched", CHOICE, AT(unlaunched), 0,
 	  { { "stop", CONFIG_UNLAUNCHED_STOP }, { "leave", CONFIG_UNLAUNCHED_LEAVE } }, "stop, leave" },
 	{ "leaves", CHOICE, AT(leaves), 0, { { "on", 1 }, { "off", 0 } }, "on, off" },
+	{ "refusals", CHOICE, AT(refusals), 0, { { "on", 1 }, { "off", 0 } }, "on, off" },
 };
 
 /* Which keys this source has set, to tell of repetitions. */
@@ -356,6 +357,7 @@ void config_defaults(struct config *config)
 		.unsupported = CONFIG_UNSUPPORTED_STOP,
 		.unlaunched = CONFIG_UNLAUNCHED_STOP,
 		.leaves = 1,
+		.refusals = 1,
 	};
 }
 
@@ -380,7 +382,7 @@ void config_describe(const struct config_note *n, char *out, size_t size)
 	case CONFIG_UNKNOWN_KEY:
 		text_format(out, size,
 			    "%s: there is no key \"%s\"; there are l1, options, console, log, cpus, unsupported, "
-			    "unlaunched, leaves; ignored",
+			    "unlaunched, leaves, refusals; ignored",
 			    where, n->word);
 		break;
 	case CONFIG_BAD_VALUE:

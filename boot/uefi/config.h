@@ -36,6 +36,7 @@ struct config {
 	u32 unsupported;			/* enum config_unsupported */
 	u32 unlaunched;				/* enum config_unlaunched */
 	u32 leaves;				/* 1: CPUID 0x40000000... answers */
+	u32 refusals;				/* 1: refused VM entries are told on the console */
 };
 
 enum config_problem {

@@ -25,13 +25,12 @@
 #define BLOCKING(bits) TO(GUEST_INTERRUPTIBILITY_STATE, bits)
 #define ACTIVITY(state) TO(GUEST_ACTIVITY_STATE, state)
 #define PENDING(bits) TO(GUEST_PENDING_DEBUG_EXCEPTIONS, bits)
-#define CR0_RULE "guest CR0: a bit has a value not supported in VMX operation"
-#define CR4_RULE "guest CR4: a bit has a value not supported in VMX operation"
-#define EVENT_RULE "guest activity state: blocks the injected event"
+#define CR0_RULE "guest CR0: a bit that must be 1 in VMX operation is 0"
+#define EVENT_RULE "guest activity state: it blocks the injected event"
 #define STEP_RULE "guest pending debug exceptions: BS does not fit RFLAGS.TF and BTF"
 #define RTM_RULE "guest pending debug exceptions: RTM with other causes or with MOV SS"
-#define LINK_PAGE_RULE "VMCS link pointer: not a page within the physical-address width"
-#define LINK_REVISION_RULE "VMCS link pointer: revision or shadow indicator there is wrong"
+#define LINK_PAGE_RULE "VMCS link pointer: not page aligned, or beyond the physical-address width"
+#define LINK_REVISION_RULE "VMCS link pointer: the region has another revision or shadow-VMCS indicator"
 
 static const struct refusal refusals[] = {
 	/* control registers, debug registers, MSRs */
@@ -40,8 +39,11 @@ static const struct refusal refusals[] = {
 	{ "cr0_without_paging_in_an_unrestricted_guest", BUILD_REAL, { WITH(GUEST_CR0, CR0_PE) }, NULL, 0 },
 	{ "cr0_cd_and_nw_are_not_looked_at", BUILD_LONG, { WITH(GUEST_CR0, CR0_CD | CR0_NW) }, NULL, 0 },
 	{ "paging_without_protection", BUILD_REAL, { WITH(GUEST_CR0, CR0_PG) }, "guest CR0.PG without CR0.PE", 0 },
-	{ "cr4_without_vmxe", BUILD_LONG, { WITHOUT(GUEST_CR4, CR4_VMXE) }, CR4_RULE, 0 },
-	{ "cr4_with_a_reserved_bit", BUILD_LONG, { WITH(GUEST_CR4, 1u << 15) }, CR4_RULE, 0 },
+	{ "cr4_without_vmxe", BUILD_LONG, { WITHOUT(GUEST_CR4, CR4_VMXE) }, "guest CR4: a bit that must be 1 in VMX operation is 0", 0 },
+	{ "cr0_with_bit_32", BUILD_LONG, { WITH(GUEST_CR0, 1ull << 32) },
+	  "guest CR0: a bit that must be 0 in VMX operation is 1", 0 },
+	{ "cr4_with_a_reserved_bit", BUILD_LONG, { WITH(GUEST_CR4, 1u << 15) },
+	  "guest CR4: a bit that must be 0 in VMX operation is 1", 0 },
 	{ "cet_without_write_protect", BUILD_LONG, { WITH(GUEST_CR4, CR4_CET), WITHOUT(GUEST_CR0, CR0_WP) },
 	  "guest CR4.CET without CR0.WP", 0 },
 	{ "cet_with_write_protect", BUILD_LONG, { WITH(GUEST_CR4, CR4_CET) }, NULL, 0 },
@@ -84,7 +86,7 @@ static const struct refusal refusals[] = {
 	{ "virtual_8086_mode_by_the_rules", BUILD_V8086, { WITH(GUEST_RFLAGS, RFLAGS_IF) }, NULL, 0 },
 	{ "virtual_8086_mode_without_protection", BUILD_V8086,
 	  { WITH(SECONDARY_PROCESSOR_BASED_CONTROLS, CONTROL_MASK(PROC2, UNRESTRICTED_GUEST)), WITHOUT(GUEST_CR0, CR0_PG | CR0_PE) },
-	  "guest RFLAGS.VM in IA-32e mode or without CR0.PE", 0 },
+	  "guest RFLAGS.VM: 1 with CR0.PE 0", 0 },
 	/* descriptor tables, RIP, RFLAGS */
 	{ "gdtr_base_is_not_canonical", BUILD_LONG, { TO(GUEST_GDTR_BASE, NOT_CANONICAL) },
 	  "guest GDTR base: not canonical", 0 },
@@ -107,7 +109,7 @@ static const struct refusal refusals[] = {
 	{ "external_interrupt_with_if_1", BUILD_LONG, { INJECT(EXTERNAL_INTERRUPT), WITH(GUEST_RFLAGS, RFLAGS_IF) }, NULL, 0 },
 
 	/* activity */
-	{ "activity_state_4", BUILD_LONG, { ACTIVITY(4) }, "guest activity state: not supported", 0 },
+	{ "activity_state_4", BUILD_LONG, { ACTIVITY(4) }, "guest activity state: not one that IA32_VMX_MISC offers", 0 },
 	{ "hlt_at_cpl_3", BUILD_LONG,
 	  { ACTIVITY(ACTIVITY_HLT), TO(GUEST_SS_SELECTOR, 0x13), TO(GUEST_CS_SELECTOR, 0x13), TO(GUEST_SS_ACCESS_RIGHTS, 0xc0f3),
 	    TO(GUEST_CS_ACCESS_RIGHTS, 0xa0fb) },
@@ -131,16 +133,16 @@ static const struct refusal refusals[] = {
 	/* interruptibility */
 	{ "interruptibility_bit_5", BUILD_LONG, { BLOCKING(0x20) }, "guest interruptibility: bits 31:5 are not 0", 0 },
 	{ "blocking_by_sti_and_by_mov_ss", BUILD_LONG, { BLOCKING(3), WITH(GUEST_RFLAGS, RFLAGS_IF) },
-	  "guest interruptibility: blocking by both STI and MOV SS", 0 },
+	  "guest interruptibility: blocking by STI and by MOV SS at once", 0 },
 	{ "blocking_by_sti_with_if_0", BUILD_LONG, { BLOCKING(1) },
 	  "guest interruptibility: blocking by STI with RFLAGS.IF 0", 0 },
 	{ "external_interrupt_after_mov_ss", BUILD_LONG,
 	  { BLOCKING(2), INJECT(EXTERNAL_INTERRUPT), WITH(GUEST_RFLAGS, RFLAGS_IF) },
-	  "guest interruptibility: blocks the injected external interrupt", 0 },
+	  "guest interruptibility: blocking by STI or MOV SS while an external interrupt is injected", 0 },
 	{ "nmi_after_mov_ss", BUILD_LONG, { BLOCKING(2), INJECT(NMI) },
-	  "guest interruptibility: MOV SS blocks the injected NMI", 0 },
+	  "guest interruptibility: blocking by MOV SS while an NMI is injected", 0 },
 	{ "nmi_after_sti", BUILD_LONG, { BLOCKING(1), INJECT(NMI), WITH(GUEST_RFLAGS, RFLAGS_IF) },
-	  "guest interruptibility: STI blocks the injected NMI", ENTRY_FAIL_NMI },
+	  NULL, 0 },
 	{ "blocking_by_smi", BUILD_LONG, { BLOCKING(4) }, "guest interruptibility: blocking by SMI outside SMM", 0 },
 	{ "virtual_nmi_while_blocked", BUILD_LONG,
 	  { BLOCKING(8), INJECT(NMI), WITH(PIN_BASED_CONTROLS, CONTROL_MASK(PIN, NMI_EXITING) | CONTROL_MASK(PIN, VIRTUAL_NMIS)) },
@@ -149,7 +151,7 @@ static const struct refusal refusals[] = {
 	{ "virtual_nmi_that_is_not_blocked", BUILD_LONG,
 	  { INJECT(NMI), WITH(PIN_BASED_CONTROLS, CONTROL_MASK(PIN, NMI_EXITING) | CONTROL_MASK(PIN, VIRTUAL_NMIS)) }, NULL, 0 },
 	{ "enclave_interruption_after_mov_ss", BUILD_LONG, { BLOCKING(0x12) },
-	  "guest interruptibility: enclave interruption with MOV SS", 0 },
+	  "guest interruptibility: enclave interruption with blocking by MOV SS", 0 },
 
 	/* pending debug exceptions */
 	{ "pending_debug_bit_13", BUILD_LONG, { PENDING(0x2000) }, "guest pending debug exceptions: a reserved bit is 1", 0 },
@@ -183,20 +185,20 @@ static const struct refusal refusals[] = {
 
 	/* PDPTEs */
 	{ "pdpte0_with_a_reserved_bit", BUILD_PAE, { TO(GUEST_PDPTE0, 0x3) },
-	  "guest PDPTE0: a reserved bit is 1", ENTRY_FAIL_PDPTE },
+	  "guest PDPTE0: present with a reserved bit that is 1", ENTRY_FAIL_PDPTE },
 	{ "pdpte1_with_a_reserved_bit", BUILD_PAE, { TO(GUEST_PDPTE1, 0x21) },
-	  "guest PDPTE1: a reserved bit is 1", ENTRY_FAIL_PDPTE },
+	  "guest PDPTE1: present with a reserved bit that is 1", ENTRY_FAIL_PDPTE },
 	{ "pdpte2_beyond_the_width", BUILD_PAE, { TO(GUEST_PDPTE2, BEYOND | 1) },
-	  "guest PDPTE2: a reserved bit is 1", ENTRY_FAIL_PDPTE },
+	  "guest PDPTE2: present with a reserved bit that is 1", ENTRY_FAIL_PDPTE },
 	{ "pdpte3_with_execute_disable", BUILD_PAE, { TO(GUEST_PDPTE3, 1ull << 63 | 1) },
-	  "guest PDPTE3: a reserved bit is 1", ENTRY_FAIL_PDPTE },
+	  "guest PDPTE3: present with a reserved bit that is 1", ENTRY_FAIL_PDPTE },
 	{ "pdpte_that_is_not_present", BUILD_PAE, { TO(GUEST_PDPTE0, ~1ull) }, NULL, 0 },
 	{ "pdptes_of_a_long_mode_guest_are_not_looked_at", BUILD_LONG, { TO(GUEST_PDPTE0, UINT64_MAX) }, NULL, 0 },
 	{ "pdptes_of_a_real_mode_guest_are_not_looked_at", BUILD_REAL,
 	  { TO(GUEST_PDPTE0, UINT64_MAX), WITH(GUEST_CR4, CR4_PAE) }, NULL, 0 },
 };
 
-#define RULE_VM "guest RFLAGS.VM in IA-32e mode or without CR0.PE"
+#define RULE_VM "guest RFLAGS.VM: 1 in an IA-32e mode guest"
 
 /* A vmcs12 with RFLAGS.VM and valid virtual-8086 segments, but in IA-32e mode. */
 static void virtual_8086_in_long_mode_is_refused(void **state)
@@ -214,6 +216,23 @@ static void virtual_8086_in_long_mode_is_refused(void **state)
 	assert_string_equal(failure.rule, RULE_VM);
 }
 
+/* Expect: it is no reason to refuse, but one to tell when the processor did. */
+static void blocking_by_sti_explains_the_refusal_of_an_nmi(void **state)
+{
+	static struct builder builder;
+	struct entry_failure failure;
+
+	(void)state;
+	builder_init(&builder, BUILD_LONG);
+	assert_true(check_left_to_processor(&builder.context, &failure));
+	vmcs12_set(&builder.vmcs12, VMCS_GUEST_INTERRUPTIBILITY_STATE, INTERRUPTIBILITY_STI);
+	assert_true(check_left_to_processor(&builder.context, &failure));
+	vmcs12_set(&builder.vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION, NMI);
+	assert_false(check_left_to_processor(&builder.context, &failure));
+	assert_string_equal(failure.rule, "guest interruptibility: blocking by STI while an NMI is injected");
+	assert_int_equal(failure.qualification, ENTRY_FAIL_NMI);
+}
+
 static void activity_states_need_the_capability(void **state)
 {
 	static struct builder builder;
@@ -226,7 +245,7 @@ static void activity_states_need_the_capability(void **state)
 		assert_true(check_guest(&builder.context, &failure));
 		builder.offered.misc &= ~(VMX_MISC_ACTIVITY_HLT << (activity - 1));
 		assert_false(check_guest(&builder.context, &failure));
-		assert_string_equal(failure.rule, "guest activity state: not supported");
+		assert_string_equal(failure.rule, "guest activity state: not one that IA32_VMX_MISC offers");
 	}
 }
 
@@ -282,6 +301,7 @@ static void run(void **state)
 
 static const struct CMUnitTest others[] = {
 	cmocka_unit_test(virtual_8086_in_long_mode_is_refused),
+	cmocka_unit_test(blocking_by_sti_explains_the_refusal_of_an_nmi),
 	cmocka_unit_test(activity_states_need_the_capability),
 	cmocka_unit_test(check_pdptes_accepts_what_a_move_to_cr3_accepts),
 	cmocka_unit_test(linear_address_masking_bits_of_cr3_need_the_feature),

@@ -26,6 +26,27 @@ struct entry_failure {
 	u64 value;		/* its value */
 	const char *section;	/* SDM section title */
 	u64 qualification;	/* exit qualification, guest-state checks and MSR lists only */
+	u16 number;		/* the rule's, docs/refusals.md */
+	u16 result;		/* enum refusal_result: what L1 gets */
+};
+
+/* What a refused entry gives L1: VMfail with an error number, or a VM exit with REFUSAL_EXIT and its basic reason. */
+#define REFUSAL_EXIT 0x8000
+enum refusal_result {
+	REFUSAL_CONTROLS = 7,
+	REFUSAL_HOST = 8,
+	REFUSAL_GUEST = REFUSAL_EXIT | 33,
+	REFUSAL_MSRS = REFUSAL_EXIT | 34
+};
+
+/* Rules that are no rows of check_*.c. */
+enum entry_rule {
+	RULE_LACKING_CONTROLS = 1,	/* the processor refused controls, host or guest state, and no check says why */
+	RULE_LACKING_HOST = 2,
+	RULE_LACKING_GUEST = 3,
+	RULE_MSR_LOAD = 4,		/* an entry of the VM-entry MSR-load list */
+	RULE_PDPTES_IN_MEMORY = 5,	/* check_pdptes */
+	RULE_NUMBERS = 768		/* every number is less */
 };
 
 /* Qualification of exit reason 33. SDM "VM-Entry Failures During or After Loading Guest State". */
@@ -44,6 +65,9 @@ bool check_guest(const struct entry_context *context, struct entry_failure *fail
  * pointer, not L1's.
  */
 bool check_link_pointer(const struct entry_context *context, struct entry_failure *failure) must_check;
+
+/* Rules that some processors have and others have not: not asked before an entry, but when it was refused. */
+bool check_left_to_processor(const struct entry_context *context, struct entry_failure *failure) must_check;
 
 /* Would VM entry accept this EPTP? Also asked by INVEPT. SDM "VM-Execution Control Fields". */
 bool check_is_eptp_valid(const struct vmx_caps *caps, u64 eptp) must_check;

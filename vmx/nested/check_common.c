@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop over entry checks and the questions that controls, host state and
- * guest state share. No rule of VM entry is here. Pure.
+ * The order of all entry checks, the loop over them, and the questions that
+ * controls, host state and guest state share. No rule of VM entry is here. Pure.
  */
 #include "vmx/nested/check_common.h"
 
@@ -18,10 +18,44 @@ bool check_section(const struct entry_section *section, const struct entry_conte
 			continue;
 		*failure = (struct entry_failure){ .rule = check->rule, .field = check->field,
 						   .value = get(context, check->field), .section = section->title,
-						   .qualification = check->qualification };
+						   .qualification = check->qualification, .number = check->number,
+						   .result = section->result };
 		return false;
 	}
 	return true;
+}
+
+const struct entry_section *const check_order[] = {
+	&check_execution_section,	&check_exit_section,		&check_entry_section,
+	&check_host_registers_section,	&check_host_segments_section,	&check_address_space_section,
+	&check_guest_registers_section, &check_guest_segments_section,	&check_guest_tables_section,
+	&check_guest_rip_section,	&check_guest_non_register_section, &check_link_pointer_section,
+	&check_guest_pdptes_section,
+};
+
+const u32 check_order_count = array_size(check_order);
+
+static bool check_all(enum refusal_result result, const struct entry_context *context, struct entry_failure *failure)
+{
+	for (u32 i = 0; i < check_order_count; i++)
+		if (check_order[i]->result == result && !check_section(check_order[i], context, failure))
+			return false;
+	return true;
+}
+
+bool check_controls(const struct entry_context *context, struct entry_failure *failure)
+{
+	return check_all(REFUSAL_CONTROLS, context, failure);
+}
+
+bool check_host(const struct entry_context *context, struct entry_failure *failure)
+{
+	return check_all(REFUSAL_HOST, context, failure);
+}
+
+bool check_guest(const struct entry_context *context, struct entry_failure *failure)
+{
+	return check_all(REFUSAL_GUEST, context, failure);
 }
 
 bool check_is_pat_valid(u64 pat)
@@ -33,9 +67,14 @@ bool check_is_pat_valid(u64 pat)
 	return (pat & (each_byte * 0xf8)) == 0 && (bit_1 & ~bit_2) == 0;
 }
 
-bool check_is_fixed(u64 value, u64 fixed0, u64 fixed1, u64 free)
+bool check_fixed_to_1(u64 value, u64 fixed0, u64 free)
 {
-	return (((fixed0 & ~value) | (value & ~fixed1)) & ~free) == 0;
+	return (fixed0 & ~value & ~free) == 0;
+}
+
+bool check_fixed_to_0(u64 value, u64 fixed1, u64 free)
+{
+	return (value & ~fixed1 & ~free) == 0;
 }
 
 bool check_is_cr3_valid(const struct entry_context *context, u64 cr3)

@@ -17,6 +17,7 @@ struct entry_check {
 	u32 which;
 	vmcs_field field;		/* shows the violation */
 	const char *rule;		/* what is wrong when it does not hold */
+	u16 number;			/* an interface, docs/refusals.md: for ever the rule's own */
 	u8 qualification;
 };
 
@@ -25,18 +26,21 @@ struct entry_section {
 	const char *title;
 	const struct entry_check *checks;
 	u32 count;
+	u16 result;			/* enum refusal_result */
 };
 
-#define CHECK(predicate, field_name, rule_text) \
-	{ .holds = predicate, .which = 0, .field = VMCS_FIELD(field_name), .rule = rule_text, .qualification = 0 }
-#define CHECK_OF(predicate, which_one, field_name, rule_text) \
-	{ .holds = predicate, .which = which_one, .field = VMCS_FIELD(field_name), .rule = rule_text, .qualification = 0 }
-#define CHECK_QUALIFIED(predicate, field_name, rule_text, qualification_value) \
-	{ .holds = predicate, .which = 0, .field = VMCS_FIELD(field_name), .rule = rule_text, \
+/* A row: its number, the rule and what it is asked about, the field that shows it, what is wrong when it does not hold. */
+#define CHECK_WHOLE(row_number, predicate, which_one, field_name, rule_text, qualification_value) \
+	{ .holds = predicate, .which = which_one, .field = VMCS_FIELD(field_name), .rule = rule_text, .number = row_number, \
 	  .qualification = qualification_value }
+#define CHECK_OF(row_number, predicate, which_one, field_name, rule_text) \
+	CHECK_WHOLE(row_number, predicate, which_one, field_name, rule_text, 0)
+#define CHECK(row_number, predicate, field_name, rule_text) CHECK_WHOLE(row_number, predicate, 0, field_name, rule_text, 0)
+#define CHECK_QUALIFIED(row_number, predicate, field_name, rule_text, qualification_value) \
+	CHECK_WHOLE(row_number, predicate, 0, field_name, rule_text, qualification_value)
 
-#define SECTION(section_title, checks_array) \
-	{ .title = section_title, .checks = checks_array, .count = array_size(checks_array) }
+#define SECTION(result_kind, section_title, checks_array) \
+	{ .title = section_title, .checks = checks_array, .count = array_size(checks_array), .result = result_kind }
 
 /* True when all hold; else `failure` tells of the first that does not. */
 bool check_section(const struct entry_section *section, const struct entry_context *context,
@@ -89,8 +93,9 @@ static inline bool is_ia32e_guest(const struct entry_context *context)
 /* SDM "Page Attribute Table (PAT)": every byte one of UC, WC, WT, WP, WB, UC-. */
 bool check_is_pat_valid(u64 pat);
 
-/* SDM "Restrictions on VMX Operation": fixed bits, those in `free` excepted. */
-bool check_is_fixed(u64 value, u64 fixed0, u64 fixed1, u64 free);
+/* SDM "Restrictions on VMX Operation": the bits that must be 1 are, or those that must be 0; `free` ones excepted. */
+bool check_fixed_to_1(u64 value, u64 fixed0, u64 free);
+bool check_fixed_to_0(u64 value, u64 fixed1, u64 free);
 
 /* Reserved bits of CR3. SDM "Checks on Host Control Registers, MSRs, and SSP". */
 bool check_is_cr3_valid(const struct entry_context *context, u64 cr3);
@@ -98,9 +103,13 @@ bool check_is_cr3_valid(const struct entry_context *context, u64 cr3);
 /* Reserved bits of a control word: those that must be 1, those that must be 0. `which` is the enum control_word. */
 entry_predicate check_required_are_set, check_reserved_are_clear;
 
+/* All sections that VM entry asks, in its order; and the one that only the processor asks, if it does. */
+extern const struct entry_section *const check_order[];
+extern const u32 check_order_count;
+
 /* The sections, file by file. */
 extern const struct entry_section check_execution_section, check_exit_section, check_entry_section;
 extern const struct entry_section check_host_registers_section, check_host_segments_section, check_address_space_section;
 extern const struct entry_section check_guest_registers_section, check_guest_segments_section, check_guest_tables_section;
 extern const struct entry_section check_guest_rip_section, check_guest_non_register_section, check_link_pointer_section,
-	check_guest_pdptes_section;
+	check_guest_pdptes_section, check_left_to_processor_section;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks on the VM-exit and VM-entry control fields, event injection included,
- * and the order of all checks on controls. A failure is VMfail 7. SDM "Checks
- * on VMX Controls". Pure.
+ * Checks on the VM-exit and VM-entry control fields, event injection included.
+ * A failure is VMfail 7. SDM "Checks on VMX Controls". Pure.
  */
 #include "vmx/events.h"
 #include "vmx/nested/check_common.h"
@@ -47,14 +46,16 @@ static bool msr_limit(const struct entry_context *context, u32 which)
 }
 
 static const struct entry_check exit_checks[] = {
-	CHECK_OF(check_required_are_set, WORD_EXIT, EXIT_CONTROLS, "VM-exit controls: a bit that must be 1 is 0"),
-	CHECK_OF(check_reserved_are_clear, WORD_EXIT, EXIT_CONTROLS,
+	CHECK_OF(200, check_required_are_set, WORD_EXIT, EXIT_CONTROLS, "VM-exit controls: a bit that must be 1 is 0"),
+	CHECK_OF(201, check_reserved_are_clear, WORD_EXIT, EXIT_CONTROLS,
 		 "VM-exit controls: a bit is 1 that is reserved or not offered"),
-	CHECK(save_timer, EXIT_CONTROLS, "save VMX-preemption timer value without the timer being activated"),
-	CHECK_OF(msr_area, EXIT_STORE, EXIT_MSR_STORE_ADDRESS, "VM-exit MSR-store area: not 16-byte aligned within the width"),
-	CHECK_OF(msr_limit, EXIT_STORE, EXIT_MSR_STORE_COUNT, "VM-exit MSR-store count: more than IA32_VMX_MISC recommends"),
-	CHECK_OF(msr_area, EXIT_LOAD, EXIT_MSR_LOAD_ADDRESS, "VM-exit MSR-load area: not 16-byte aligned within the width"),
-	CHECK_OF(msr_limit, EXIT_LOAD, EXIT_MSR_LOAD_COUNT, "VM-exit MSR-load count: more than IA32_VMX_MISC recommends"),
+	CHECK(202, save_timer, EXIT_CONTROLS, "save VMX-preemption timer value without the timer being activated"),
+	CHECK_OF(203, msr_area, EXIT_STORE, EXIT_MSR_STORE_ADDRESS,
+		 "VM-exit MSR-store area: not 16-byte aligned, or beyond the physical-address width"),
+	CHECK_OF(204, msr_limit, EXIT_STORE, EXIT_MSR_STORE_COUNT, "VM-exit MSR-store count: more than IA32_VMX_MISC recommends"),
+	CHECK_OF(205, msr_area, EXIT_LOAD, EXIT_MSR_LOAD_ADDRESS,
+		 "VM-exit MSR-load area: not 16-byte aligned, or beyond the physical-address width"),
+	CHECK_OF(206, msr_limit, EXIT_LOAD, EXIT_MSR_LOAD_COUNT, "VM-exit MSR-load count: more than IA32_VMX_MISC recommends"),
 };
 
 static_assert(VMCS_INDEX_EXIT_MSR_LOAD_ADDRESS == VMCS_INDEX_EXIT_MSR_STORE_ADDRESS + EXIT_LOAD &&
@@ -77,35 +78,39 @@ static bool injects(const struct entry_context *context)
 	return (information(context) & INTERRUPTION_VALID) != 0;
 }
 
-static bool event_type(const struct entry_context *context, maybe_unused u32 which)
+static bool is_type(const struct entry_context *context, enum interruption_type type)
 {
-	u32 type = (u32)interruption_type(information(context));
-
-	if (!injects(context) || (type != 1 && type != INTERRUPTION_OTHER_EVENT))
-		return true;
-	return type == INTERRUPTION_OTHER_EVENT && caps_allow(context->caps, WORD_PROC, PROC_MONITOR_TRAP_FLAG);
+	return injects(context) && interruption_type(information(context)) == type;
 }
 
-static bool event_vector(const struct entry_context *context, maybe_unused u32 which)
+static u64 vector_of(const struct entry_context *context)
 {
-	u64 vector = information(context) & INTERRUPTION_VECTOR;
+	return information(context) & INTERRUPTION_VECTOR;
+}
 
-	if (!injects(context))
-		return true;
-	switch (interruption_type(information(context))) {
-	case INTERRUPTION_NMI:
-		return vector == VECTOR_NMI;
-	case INTERRUPTION_HARDWARE_EXCEPTION:
-		return vector <= 31;
-	case INTERRUPTION_OTHER_EVENT:
-		return vector == 0;
-	case INTERRUPTION_EXTERNAL:
-	case INTERRUPTION_SOFTWARE_INTERRUPT:
-	case INTERRUPTION_PRIVILEGED_SOFTWARE_EXCEPTION:
-	case INTERRUPTION_SOFTWARE_EXCEPTION:
-		break;
-	}
-	return true;
+static bool event_type(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !injects(context) || (u32)interruption_type(information(context)) != 1;
+}
+
+static bool event_other(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !is_type(context, INTERRUPTION_OTHER_EVENT) || caps_allow(context->caps, WORD_PROC, PROC_MONITOR_TRAP_FLAG);
+}
+
+static bool nmi_vector(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !is_type(context, INTERRUPTION_NMI) || vector_of(context) == VECTOR_NMI;
+}
+
+static bool exception_vector(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !is_type(context, INTERRUPTION_HARDWARE_EXCEPTION) || vector_of(context) <= 31;
+}
+
+static bool other_vector(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !is_type(context, INTERRUPTION_OTHER_EVENT) || vector_of(context) == 0;
 }
 
 /* Does the exception push an error code on this processor? #CP exists only where CR4.CET does. */
@@ -114,19 +119,43 @@ static bool vector_has_error_code(const struct entry_context *context, u8 vector
 	return exception_has_error_code(vector) && (vector != VECTOR_CP || (context->caps->cr4_fixed1 & CR4_CET) != 0);
 }
 
-static bool event_error_code(const struct entry_context *context, maybe_unused u32 which)
+static bool delivers_error_code(const struct entry_context *context)
 {
-	u64 word = information(context);
-	bool delivers = (word & INTERRUPTION_DELIVER_ERROR_CODE) != 0;
-	bool protected_mode = !is_unrestricted(context) || (get(context, VMCS_GUEST_CR0) & CR0_PE) != 0;
+	return injects(context) && (information(context) & INTERRUPTION_DELIVER_ERROR_CODE) != 0;
+}
 
-	if (!injects(context))
+static bool in_protected_mode(const struct entry_context *context)
+{
+	return !is_unrestricted(context) || (get(context, VMCS_GUEST_CR0) & CR0_PE) != 0;
+}
+
+/* SDM "Basic VMX Information": bit 56 leaves it to software whether an exception has an error code. */
+static bool is_left_to_software(const struct entry_context *context)
+{
+	return (context->caps->basic & VMX_BASIC_ANY_ERROR_CODE) != 0;
+}
+
+static bool error_code_of_exception(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !delivers_error_code(context) || is_type(context, INTERRUPTION_HARDWARE_EXCEPTION);
+}
+
+static bool error_code_in_protected_mode(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !delivers_error_code(context) || in_protected_mode(context);
+}
+
+static bool error_code_of_vector(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !delivers_error_code(context) || is_left_to_software(context) ||
+	       vector_has_error_code(context, (u8)vector_of(context));
+}
+
+static bool error_code_missing(const struct entry_context *context, maybe_unused u32 which)
+{
+	if (!is_type(context, INTERRUPTION_HARDWARE_EXCEPTION) || delivers_error_code(context) || !in_protected_mode(context))
 		return true;
-	if (interruption_type(word) != INTERRUPTION_HARDWARE_EXCEPTION || !protected_mode)
-		return !delivers;
-	/* SDM "Basic VMX Information": bit 56 leaves it to software. */
-	return (context->caps->basic & VMX_BASIC_ANY_ERROR_CODE) != 0 ||
-	       delivers == vector_has_error_code(context, (u8)(word & INTERRUPTION_VECTOR));
+	return is_left_to_software(context) || !vector_has_error_code(context, (u8)vector_of(context));
 }
 
 static bool event_reserved(const struct entry_context *context, maybe_unused u32 which)
@@ -151,24 +180,27 @@ static bool instruction_length(const struct entry_context *context, maybe_unused
 
 /* "Entry to SMM" and "deactivate dual-monitor treatment" are never offered, so they fail as reserved bits. */
 static const struct entry_check entry_checks[] = {
-	CHECK_OF(check_required_are_set, WORD_ENTRY, ENTRY_CONTROLS, "VM-entry controls: a bit that must be 1 is 0"),
-	CHECK_OF(check_reserved_are_clear, WORD_ENTRY, ENTRY_CONTROLS,
+	CHECK_OF(220, check_required_are_set, WORD_ENTRY, ENTRY_CONTROLS, "VM-entry controls: a bit that must be 1 is 0"),
+	CHECK_OF(221, check_reserved_are_clear, WORD_ENTRY, ENTRY_CONTROLS,
 		 "VM-entry controls: a bit is 1 that is reserved or not offered"),
-	CHECK(event_type, ENTRY_INTERRUPTION_INFORMATION, "injected event: reserved interruption type"),
-	CHECK(event_vector, ENTRY_INTERRUPTION_INFORMATION, "injected event: vector does not fit the interruption type"),
-	CHECK(event_error_code, ENTRY_INTERRUPTION_INFORMATION, "injected event: deliver-error-code does not fit the event"),
-	CHECK(event_reserved, ENTRY_INTERRUPTION_INFORMATION, "injected event: bits 30:12 are not 0"),
-	CHECK(error_code_reserved, ENTRY_EXCEPTION_ERROR_CODE, "injected event: bits 31:16 of the error code are not 0"),
-	CHECK(instruction_length, ENTRY_INSTRUCTION_LENGTH, "injected software event: instruction length not in 1-15"),
-	CHECK_OF(msr_area, ENTRY_LOAD, ENTRY_MSR_LOAD_ADDRESS, "VM-entry MSR-load area: not 16-byte aligned within the width"),
-	CHECK_OF(msr_limit, ENTRY_LOAD, ENTRY_MSR_LOAD_COUNT, "VM-entry MSR-load count: more than IA32_VMX_MISC recommends"),
+	CHECK(222, event_type, ENTRY_INTERRUPTION_INFORMATION, "injected event: interruption type 1 is reserved"),
+	CHECK(223, event_other, ENTRY_INTERRUPTION_INFORMATION, "injected event: type other event without the monitor trap flag offered"),
+	CHECK(224, nmi_vector, ENTRY_INTERRUPTION_INFORMATION, "injected event: an NMI whose vector is not 2"),
+	CHECK(225, exception_vector, ENTRY_INTERRUPTION_INFORMATION, "injected event: a hardware exception whose vector is above 31"),
+	CHECK(226, other_vector, ENTRY_INTERRUPTION_INFORMATION, "injected event: type other event with a vector that is not 0"),
+	CHECK(227, error_code_of_exception, ENTRY_INTERRUPTION_INFORMATION,
+	      "injected event: an error code with what is no hardware exception"),
+	CHECK(228, error_code_in_protected_mode, ENTRY_INTERRUPTION_INFORMATION, "injected event: an error code in real mode"),
+	CHECK(229, error_code_of_vector, ENTRY_INTERRUPTION_INFORMATION, "injected event: an error code with an exception that has none"),
+	CHECK(230, error_code_missing, ENTRY_INTERRUPTION_INFORMATION, "injected event: no error code with an exception that has one"),
+	CHECK(231, event_reserved, ENTRY_INTERRUPTION_INFORMATION, "injected event: bits 30:12 are not 0"),
+	CHECK(232, error_code_reserved, ENTRY_EXCEPTION_ERROR_CODE, "injected event: bits 31:16 of the error code are not 0"),
+	CHECK(233, instruction_length, ENTRY_INSTRUCTION_LENGTH,
+	      "injected software event: instruction length above 15, or 0 where that is not offered"),
+	CHECK_OF(234, msr_area, ENTRY_LOAD, ENTRY_MSR_LOAD_ADDRESS,
+		 "VM-entry MSR-load area: not 16-byte aligned, or beyond the physical-address width"),
+	CHECK_OF(235, msr_limit, ENTRY_LOAD, ENTRY_MSR_LOAD_COUNT, "VM-entry MSR-load count: more than IA32_VMX_MISC recommends"),
 };
 
-const struct entry_section check_exit_section = SECTION("VM-Exit Control Fields", exit_checks);
-const struct entry_section check_entry_section = SECTION("VM-Entry Control Fields", entry_checks);
-
-bool check_controls(const struct entry_context *context, struct entry_failure *failure)
-{
-	return check_section(&check_execution_section, context, failure) && check_section(&check_exit_section, context, failure) &&
-	       check_section(&check_entry_section, context, failure);
-}
+const struct entry_section check_exit_section = SECTION(REFUSAL_CONTROLS, "VM-Exit Control Fields", exit_checks);
+const struct entry_section check_entry_section = SECTION(REFUSAL_CONTROLS, "VM-Entry Control Fields", entry_checks);

@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks on guest control registers, MSRs, descriptor tables, RIP and RFLAGS,
- * and the order of all checks on guest state. A failure is a VM exit with
- * reason 33. SDM "Checks on the Guest State Area". Pure.
+ * Checks on guest control registers, MSRs, descriptor tables, RIP and RFLAGS.
+ * A failure is a VM exit with reason 33. SDM "Checks on the Guest State Area".
+ * Pure.
  */
 #include "vmx/events.h"
 #include "vmx/nested/check_common.h"
 
 /* --- control registers, debug registers, MSRs ------------------------------ */
 
-static bool cr0(const struct entry_context *context, maybe_unused u32 which)
+/* VM entry leaves NW and CD alone; an unrestricted guest may be without protection or paging. */
+static u64 cr0_free(const struct entry_context *context)
 {
-	/* VM entry leaves NW and CD alone; an unrestricted guest may be without protection or paging. */
-	u64 free = CR0_NW | CR0_CD | (is_unrestricted(context) ? CR0_PE | CR0_PG : 0);
+	return CR0_NW | CR0_CD | (is_unrestricted(context) ? CR0_PE | CR0_PG : 0);
+}
 
-	return check_is_fixed(get(context, VMCS_GUEST_CR0), context->caps->cr0_fixed0, context->caps->cr0_fixed1, free);
+static bool cr0_ones(const struct entry_context *context, maybe_unused u32 which)
+{
+	return check_fixed_to_1(get(context, VMCS_GUEST_CR0), context->caps->cr0_fixed0, cr0_free(context));
+}
+
+static bool cr0_zeros(const struct entry_context *context, maybe_unused u32 which)
+{
+	return check_fixed_to_0(get(context, VMCS_GUEST_CR0), context->caps->cr0_fixed1, cr0_free(context));
 }
 
 static bool paging_is_protected(const struct entry_context *context, maybe_unused u32 which)
@@ -22,9 +30,14 @@ static bool paging_is_protected(const struct entry_context *context, maybe_unuse
 	return (get(context, VMCS_GUEST_CR0) & (CR0_PG | CR0_PE)) != CR0_PG;
 }
 
-static bool cr4(const struct entry_context *context, maybe_unused u32 which)
+static bool cr4_ones(const struct entry_context *context, maybe_unused u32 which)
 {
-	return check_is_fixed(get(context, VMCS_GUEST_CR4), context->caps->cr4_fixed0, context->caps->cr4_fixed1, 0);
+	return check_fixed_to_1(get(context, VMCS_GUEST_CR4), context->caps->cr4_fixed0, 0);
+}
+
+static bool cr4_zeros(const struct entry_context *context, maybe_unused u32 which)
+{
+	return check_fixed_to_0(get(context, VMCS_GUEST_CR4), context->caps->cr4_fixed1, 0);
 }
 
 static bool cet_with_wp(const struct entry_context *context, maybe_unused u32 which)
@@ -112,23 +125,25 @@ static bool efer_lme(const struct entry_context *context, maybe_unused u32 which
 }
 
 static const struct entry_check register_checks[] = {
-	CHECK(cr0, GUEST_CR0, "guest CR0: a bit has a value not supported in VMX operation"),
-	CHECK(paging_is_protected, GUEST_CR0, "guest CR0.PG without CR0.PE"),
-	CHECK(cr4, GUEST_CR4, "guest CR4: a bit has a value not supported in VMX operation"),
-	CHECK(cet_with_wp, GUEST_CR0, "guest CR4.CET without CR0.WP"),
-	CHECK(debugctl, GUEST_IA32_DEBUGCTL, "guest IA32_DEBUGCTL: a reserved bit is 1"),
-	CHECK(long_mode_paging, GUEST_CR0, "guest CR0.PG: 0 in an IA-32e mode guest"),
-	CHECK(long_mode_pae, GUEST_CR4, "guest CR4.PAE: 0 in an IA-32e mode guest"),
-	CHECK(pcid_in_long_mode, GUEST_CR4, "guest CR4.PCIDE outside IA-32e mode"),
-	CHECK(cr3, GUEST_CR3, "guest CR3: a bit beyond the physical-address width"),
-	CHECK(dr7, GUEST_DR7, "guest DR7: bits 63:32 are not 0"),
-	CHECK(sysenter_esp, GUEST_IA32_SYSENTER_ESP, "guest IA32_SYSENTER_ESP: not canonical"),
-	CHECK(sysenter_eip, GUEST_IA32_SYSENTER_EIP, "guest IA32_SYSENTER_EIP: not canonical"),
-	CHECK(perf_global_ctrl, GUEST_IA32_PERF_GLOBAL_CTRL, "guest IA32_PERF_GLOBAL_CTRL: a reserved bit is 1"),
-	CHECK(pat, GUEST_IA32_PAT, "guest IA32_PAT: a reserved memory type"),
-	CHECK(efer_reserved, GUEST_IA32_EFER, "guest IA32_EFER: a reserved bit is 1"),
-	CHECK(efer_lma, GUEST_IA32_EFER, "guest IA32_EFER.LMA disagrees with IA-32e mode guest"),
-	CHECK(efer_lme, GUEST_IA32_EFER, "guest IA32_EFER.LME disagrees with LMA while paging"),
+	CHECK(400, cr0_ones, GUEST_CR0, "guest CR0: a bit that must be 1 in VMX operation is 0"),
+	CHECK(401, cr0_zeros, GUEST_CR0, "guest CR0: a bit that must be 0 in VMX operation is 1"),
+	CHECK(402, paging_is_protected, GUEST_CR0, "guest CR0.PG without CR0.PE"),
+	CHECK(403, cr4_ones, GUEST_CR4, "guest CR4: a bit that must be 1 in VMX operation is 0"),
+	CHECK(404, cr4_zeros, GUEST_CR4, "guest CR4: a bit that must be 0 in VMX operation is 1"),
+	CHECK(405, cet_with_wp, GUEST_CR0, "guest CR4.CET without CR0.WP"),
+	CHECK(406, debugctl, GUEST_IA32_DEBUGCTL, "guest IA32_DEBUGCTL: a reserved bit is 1"),
+	CHECK(407, long_mode_paging, GUEST_CR0, "guest CR0.PG: 0 in an IA-32e mode guest"),
+	CHECK(408, long_mode_pae, GUEST_CR4, "guest CR4.PAE: 0 in an IA-32e mode guest"),
+	CHECK(409, pcid_in_long_mode, GUEST_CR4, "guest CR4.PCIDE outside IA-32e mode"),
+	CHECK(410, cr3, GUEST_CR3, "guest CR3: a bit beyond the physical-address width"),
+	CHECK(411, dr7, GUEST_DR7, "guest DR7: bits 63:32 are not 0"),
+	CHECK(412, sysenter_esp, GUEST_IA32_SYSENTER_ESP, "guest IA32_SYSENTER_ESP: not canonical"),
+	CHECK(413, sysenter_eip, GUEST_IA32_SYSENTER_EIP, "guest IA32_SYSENTER_EIP: not canonical"),
+	CHECK(414, perf_global_ctrl, GUEST_IA32_PERF_GLOBAL_CTRL, "guest IA32_PERF_GLOBAL_CTRL: a reserved bit is 1"),
+	CHECK(415, pat, GUEST_IA32_PAT, "guest IA32_PAT: a reserved memory type"),
+	CHECK(416, efer_reserved, GUEST_IA32_EFER, "guest IA32_EFER: a reserved bit is 1"),
+	CHECK(417, efer_lma, GUEST_IA32_EFER, "guest IA32_EFER.LMA disagrees with IA-32e mode guest"),
+	CHECK(418, efer_lme, GUEST_IA32_EFER, "guest IA32_EFER.LME disagrees with LMA while paging"),
 };
 
 /* --- descriptor tables ----------------------------------------------------- */
@@ -150,10 +165,10 @@ static bool table_limit(const struct entry_context *context, u32 which)
 }
 
 static const struct entry_check table_checks[] = {
-	CHECK_OF(table_base, GDTR, GUEST_GDTR_BASE, "guest GDTR base: not canonical"),
-	CHECK_OF(table_base, IDTR, GUEST_IDTR_BASE, "guest IDTR base: not canonical"),
-	CHECK_OF(table_limit, GDTR, GUEST_GDTR_LIMIT, "guest GDTR limit: bits 31:16 are not 0"),
-	CHECK_OF(table_limit, IDTR, GUEST_IDTR_LIMIT, "guest IDTR limit: bits 31:16 are not 0"),
+	CHECK_OF(440, table_base, GDTR, GUEST_GDTR_BASE, "guest GDTR base: not canonical"),
+	CHECK_OF(441, table_base, IDTR, GUEST_IDTR_BASE, "guest IDTR base: not canonical"),
+	CHECK_OF(442, table_limit, GDTR, GUEST_GDTR_LIMIT, "guest GDTR limit: bits 31:16 are not 0"),
+	CHECK_OF(443, table_limit, IDTR, GUEST_IDTR_LIMIT, "guest IDTR limit: bits 31:16 are not 0"),
 };
 
 /* --- RIP and RFLAGS -------------------------------------------------------- */
@@ -183,10 +198,14 @@ static bool rflags_reserved(const struct entry_context *context, maybe_unused u3
 	return (get(context, VMCS_GUEST_RFLAGS) & (RFLAGS_RESERVED | RFLAGS_FIXED)) == RFLAGS_FIXED;
 }
 
-static bool rflags_vm(const struct entry_context *context, maybe_unused u32 which)
+static bool v8086_not_in_long_mode(const struct entry_context *context, maybe_unused u32 which)
 {
-	return (get(context, VMCS_GUEST_RFLAGS) & RFLAGS_VM) == 0 ||
-	       (!is_ia32e_guest(context) && (get(context, VMCS_GUEST_CR0) & CR0_PE) != 0);
+	return (get(context, VMCS_GUEST_RFLAGS) & RFLAGS_VM) == 0 || !is_ia32e_guest(context);
+}
+
+static bool v8086_in_protected_mode(const struct entry_context *context, maybe_unused u32 which)
+{
+	return (get(context, VMCS_GUEST_RFLAGS) & RFLAGS_VM) == 0 || (get(context, VMCS_GUEST_CR0) & CR0_PE) != 0;
 }
 
 static bool rflags_if(const struct entry_context *context, maybe_unused u32 which)
@@ -198,28 +217,17 @@ static bool rflags_if(const struct entry_context *context, maybe_unused u32 whic
 }
 
 static const struct entry_check rip_checks[] = {
-	CHECK(rip_32bit, GUEST_RIP, "guest RIP: bits 63:32 are not 0 outside 64-bit mode"),
-	CHECK(rip_unused_bits, GUEST_RIP, "guest RIP: bits beyond the linear-address width are not alike"),
-	CHECK(rflags_reserved, GUEST_RFLAGS, "guest RFLAGS: a reserved bit has the wrong value"),
-	CHECK(rflags_vm, GUEST_RFLAGS, "guest RFLAGS.VM in IA-32e mode or without CR0.PE"),
-	CHECK(rflags_if, GUEST_RFLAGS, "guest RFLAGS.IF: 0 while an external interrupt is injected"),
+	CHECK(450, rip_32bit, GUEST_RIP, "guest RIP: bits 63:32 are not 0 outside 64-bit mode"),
+	CHECK(451, rip_unused_bits, GUEST_RIP, "guest RIP: bits beyond the linear-address width are not alike"),
+	CHECK(452, rflags_reserved, GUEST_RFLAGS, "guest RFLAGS: a reserved bit has the wrong value"),
+	CHECK(453, v8086_not_in_long_mode, GUEST_RFLAGS, "guest RFLAGS.VM: 1 in an IA-32e mode guest"),
+	CHECK(454, v8086_in_protected_mode, GUEST_RFLAGS, "guest RFLAGS.VM: 1 with CR0.PE 0"),
+	CHECK(455, rflags_if, GUEST_RFLAGS, "guest RFLAGS.IF: 0 while an external interrupt is injected"),
 };
 
 const struct entry_section check_guest_registers_section =
-	SECTION("Checks on Guest Control Registers, Debug Registers, and MSRs", register_checks);
-const struct entry_section check_guest_tables_section = SECTION("Checks on Guest Descriptor-Table Registers", table_checks);
-const struct entry_section check_guest_rip_section = SECTION("Checks on Guest RIP, RFLAGS, and SSP", rip_checks);
-
-bool check_guest(const struct entry_context *context, struct entry_failure *failure)
-{
-	return check_section(&check_guest_registers_section, context, failure) &&
-	       check_section(&check_guest_segments_section, context, failure) &&
-	       check_section(&check_guest_tables_section, context, failure) && check_section(&check_guest_rip_section, context, failure) &&
-	       check_section(&check_guest_non_register_section, context, failure) && check_link_pointer(context, failure) &&
-	       check_section(&check_guest_pdptes_section, context, failure);
-}
-
-bool check_link_pointer(const struct entry_context *context, struct entry_failure *failure)
-{
-	return check_section(&check_link_pointer_section, context, failure);
-}
+	SECTION(REFUSAL_GUEST, "Checks on Guest Control Registers, Debug Registers, and MSRs", register_checks);
+const struct entry_section check_guest_tables_section =
+	SECTION(REFUSAL_GUEST, "Checks on Guest Descriptor-Table Registers", table_checks);
+const struct entry_section check_guest_rip_section =
+	SECTION(REFUSAL_GUEST, "Checks on Guest RIP, RFLAGS, and SSP", rip_checks);

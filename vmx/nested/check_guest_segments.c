@@ -159,19 +159,29 @@ static bool is_code_or_data(const struct entry_context *context, u32 segment)
 	return !has_rights(context, segment) || (rights(context, segment) & ACCESS_RIGHTS_S) != 0;
 }
 
+/* CS's type has passed when these are asked: it is one of the five that code may have. */
+static bool is_conforming(const struct entry_context *context, u32 segment)
+{
+	return type(context, segment) == TYPE_CODE_CONFORMING_ACCESSED ||
+	       type(context, segment) == TYPE_CODE_CONFORMING_READABLE_ACCESSED;
+}
+
+static bool cs_dpl_of_data(const struct entry_context *context, u32 segment)
+{
+	return !has_rights(context, segment) || type(context, segment) != TYPE_DATA_WRITABLE_ACCESSED || dpl(context, segment) == 0;
+}
+
 static bool cs_dpl(const struct entry_context *context, u32 segment)
 {
-	if (!has_rights(context, segment))
+	if (!has_rights(context, segment) || type(context, segment) == TYPE_DATA_WRITABLE_ACCESSED || is_conforming(context, segment))
 		return true;
-	switch (type(context, segment)) {
-	case TYPE_DATA_WRITABLE_ACCESSED:
-		return dpl(context, segment) == 0;
-	case TYPE_CODE_ACCESSED:
-	case TYPE_CODE_READABLE_ACCESSED:
-		return dpl(context, segment) == dpl(context, SEGMENT_SS);
-	default:
-		return dpl(context, segment) <= dpl(context, SEGMENT_SS);
-	}
+	return dpl(context, segment) == dpl(context, SEGMENT_SS);
+}
+
+static bool cs_dpl_conforming(const struct entry_context *context, u32 segment)
+{
+	return !has_rights(context, segment) || !is_conforming(context, segment) ||
+	       dpl(context, segment) <= dpl(context, SEGMENT_SS);
 }
 
 /* SS.DPL is the privilege level, so it is looked at even when SS is unusable. */
@@ -181,11 +191,14 @@ static bool ss_dpl_rpl(const struct entry_context *context, u32 segment)
 	       dpl(context, segment) == (selector(context, segment) & SELECTOR_RPL);
 }
 
-static bool ss_dpl_zero(const struct entry_context *context, u32 segment)
+static bool ss_dpl_with_data_in_cs(const struct entry_context *context, u32 segment)
 {
-	bool must_be_0 = type(context, SEGMENT_CS) == TYPE_DATA_WRITABLE_ACCESSED || (get(context, VMCS_GUEST_CR0) & CR0_PE) == 0;
+	return is_v8086(context) || type(context, SEGMENT_CS) != TYPE_DATA_WRITABLE_ACCESSED || dpl(context, segment) == 0;
+}
 
-	return is_v8086(context) || !must_be_0 || dpl(context, segment) == 0;
+static bool ss_dpl_in_real_mode(const struct entry_context *context, u32 segment)
+{
+	return is_v8086(context) || (get(context, VMCS_GUEST_CR0) & CR0_PE) != 0 || dpl(context, segment) == 0;
 }
 
 static bool data_dpl(const struct entry_context *context, u32 segment)
@@ -212,13 +225,16 @@ static bool cs_size(const struct entry_context *context, u32 segment)
 	return !has_rights(context, segment) || !is_ia32e_guest(context) || (rights(context, segment) & both) != both;
 }
 
-static bool granularity(const struct entry_context *context, u32 segment)
+static bool in_pages(const struct entry_context *context, u32 segment)
 {
-	bool pages = (rights(context, segment) & ACCESS_RIGHTS_G) != 0;
+	return !has_rights(context, segment) || (rights(context, segment) & ACCESS_RIGHTS_G) == 0 ||
+	       (limit(context, segment) & BITS(11, 0)) == BITS(11, 0);
+}
 
-	if (!has_rights(context, segment))
-		return true;
-	return pages ? (limit(context, segment) & BITS(11, 0)) == BITS(11, 0) : (limit(context, segment) & BITS(31, 20)) == 0;
+static bool in_bytes(const struct entry_context *context, u32 segment)
+{
+	return !has_rights(context, segment) || (rights(context, segment) & ACCESS_RIGHTS_G) != 0 ||
+	       (limit(context, segment) & BITS(31, 20)) == 0;
 }
 
 static bool reserved_high(const struct entry_context *context, u32 segment)
@@ -249,62 +265,70 @@ static bool tr_usable(const struct entry_context *context, u32 segment)
 	return is_usable(context, segment);
 }
 
-/* One property of several registers, in the order of the SDM's lists. */
-#define OF(predicate, name, property, rule) \
-	CHECK_OF(predicate, SEGMENT_##name, GUEST_##name##_##property, "guest " #name " " rule)
-#define OF_DATA(predicate, property, rule) \
-	OF(predicate, DS, property, rule), OF(predicate, ES, property, rule), OF(predicate, FS, property, rule), \
-		OF(predicate, GS, property, rule)
-#define OF_SIX(predicate, property, rule) \
-	OF(predicate, CS, property, rule), OF(predicate, SS, property, rule), OF_DATA(predicate, property, rule)
+/* One property of several registers, in the order of the SDM's lists; a rule's number is the first one's and the enum's. */
+#define OF(number, predicate, name, property, rule) \
+	CHECK_OF(number, predicate, SEGMENT_##name, GUEST_##name##_##property, "guest " #name " " rule)
+#define OF_ONE(first, predicate, name, property, rule) OF((first) + SEGMENT_##name, predicate, name, property, rule)
+#define OF_DATA(first, predicate, property, rule) \
+	OF_ONE(first, predicate, DS, property, rule), OF_ONE(first, predicate, ES, property, rule), \
+		OF_ONE(first, predicate, FS, property, rule), OF_ONE(first, predicate, GS, property, rule)
+#define OF_SIX(first, predicate, property, rule) \
+	OF_ONE(first, predicate, CS, property, rule), OF_ONE(first, predicate, SS, property, rule), \
+		OF_DATA(first, predicate, property, rule)
 
 static const struct entry_check checks[] = {
-	OF(selector_ti, TR, SELECTOR, "selector: TI is not 0"),
-	OF(selector_ti, LDTR, SELECTOR, "selector: TI is not 0"),
-	OF(ss_rpl, SS, SELECTOR, "selector: RPL differs from CS's"),
+	OF(500, selector_ti, TR, SELECTOR, "selector: TI is not 0"),
+	OF(501, selector_ti, LDTR, SELECTOR, "selector: TI is not 0"),
+	OF(502, ss_rpl, SS, SELECTOR, "selector: RPL differs from CS's"),
 
-	OF_SIX(base_v8086, BASE, "base: not the selector times 16 in virtual-8086 mode"),
-	OF(base_canonical, TR, BASE, "base: not canonical"),
-	OF(base_canonical, FS, BASE, "base: not canonical"),
-	OF(base_canonical, GS, BASE, "base: not canonical"),
-	OF(base_canonical, LDTR, BASE, "base: not canonical"),
-	OF(base_32bit, CS, BASE, "base: bits 63:32 are not 0"),
-	OF(base_32bit, SS, BASE, "base: bits 63:32 are not 0"),
-	OF(base_32bit, DS, BASE, "base: bits 63:32 are not 0"),
-	OF(base_32bit, ES, BASE, "base: bits 63:32 are not 0"),
+	OF_SIX(510, base_v8086, BASE, "base: not the selector times 16 in virtual-8086 mode"),
+	OF(520, base_canonical, TR, BASE, "base: not canonical"),
+	OF(521, base_canonical, FS, BASE, "base: not canonical"),
+	OF(522, base_canonical, GS, BASE, "base: not canonical"),
+	OF(523, base_canonical, LDTR, BASE, "base: not canonical"),
+	OF(524, base_32bit, CS, BASE, "base: bits 63:32 are not 0"),
+	OF(525, base_32bit, SS, BASE, "base: bits 63:32 are not 0"),
+	OF(526, base_32bit, DS, BASE, "base: bits 63:32 are not 0"),
+	OF(527, base_32bit, ES, BASE, "base: bits 63:32 are not 0"),
 
-	OF_SIX(limit_v8086, LIMIT, "limit: not FFFFH in virtual-8086 mode"),
-	OF_SIX(rights_v8086, ACCESS_RIGHTS, "access rights: not F3H in virtual-8086 mode"),
+	OF_SIX(530, limit_v8086, LIMIT, "limit: not FFFFH in virtual-8086 mode"),
+	OF_SIX(540, rights_v8086, ACCESS_RIGHTS, "access rights: not F3H in virtual-8086 mode"),
 
-	OF(cs_type, CS, ACCESS_RIGHTS, "access rights: type is not accessed code"),
-	OF(ss_type, SS, ACCESS_RIGHTS, "access rights: type is not read/write accessed data"),
-	OF_DATA(data_accessed, ACCESS_RIGHTS, "access rights: type is not accessed"),
-	OF_DATA(data_readable, ACCESS_RIGHTS, "access rights: type is code that is not readable"),
-	OF_SIX(is_code_or_data, ACCESS_RIGHTS, "access rights: S is 0"),
-	OF(cs_dpl, CS, ACCESS_RIGHTS, "access rights: DPL does not fit the type and SS's DPL"),
-	OF(ss_dpl_rpl, SS, ACCESS_RIGHTS, "access rights: DPL differs from the selector's RPL"),
-	OF(ss_dpl_zero, SS, ACCESS_RIGHTS, "access rights: DPL is not 0 in real mode or with data in CS"),
-	OF_DATA(data_dpl, ACCESS_RIGHTS, "access rights: DPL is less than the selector's RPL"),
-	OF_SIX(is_present, ACCESS_RIGHTS, "access rights: P is 0"),
-	OF_SIX(reserved_low, ACCESS_RIGHTS, "access rights: bits 11:8 are not 0"),
-	OF(cs_size, CS, ACCESS_RIGHTS, "access rights: D/B and L are both 1 in IA-32e mode"),
-	OF_SIX(granularity, ACCESS_RIGHTS, "access rights: G does not fit the limit"),
-	OF_SIX(reserved_high, ACCESS_RIGHTS, "access rights: bits 31:17 are not 0"),
+	OF(550, cs_type, CS, ACCESS_RIGHTS, "access rights: type is not that of accessed code"),
+	OF(551, ss_type, SS, ACCESS_RIGHTS, "access rights: type is not that of accessed, writable data"),
+	OF_DATA(560, data_accessed, ACCESS_RIGHTS, "access rights: type is not accessed"),
+	OF_DATA(570, data_readable, ACCESS_RIGHTS, "access rights: type is code that is not readable"),
+	OF_SIX(580, is_code_or_data, ACCESS_RIGHTS, "access rights: S is 0"),
+	OF(590, cs_dpl_of_data, CS, ACCESS_RIGHTS, "access rights: DPL is not 0 with a data segment in CS"),
+	OF(591, cs_dpl, CS, ACCESS_RIGHTS, "access rights: DPL differs from SS's DPL, but the code is not conforming"),
+	OF(592, cs_dpl_conforming, CS, ACCESS_RIGHTS, "access rights: DPL is above SS's DPL"),
+	OF(593, ss_dpl_rpl, SS, ACCESS_RIGHTS, "access rights: DPL differs from the selector's RPL"),
+	OF(594, ss_dpl_with_data_in_cs, SS, ACCESS_RIGHTS, "access rights: DPL is not 0 with a data segment in CS"),
+	OF(595, ss_dpl_in_real_mode, SS, ACCESS_RIGHTS, "access rights: DPL is not 0 with CR0.PE 0"),
+	OF_DATA(600, data_dpl, ACCESS_RIGHTS, "access rights: DPL is less than the selector's RPL"),
+	OF_SIX(610, is_present, ACCESS_RIGHTS, "access rights: P is 0"),
+	OF_SIX(620, reserved_low, ACCESS_RIGHTS, "access rights: bits 11:8 are not 0"),
+	OF(630, cs_size, CS, ACCESS_RIGHTS, "access rights: D/B and L both set"),
+	OF_SIX(640, in_pages, ACCESS_RIGHTS, "access rights: G is 1, but bits 11:0 of the limit are not all 1"),
+	OF_SIX(650, in_bytes, ACCESS_RIGHTS, "access rights: G is 0, but bits 31:20 of the limit are not 0"),
+	OF_SIX(660, reserved_high, ACCESS_RIGHTS, "access rights: bits 31:17 are not 0"),
 
-	OF(tr_type, TR, ACCESS_RIGHTS, "access rights: type is not a busy TSS of this mode"),
-	OF(is_system, TR, ACCESS_RIGHTS, "access rights: S is not 0"),
-	OF(is_present, TR, ACCESS_RIGHTS, "access rights: P is 0"),
-	OF(reserved_low, TR, ACCESS_RIGHTS, "access rights: bits 11:8 are not 0"),
-	OF(granularity, TR, ACCESS_RIGHTS, "access rights: G does not fit the limit"),
-	OF(tr_usable, TR, ACCESS_RIGHTS, "access rights: unusable"),
-	OF(reserved_high, TR, ACCESS_RIGHTS, "access rights: bits 31:17 are not 0"),
+	OF(670, tr_type, TR, ACCESS_RIGHTS, "access rights: type is not a busy TSS of this mode"),
+	OF(671, is_system, TR, ACCESS_RIGHTS, "access rights: S is not 0"),
+	OF(672, is_present, TR, ACCESS_RIGHTS, "access rights: P is 0"),
+	OF(673, reserved_low, TR, ACCESS_RIGHTS, "access rights: bits 11:8 are not 0"),
+	OF(674, in_pages, TR, ACCESS_RIGHTS, "access rights: G is 1, but bits 11:0 of the limit are not all 1"),
+	OF(675, in_bytes, TR, ACCESS_RIGHTS, "access rights: G is 0, but bits 31:20 of the limit are not 0"),
+	OF(676, tr_usable, TR, ACCESS_RIGHTS, "access rights: unusable"),
+	OF(677, reserved_high, TR, ACCESS_RIGHTS, "access rights: bits 31:17 are not 0"),
 
-	OF(ldtr_type, LDTR, ACCESS_RIGHTS, "access rights: type is not LDT"),
-	OF(is_system, LDTR, ACCESS_RIGHTS, "access rights: S is not 0"),
-	OF(is_present, LDTR, ACCESS_RIGHTS, "access rights: P is 0"),
-	OF(reserved_low, LDTR, ACCESS_RIGHTS, "access rights: bits 11:8 are not 0"),
-	OF(granularity, LDTR, ACCESS_RIGHTS, "access rights: G does not fit the limit"),
-	OF(reserved_high, LDTR, ACCESS_RIGHTS, "access rights: bits 31:17 are not 0"),
+	OF(678, ldtr_type, LDTR, ACCESS_RIGHTS, "access rights: type is not LDT"),
+	OF(679, is_system, LDTR, ACCESS_RIGHTS, "access rights: S is not 0"),
+	OF(680, is_present, LDTR, ACCESS_RIGHTS, "access rights: P is 0"),
+	OF(681, reserved_low, LDTR, ACCESS_RIGHTS, "access rights: bits 11:8 are not 0"),
+	OF(682, in_pages, LDTR, ACCESS_RIGHTS, "access rights: G is 1, but bits 11:0 of the limit are not all 1"),
+	OF(683, in_bytes, LDTR, ACCESS_RIGHTS, "access rights: G is 0, but bits 31:20 of the limit are not 0"),
+	OF(684, reserved_high, LDTR, ACCESS_RIGHTS, "access rights: bits 31:17 are not 0"),
 };
 
-const struct entry_section check_guest_segments_section = SECTION("Checks on Guest Segment Registers", checks);
+const struct entry_section check_guest_segments_section = SECTION(REFUSAL_GUEST, "Checks on Guest Segment Registers", checks);

@@ -139,12 +139,6 @@ static bool not_in_smm(const struct entry_context *context, maybe_unused u32 whi
 	return (interruptibility(context) & INTERRUPTIBILITY_SMI) == 0;
 }
 
-/* The SDM leaves it to the processor whether blocking by STI blocks NMIs; on ours it does. */
-static bool nmi_not_after_sti(const struct entry_context *context, maybe_unused u32 which)
-{
-	return !injects(context, INTERRUPTION_NMI) || (interruptibility(context) & INTERRUPTIBILITY_STI) == 0;
-}
-
 static bool nmi_unblocked(const struct entry_context *context, maybe_unused u32 which)
 {
 	return !injects(context, INTERRUPTION_NMI) || !has(context, WORD_PIN, PIN_VIRTUAL_NMIS) ||
@@ -220,37 +214,37 @@ static bool link_not_current(const struct entry_context *context, maybe_unused u
 }
 
 static const struct entry_check non_register_checks[] = {
-	CHECK(activity_supported, GUEST_ACTIVITY_STATE, "guest activity state: not supported"),
-	CHECK(hlt_privilege, GUEST_ACTIVITY_STATE, "guest activity state: HLT with SS's DPL not 0"),
-	CHECK(active_when_blocking, GUEST_ACTIVITY_STATE, "guest activity state: not active with blocking by STI or MOV SS"),
-	CHECK(event_fits_activity, GUEST_ACTIVITY_STATE, "guest activity state: blocks the injected event"),
-	CHECK(interruptibility_reserved, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: bits 31:5 are not 0"),
-	CHECK(one_shadow, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by both STI and MOV SS"),
-	CHECK(sti_with_if, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by STI with RFLAGS.IF 0"),
-	CHECK(interrupt_unblocked, GUEST_INTERRUPTIBILITY_STATE,
-	      "guest interruptibility: blocks the injected external interrupt"),
-	CHECK(nmi_not_after_mov_ss, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: MOV SS blocks the injected NMI"),
-	CHECK(not_in_smm, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by SMI outside SMM"),
-	CHECK_QUALIFIED(nmi_not_after_sti, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: STI blocks the injected NMI",
-			ENTRY_FAIL_NMI),
-	CHECK(nmi_unblocked, GUEST_INTERRUPTIBILITY_STATE,
+	CHECK(460, activity_supported, GUEST_ACTIVITY_STATE, "guest activity state: not one that IA32_VMX_MISC offers"),
+	CHECK(461, hlt_privilege, GUEST_ACTIVITY_STATE, "guest activity state: HLT with SS's DPL not 0"),
+	CHECK(462, active_when_blocking, GUEST_ACTIVITY_STATE, "guest activity state: not active with blocking by STI or MOV SS"),
+	CHECK(463, event_fits_activity, GUEST_ACTIVITY_STATE, "guest activity state: it blocks the injected event"),
+	CHECK(464, interruptibility_reserved, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: bits 31:5 are not 0"),
+	CHECK(465, one_shadow, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by STI and by MOV SS at once"),
+	CHECK(466, sti_with_if, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by STI with RFLAGS.IF 0"),
+	CHECK(467, interrupt_unblocked, GUEST_INTERRUPTIBILITY_STATE,
+	      "guest interruptibility: blocking by STI or MOV SS while an external interrupt is injected"),
+	CHECK(468, nmi_not_after_mov_ss, GUEST_INTERRUPTIBILITY_STATE,
+	      "guest interruptibility: blocking by MOV SS while an NMI is injected"),
+	CHECK(469, not_in_smm, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by SMI outside SMM"),
+	CHECK(470, nmi_unblocked, GUEST_INTERRUPTIBILITY_STATE,
 	      "guest interruptibility: blocking by NMI while a virtual NMI is injected"),
-	CHECK(enclave_not_after_mov_ss, GUEST_INTERRUPTIBILITY_STATE,
-	      "guest interruptibility: enclave interruption with MOV SS"),
-	CHECK(pending_debug_reserved, GUEST_PENDING_DEBUG_EXCEPTIONS, "guest pending debug exceptions: a reserved bit is 1"),
-	CHECK(pending_single_step, GUEST_PENDING_DEBUG_EXCEPTIONS,
+	CHECK(471, enclave_not_after_mov_ss, GUEST_INTERRUPTIBILITY_STATE,
+	      "guest interruptibility: enclave interruption with blocking by MOV SS"),
+	CHECK(472, pending_debug_reserved, GUEST_PENDING_DEBUG_EXCEPTIONS, "guest pending debug exceptions: a reserved bit is 1"),
+	CHECK(473, pending_single_step, GUEST_PENDING_DEBUG_EXCEPTIONS,
 	      "guest pending debug exceptions: BS does not fit RFLAGS.TF and BTF"),
-	CHECK(pending_rtm, GUEST_PENDING_DEBUG_EXCEPTIONS,
+	CHECK(474, pending_rtm, GUEST_PENDING_DEBUG_EXCEPTIONS,
 	      "guest pending debug exceptions: RTM with other causes or with MOV SS"),
 };
 
 /* Apart, because hardware never sees L1's link pointer: these are asked at every entry. */
 static const struct entry_check link_pointer_checks[] = {
-	CHECK_QUALIFIED(link_page, VMCS_LINK_POINTER, "VMCS link pointer: not a page within the physical-address width",
+	CHECK_QUALIFIED(480, link_page, VMCS_LINK_POINTER, "VMCS link pointer: not page aligned, or beyond the physical-address width",
 			ENTRY_FAIL_LINK_POINTER),
-	CHECK_QUALIFIED(link_revision, VMCS_LINK_POINTER, "VMCS link pointer: revision or shadow indicator there is wrong",
+	CHECK_QUALIFIED(481, link_revision, VMCS_LINK_POINTER,
+			"VMCS link pointer: the region has another revision or shadow-VMCS indicator",
 			ENTRY_FAIL_LINK_POINTER),
-	CHECK_QUALIFIED(link_not_current, VMCS_LINK_POINTER,
+	CHECK_QUALIFIED(482, link_not_current, VMCS_LINK_POINTER,
 	      "VMCS link pointer: it is the current VMCS", ENTRY_FAIL_LINK_POINTER),
 };
 
@@ -285,15 +279,41 @@ static bool pdpte(const struct entry_context *context, u32 which)
 
 static_assert(VMCS_INDEX_GUEST_PDPTE3 == VMCS_INDEX_GUEST_PDPTE0 + 3, "PDPTEs are counted by rows");
 
-#define PDPTE_CHECK(number) \
-	{ .holds = pdpte, .which = number, .field = VMCS_FIELD(GUEST_PDPTE##number), \
-	  .rule = "guest PDPTE" #number ": a reserved bit is 1", .qualification = ENTRY_FAIL_PDPTE }
+#define PDPTE_CHECK(one) \
+	CHECK_WHOLE(490 + (one), pdpte, one, GUEST_PDPTE##one, "guest PDPTE" #one ": present with a reserved bit that is 1", \
+		    ENTRY_FAIL_PDPTE)
 
 static const struct entry_check pdpte_checks[] = { PDPTE_CHECK(0), PDPTE_CHECK(1), PDPTE_CHECK(2), PDPTE_CHECK(3) };
 
 const struct entry_section check_guest_non_register_section =
-	SECTION("Checks on Guest Non-Register State", non_register_checks);
+	SECTION(REFUSAL_GUEST, "Checks on Guest Non-Register State", non_register_checks);
 const struct entry_section check_link_pointer_section =
-	SECTION("Checks on Guest Non-Register State", link_pointer_checks);
+	SECTION(REFUSAL_GUEST, "Checks on Guest Non-Register State", link_pointer_checks);
 const struct entry_section check_guest_pdptes_section =
-	SECTION("Checks on Guest Page-Directory-Pointer-Table Entries", pdpte_checks);
+	SECTION(REFUSAL_GUEST, "Checks on Guest Page-Directory-Pointer-Table Entries", pdpte_checks);
+
+bool check_link_pointer(const struct entry_context *context, struct entry_failure *failure)
+{
+	return check_section(&check_link_pointer_section, context, failure);
+}
+
+/* --- what only the processor knows -------------------------------------------------- */
+
+/* SDM "Checks on Guest Non-Register State": a processor may require it, and others may not. */
+static bool nmi_not_after_sti(const struct entry_context *context, maybe_unused u32 which)
+{
+	return !injects(context, INTERRUPTION_NMI) || (interruptibility(context) & INTERRUPTIBILITY_STI) == 0;
+}
+
+static const struct entry_check left_to_processor_checks[] = {
+	CHECK_QUALIFIED(484, nmi_not_after_sti, GUEST_INTERRUPTIBILITY_STATE,
+			"guest interruptibility: blocking by STI while an NMI is injected", ENTRY_FAIL_NMI),
+};
+
+const struct entry_section check_left_to_processor_section =
+	SECTION(REFUSAL_GUEST, "Checks on Guest Non-Register State", left_to_processor_checks);
+
+bool check_left_to_processor(const struct entry_context *context, struct entry_failure *failure)
+{
+	return check_section(&check_left_to_processor_section, context, failure);
+}

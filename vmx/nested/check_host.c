@@ -15,15 +15,27 @@ static bool is_64bit_host(const struct entry_context *context)
 
 /* --- control registers and MSRs ------------------------------------------- */
 
-static bool cr0(const struct entry_context *context, maybe_unused u32 which)
+/* A VM exit leaves NW and CD alone, so they are not looked at. */
+#define CR0_FREE (CR0_NW | CR0_CD)
+
+static bool cr0_ones(const struct entry_context *context, maybe_unused u32 which)
 {
-	/* A VM exit leaves NW and CD alone, so they are not looked at. */
-	return check_is_fixed(get(context, VMCS_HOST_CR0), context->caps->cr0_fixed0, context->caps->cr0_fixed1, CR0_NW | CR0_CD);
+	return check_fixed_to_1(get(context, VMCS_HOST_CR0), context->caps->cr0_fixed0, CR0_FREE);
 }
 
-static bool cr4(const struct entry_context *context, maybe_unused u32 which)
+static bool cr0_zeros(const struct entry_context *context, maybe_unused u32 which)
 {
-	return check_is_fixed(get(context, VMCS_HOST_CR4), context->caps->cr4_fixed0, context->caps->cr4_fixed1, 0);
+	return check_fixed_to_0(get(context, VMCS_HOST_CR0), context->caps->cr0_fixed1, CR0_FREE);
+}
+
+static bool cr4_ones(const struct entry_context *context, maybe_unused u32 which)
+{
+	return check_fixed_to_1(get(context, VMCS_HOST_CR4), context->caps->cr4_fixed0, 0);
+}
+
+static bool cr4_zeros(const struct entry_context *context, maybe_unused u32 which)
+{
+	return check_fixed_to_0(get(context, VMCS_HOST_CR4), context->caps->cr4_fixed1, 0);
 }
 
 static bool cet_with_wp(const struct entry_context *context, maybe_unused u32 which)
@@ -72,16 +84,18 @@ static bool efer_long_mode(const struct entry_context *context, maybe_unused u32
 }
 
 static const struct entry_check register_checks[] = {
-	CHECK(cr0, HOST_CR0, "host CR0: a bit has a value not supported in VMX operation"),
-	CHECK(cr4, HOST_CR4, "host CR4: a bit has a value not supported in VMX operation"),
-	CHECK(cet_with_wp, HOST_CR0, "host CR4.CET without CR0.WP"),
-	CHECK(cr3, HOST_CR3, "host CR3: a bit beyond the physical-address width"),
-	CHECK(sysenter_esp, HOST_IA32_SYSENTER_ESP, "host IA32_SYSENTER_ESP: not canonical"),
-	CHECK(sysenter_eip, HOST_IA32_SYSENTER_EIP, "host IA32_SYSENTER_EIP: not canonical"),
-	CHECK(perf_global_ctrl, HOST_IA32_PERF_GLOBAL_CTRL, "host IA32_PERF_GLOBAL_CTRL: a reserved bit is 1"),
-	CHECK(pat, HOST_IA32_PAT, "host IA32_PAT: a reserved memory type"),
-	CHECK(efer_reserved, HOST_IA32_EFER, "host IA32_EFER: a reserved bit is 1"),
-	CHECK(efer_long_mode, HOST_IA32_EFER, "host IA32_EFER: LMA and LME disagree with host address-space size"),
+	CHECK(300, cr0_ones, HOST_CR0, "host CR0: a bit that must be 1 in VMX operation is 0"),
+	CHECK(301, cr0_zeros, HOST_CR0, "host CR0: a bit that must be 0 in VMX operation is 1"),
+	CHECK(302, cr4_ones, HOST_CR4, "host CR4: a bit that must be 1 in VMX operation is 0"),
+	CHECK(303, cr4_zeros, HOST_CR4, "host CR4: a bit that must be 0 in VMX operation is 1"),
+	CHECK(304, cet_with_wp, HOST_CR0, "host CR4.CET without CR0.WP"),
+	CHECK(305, cr3, HOST_CR3, "host CR3: a bit beyond the physical-address width"),
+	CHECK(306, sysenter_esp, HOST_IA32_SYSENTER_ESP, "host IA32_SYSENTER_ESP: not canonical"),
+	CHECK(307, sysenter_eip, HOST_IA32_SYSENTER_EIP, "host IA32_SYSENTER_EIP: not canonical"),
+	CHECK(308, perf_global_ctrl, HOST_IA32_PERF_GLOBAL_CTRL, "host IA32_PERF_GLOBAL_CTRL: a reserved bit is 1"),
+	CHECK(309, pat, HOST_IA32_PAT, "host IA32_PAT: a reserved memory type"),
+	CHECK(310, efer_reserved, HOST_IA32_EFER, "host IA32_EFER: a reserved bit is 1"),
+	CHECK(311, efer_long_mode, HOST_IA32_EFER, "host IA32_EFER: LMA and LME disagree with host address-space size"),
 };
 
 /* --- segments and descriptor tables --------------------------------------- */
@@ -119,21 +133,21 @@ static bool base(const struct entry_context *context, u32 which)
 }
 
 static const struct entry_check segment_checks[] = {
-	CHECK_OF(selector_bits, HOST_CS, HOST_CS_SELECTOR, "host CS selector: RPL or TI is not 0"),
-	CHECK_OF(selector_bits, HOST_SS, HOST_SS_SELECTOR, "host SS selector: RPL or TI is not 0"),
-	CHECK_OF(selector_bits, HOST_DS, HOST_DS_SELECTOR, "host DS selector: RPL or TI is not 0"),
-	CHECK_OF(selector_bits, HOST_ES, HOST_ES_SELECTOR, "host ES selector: RPL or TI is not 0"),
-	CHECK_OF(selector_bits, HOST_FS, HOST_FS_SELECTOR, "host FS selector: RPL or TI is not 0"),
-	CHECK_OF(selector_bits, HOST_GS, HOST_GS_SELECTOR, "host GS selector: RPL or TI is not 0"),
-	CHECK_OF(selector_bits, HOST_TR, HOST_TR_SELECTOR, "host TR selector: RPL or TI is not 0"),
-	CHECK_OF(selector_not_null, HOST_CS, HOST_CS_SELECTOR, "host CS selector: 0"),
-	CHECK_OF(selector_not_null, HOST_TR, HOST_TR_SELECTOR, "host TR selector: 0"),
-	CHECK(ss_not_null, HOST_SS_SELECTOR, "host SS selector: 0 for a host of 32 bits"),
-	CHECK_OF(base, BASE_FS, HOST_FS_BASE, "host FS base: not canonical"),
-	CHECK_OF(base, BASE_GS, HOST_GS_BASE, "host GS base: not canonical"),
-	CHECK_OF(base, BASE_GDTR, HOST_GDTR_BASE, "host GDTR base: not canonical"),
-	CHECK_OF(base, BASE_IDTR, HOST_IDTR_BASE, "host IDTR base: not canonical"),
-	CHECK_OF(base, BASE_TR, HOST_TR_BASE, "host TR base: not canonical"),
+	CHECK_OF(340, selector_bits, HOST_CS, HOST_CS_SELECTOR, "host CS selector: RPL or TI is not 0"),
+	CHECK_OF(341, selector_bits, HOST_SS, HOST_SS_SELECTOR, "host SS selector: RPL or TI is not 0"),
+	CHECK_OF(342, selector_bits, HOST_DS, HOST_DS_SELECTOR, "host DS selector: RPL or TI is not 0"),
+	CHECK_OF(343, selector_bits, HOST_ES, HOST_ES_SELECTOR, "host ES selector: RPL or TI is not 0"),
+	CHECK_OF(344, selector_bits, HOST_FS, HOST_FS_SELECTOR, "host FS selector: RPL or TI is not 0"),
+	CHECK_OF(345, selector_bits, HOST_GS, HOST_GS_SELECTOR, "host GS selector: RPL or TI is not 0"),
+	CHECK_OF(346, selector_bits, HOST_TR, HOST_TR_SELECTOR, "host TR selector: RPL or TI is not 0"),
+	CHECK_OF(347, selector_not_null, HOST_CS, HOST_CS_SELECTOR, "host CS selector: 0"),
+	CHECK_OF(348, selector_not_null, HOST_TR, HOST_TR_SELECTOR, "host TR selector: 0"),
+	CHECK(349, ss_not_null, HOST_SS_SELECTOR, "host SS selector: 0 for a host of 32 bits"),
+	CHECK_OF(350, base, BASE_FS, HOST_FS_BASE, "host FS base: not canonical"),
+	CHECK_OF(351, base, BASE_GS, HOST_GS_BASE, "host GS base: not canonical"),
+	CHECK_OF(352, base, BASE_GDTR, HOST_GDTR_BASE, "host GDTR base: not canonical"),
+	CHECK_OF(353, base, BASE_IDTR, HOST_IDTR_BASE, "host IDTR base: not canonical"),
+	CHECK_OF(354, base, BASE_TR, HOST_TR_BASE, "host TR base: not canonical"),
 };
 
 /* --- address-space size --------------------------------------------------- */
@@ -177,24 +191,17 @@ static bool rip_canonical(const struct entry_context *context, maybe_unused u32 
 }
 
 static const struct entry_check size_checks[] = {
-	CHECK(guest_needs_long_mode, ENTRY_CONTROLS, "IA-32e mode guest, but VM entry is made outside IA-32e mode"),
-	CHECK(host_is_as_now, EXIT_CONTROLS, "host address-space size differs from IA32_EFER.LMA at VM entry"),
-	CHECK(guest_needs_64bit_host, ENTRY_CONTROLS, "IA-32e mode guest without host address-space size"),
-	CHECK(pcid_needs_64bit_host, HOST_CR4, "host CR4.PCIDE without host address-space size"),
-	CHECK(rip_32bit, HOST_RIP, "host RIP: bits 63:32 are not 0 for a host of 32 bits"),
-	CHECK(pae_for_64bit_host, HOST_CR4, "host CR4.PAE: 0 with host address-space size"),
-	CHECK(rip_canonical, HOST_RIP, "host RIP: not canonical"),
+	CHECK(370, guest_needs_long_mode, ENTRY_CONTROLS, "IA-32e mode guest, but VM entry is made outside IA-32e mode"),
+	CHECK(371, host_is_as_now, EXIT_CONTROLS, "host address-space size differs from IA32_EFER.LMA at VM entry"),
+	CHECK(372, guest_needs_64bit_host, ENTRY_CONTROLS, "IA-32e mode guest without host address-space size"),
+	CHECK(373, pcid_needs_64bit_host, HOST_CR4, "host CR4.PCIDE without host address-space size"),
+	CHECK(374, rip_32bit, HOST_RIP, "host RIP: bits 63:32 are not 0 for a host of 32 bits"),
+	CHECK(375, pae_for_64bit_host, HOST_CR4, "host CR4.PAE: 0 with host address-space size"),
+	CHECK(376, rip_canonical, HOST_RIP, "host RIP: not canonical"),
 };
 
 const struct entry_section check_host_registers_section =
-	SECTION("Checks on Host Control Registers, MSRs, and SSP", register_checks);
+	SECTION(REFUSAL_HOST, "Checks on Host Control Registers, MSRs, and SSP", register_checks);
 const struct entry_section check_host_segments_section =
-	SECTION("Checks on Host Segment and Descriptor-Table Registers", segment_checks);
-const struct entry_section check_address_space_section = SECTION("Checks Related to Address-Space Size", size_checks);
-
-bool check_host(const struct entry_context *context, struct entry_failure *failure)
-{
-	return check_section(&check_host_registers_section, context, failure) &&
-	       check_section(&check_host_segments_section, context, failure) &&
-	       check_section(&check_address_space_section, context, failure);
-}
+	SECTION(REFUSAL_HOST, "Checks on Host Segment and Descriptor-Table Registers", segment_checks);
+const struct entry_section check_address_space_section = SECTION(REFUSAL_HOST, "Checks Related to Address-Space Size", size_checks);

@@ -14,6 +14,7 @@
 #include "vmx/nested/merge.h"
 #include "vmx/nested/msr_lists.h"
 #include "vmx/nested/reflect.h"
+#include "vmx/nested/refusal.h"
 #include "vmx/vcpu.h"
 
 /* SDM "VMX Operation", as L1 sees it. */
@@ -100,6 +101,7 @@ struct nested {
 	u8 waiting;			/* WAITING_...: what L0 holds until its guest can take it */
 	bool nmi_window01, nmi_window02;	/* vmcs01, the current vmcs02 exit when an NMI can be taken */
 	struct immediate_exit immediate;	/* windows.c */
+	struct refusal_log refusals;	/* of L1's VM entries */
 };
 
 /* Bring-up: everything that this CPU will ever need. False: the block is used up. */

@@ -164,18 +164,19 @@ static struct insn_result fail_entry(struct vcpu *vcpu, u32 basic, u64 qualifica
 	return insn_done();
 }
 
-static struct insn_result check_controls_and_host(struct nested_slot *slot, const struct entry_context *context)
+static struct insn_result check_controls_and_host(struct vcpu *vcpu, const struct entry_context *context)
 {
+	struct nested_slot *slot = vcpu->nested->current;
 	struct entry_failure failure;
 
 	if (check_is_remembered(&slot->memo, context))
 		return insn_ok();
 	if (!check_controls(context, &failure)) {
-		switch_report_refusal(&failure);
+		switch_report_refusal(vcpu, &failure);
 		return insn_fail(true, VMERR_CONTROLS);
 	}
 	if (!check_host(context, &failure)) {
-		switch_report_refusal(&failure);
+		switch_report_refusal(vcpu, &failure);
 		return insn_fail(true, VMERR_HOST_STATE);
 	}
 	check_remember(&slot->memo, context);
@@ -184,12 +185,18 @@ static struct insn_result check_controls_and_host(struct nested_slot *slot, cons
 
 /*
  * With the rare fields still in vmcs02, guest state is the processor's to check:
- * it gets L1's state as it is. What it never sees is checked here.
+ * it gets L1's state as it is. What it never sees is checked here, and if that is
+ * wrong, whatever comes before it in the SDM's order has to be right.
  */
-static bool guest_state_passes(const struct nested_slot *slot, const struct entry_context *context,
-			       struct entry_failure *failure)
+static bool guest_state_passes(struct vcpu *vcpu, const struct entry_context *context, struct entry_failure *failure)
 {
-	return slot->rare_in_02 ? check_link_pointer(context, failure) : check_guest(context, failure);
+	struct nested_slot *slot = vcpu->nested->current;
+
+	if (slot->rare_in_02 && check_link_pointer(context, failure))
+		return true;
+	if (slot->rare_in_02)
+		slots_fetch_rare(vcpu, slot);
+	return check_guest(context, failure);
 }
 
 struct insn_result switch_enter_l2(struct vcpu *vcpu)
@@ -204,11 +211,11 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 
 	shadow_pull(vcpu, slot);
 	context = switch_entry_context(vcpu);
-	result = check_controls_and_host(slot, &context);
+	result = check_controls_and_host(vcpu, &context);
 	if (result.outcome != INSN_OK)
 		return result;
-	if (!guest_state_passes(slot, &context, &failure)) {
-		switch_report_refusal(&failure);
+	if (!guest_state_passes(vcpu, &context, &failure)) {
+		switch_report_refusal(vcpu, &failure);
 		return fail_entry(vcpu, EXIT_INVALID_GUEST_STATE, failure.qualification);
 	}
 	/* Without EPT12 they come from memory, but vmcs02 has EPT: hardware takes them from the VMCS. */
@@ -216,9 +223,8 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 	if (pae) {
 		switch_read_pdptes(nested, vmcs12_get(slot->vmcs12, VMCS_GUEST_CR3), pdpte);
 		if (!check_pdptes(&nested->offered, pdpte)) {
-			switch_report_refusal(&(struct entry_failure){ "a PDPTE in memory has a reserved bit set", VMCS_GUEST_CR3,
-				vmcs12_get(slot->vmcs12, VMCS_GUEST_CR3),
-				"Checks on Guest Page-Directory-Pointer-Table Entries", ENTRY_FAIL_PDPTE });
+			failure = refusal_other(RULE_PDPTES_IN_MEMORY, vmcs12_get(slot->vmcs12, VMCS_GUEST_CR3), ENTRY_FAIL_PDPTE);
+			switch_report_refusal(vcpu, &failure);
 			return fail_entry(vcpu, EXIT_INVALID_GUEST_STATE, ENTRY_FAIL_PDPTE);
 		}
 	}

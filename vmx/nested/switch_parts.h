@@ -24,5 +24,5 @@ struct merge_l1_state switch_l1_state(const struct vcpu *vcpu);
 /* What the entry checks look at. vmcs01 is current. */
 struct entry_context switch_entry_context(struct vcpu *vcpu);
 
-/* One console line: rule, field, value, SDM section; and the counter. */
-void switch_report_refusal(const struct entry_failure *failure);
+/* The record of a refused entry, its counter, and, unless it was said before, a line: rule, field, value, SDM section. */
+void switch_report_refusal(struct vcpu *vcpu, const struct entry_failure *failure);

@@ -1,20 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VM entries that are refused: the line that says why, and the way back when the
- * processor refuses what our checks passed. SDM "VM Entries".
+ * VM entries that are refused: the record and the line that say why, and the way
+ * back when the processor refuses what our checks passed. SDM "VM Entries".
  */
 
+#include "arch/ops.h"
 #include "arch/x86.h"
 #include "drivers/console.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/switch_parts.h"
 #include "vmx/nested/windows.h"
 
-void switch_report_refusal(const struct entry_failure *failure)
+static void print_refusal(const struct entry_failure *failure, enum refusal_line line, u32 times)
 {
+	const char *field = vmcs_fields[failure->field.index].name;
+
+	if (line == REFUSAL_WHOLE)
+		log_info("VM entry refused: %s (%s = 0x%lx) - SDM \"%s\" [rule %u]", failure->rule, field, failure->value,
+			 failure->section, failure->number);
+	else if (line == REFUSAL_AGAIN)
+		log_info("VM entry refused, %u times by now: %s (%s = 0x%lx) [rule %u]", times, failure->rule, field,
+			 failure->value, failure->number);
+}
+
+void switch_report_refusal(struct vcpu *vcpu, const struct entry_failure *failure)
+{
+	struct nested *nested = vcpu->nested;
+	u32 times;
+	enum refusal_line line = refusal_note(&nested->refusals, failure, nested->current->address, rdtsc(), &times);
+
 	count(COUNTER_ENTRY_REFUSALS);
-	log_info("VM entry refused: %s (%s = 0x%lx) - SDM \"%s\"", failure->rule,
-		 vmcs_fields[failure->field.index].name, failure->value, failure->section);
+	if (vcpu->machine->handoff->show_refusals)
+		print_refusal(failure, line, times);
 }
 
 struct entry_context switch_entry_context(struct vcpu *vcpu)
@@ -38,12 +55,9 @@ static void explain_vmfail(struct vcpu *vcpu, u64 error)
 	struct entry_failure failure;
 
 	check_forget(&vcpu->nested->current->memo);
-	if (!check_controls(&context, &failure) || !check_host(&context, &failure)) {
-		switch_report_refusal(&failure);
-		return;
-	}
-	count(COUNTER_ENTRY_REFUSALS);
-	log_info("VM entry refused by the processor, error %lu: a check that Testudo lacks", error);
+	if (check_controls(&context, &failure) && check_host(&context, &failure))
+		failure = refusal_other(error == VMERR_HOST_STATE ? RULE_LACKING_HOST : RULE_LACKING_CONTROLS, error, 0);
+	switch_report_refusal(vcpu, &failure);
 }
 
 struct insn_result switch_unwind_entry(struct vcpu *vcpu)
@@ -59,6 +73,19 @@ struct insn_result switch_unwind_entry(struct vcpu *vcpu)
 	return insn_fail(true, error == VMERR_HOST_STATE ? VMERR_HOST_STATE : VMERR_CONTROLS);
 }
 
+/* Which MSR it was: read again from L1's list, whose copy may have been bent to be refused. */
+static void explain_msr_load(struct vcpu *vcpu, u64 number)
+{
+	struct nested *nested = vcpu->nested;
+	u64 list = vmcs12_get(nested->current->vmcs12, VMCS_ENTRY_MSR_LOAD_ADDRESS);
+	struct entry_failure failure = refusal_other(RULE_MSR_LOAD, number, number);
+	struct msr_entry entry;
+
+	switch_report_refusal(vcpu, &failure);
+	msr_list_read(nested->memory, l1_gpa(list + (number - 1) * sizeof(entry)), 1, &entry);
+	log_debug("entry %lu is MSR 0x%x = 0x%lx, bits 63:32 0x%x", number, entry.index, entry.value, entry.reserved);
+}
+
 void switch_explain_refusal(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct nested_slot *slot = vcpu->nested->current;
@@ -66,8 +93,7 @@ void switch_explain_refusal(struct vcpu *vcpu, const struct vm_exit *exit)
 	struct entry_failure failure;
 
 	if (exit->basic == EXIT_MSR_LOADING) {
-		log_info("VM entry refused: VM-entry MSR-load list, entry %lu - SDM \"Loading MSRs\"", exit->qualification);
-		count(COUNTER_ENTRY_REFUSALS);
+		explain_msr_load(vcpu, exit->qualification);
 		return;
 	}
 	if (exit->basic == EXIT_MACHINE_CHECK_ENTRY) { /* nobody's fault: L1's to look into */
@@ -77,12 +103,8 @@ void switch_explain_refusal(struct vcpu *vcpu, const struct vm_exit *exit)
 	slots_fetch_rare(vcpu, slot);
 	vmcs_load(&vcpu->vmcs01);
 	context = switch_entry_context(vcpu);
-	if (!check_guest(&context, &failure)) {
-		switch_report_refusal(&failure);
-	} else {
-		log_info("VM entry refused by the processor: guest state, qualification %lu: a check that Testudo lacks",
-			 exit->qualification);
-		count(COUNTER_ENTRY_REFUSALS);
-	}
+	if (check_guest(&context, &failure) && check_left_to_processor(&context, &failure))
+		failure = refusal_other(RULE_LACKING_GUEST, exit->qualification, exit->qualification);
+	switch_report_refusal(vcpu, &failure);
 	vmcs_load(vcpu->running);
 }
