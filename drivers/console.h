@@ -35,3 +35,4 @@ void console_line_within(struct line_budget *budget, enum log_level level, const
 #define log_debug(...) console_line(LOG_DEBUG, __VA_ARGS__)
 #define log_trace(...) console_line(LOG_TRACE, __VA_ARGS__)
 #define log_info_within(budget, ...) console_line_within(budget, LOG_INFO, __VA_ARGS__)
+#define log_error_within(budget, ...) console_line_within(budget, LOG_QUIET, __VA_ARGS__)

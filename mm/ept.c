@@ -25,7 +25,8 @@ static u64 load(const u64 *entry)
 
 static bool is_present(u64 entry)
 {
-	return (entry & EPT_RWX) != 0;
+	/* Without mode-based execute control bit 10 is ignored, and no entry of ours has it alone. */
+	return (entry & EPT_PERMISSIONS) != 0;
 }
 
 static bool is_table(u64 entry, unsigned int level)
@@ -40,7 +41,7 @@ static u64 *table_of(u64 entry)
 
 static u64 link_to(const u64 *table)
 {
-	return phys_of(table).value | EPT_RWX;
+	return phys_of(table).value | EPT_PERMISSIONS;
 }
 
 static bool is_reachable(const struct ept *ept, u64 gpa)
@@ -145,7 +146,7 @@ bool ept_map(struct ept *ept, u64 gpa, hpa_t to, u64 size, u64 attributes)
 
 struct ept_translation ept_lookup(const struct ept *ept, u64 gpa)
 {
-	struct ept_translation found = { .permissions = EPT_RWX };
+	struct ept_translation found = { .permissions = EPT_PERMISSIONS };
 	u64 *table = ept->root;
 
 	if (!is_reachable(ept, gpa))
@@ -235,13 +236,11 @@ static u64 reserved_bits(u64 entry, unsigned int level, const struct ept_rules *
 
 bool ept_is_misconfigured(u64 entry, unsigned int level, const struct ept_rules *rules)
 {
-	u64 type = field_get(entry, EPT_MEMORY_TYPE);
+	u64 type = field_get(entry, EPT_MEMORY_TYPE), permissions = entry & ept_permissions(rules);
 
-	if (!is_present(entry))
+	if (!permissions)
 		return false;
-	if ((entry & (EPT_READ | EPT_WRITE)) == EPT_WRITE)
-		return true;
-	if ((entry & EPT_RWX) == EPT_EXECUTE && !rules->execute_only)
+	if (!(permissions & EPT_READ) && ((permissions & EPT_WRITE) || !rules->execute_only))
 		return true;
 	if (entry & reserved_bits(entry, level, rules))
 		return true;

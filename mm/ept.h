@@ -18,11 +18,13 @@
 #define EPT_WRITE BIT(1)
 #define EPT_EXECUTE BIT(2)
 #define EPT_RWX BITS(2, 0)
+#define EPT_PERMISSIONS (EPT_RWX | EPT_USER_EXECUTE)
 #define EPT_MEMORY_TYPE BITS(5, 3)	/* leaves only */
 #define EPT_IGNORE_PAT BIT(6)		/* leaves only */
 #define EPT_LARGE BIT(7)		/* a leaf at level 2 (2 MB) or 3 (1 GB) */
 #define EPT_ACCESSED BIT(8)
 #define EPT_DIRTY BIT(9)		/* leaves only */
+#define EPT_USER_EXECUTE BIT(10)	/* with mode-based execute control; EPT_EXECUTE is then for supervisor mode */
 #define EPT_ADDRESS BITS(51, 12)
 #define EPT_SHARED_TABLE BIT(52)	/* ignored by the processor: set by ept_link_table */
 
@@ -54,9 +56,9 @@ struct ept {
 /* Where a guest-physical address leads. */
 struct ept_translation {
 	u64 *entry;		/* the last entry of the walk */
-	u64 value;		/* its content; present when value & EPT_RWX */
+	u64 value;		/* its content; present when value & EPT_PERMISSIONS */
 	u64 size;		/* bytes that this entry covers: also of a not-present one */
-	u64 permissions;	/* AND of R, W, X over the walk */
+	u64 permissions;	/* AND of EPT_PERMISSIONS over the walk */
 	bool shared;		/* the entry is in a table of ept_link_table */
 	hpa_t address;		/* where the byte is; only when present */
 };
@@ -117,7 +119,14 @@ struct ept_translation ept_lookup(const struct ept *ept, u64 gpa);
 struct ept_rules {
 	bool execute_only, has_2m, has_1g;
 	u8 physical_address_bits;
+	bool mode_based;	/* "mode-based execute control for EPT": bit 10 is a permission */
 };
+
+/* The permission bits of an entry; none of them: not present. SDM "EPT Paging Structures". */
+static inline u64 ept_permissions(const struct ept_rules *rules)
+{
+	return rules->mode_based ? EPT_PERMISSIONS : EPT_RWX;
+}
 
 /* Is a present entry of this level (1: page table) a leaf? */
 static inline bool ept_is_leaf(u64 entry, unsigned int level)

@@ -11,6 +11,8 @@
 #include "vmx/ept01.h"
 #include "vmx/exits.h"
 
+static struct line_budget budget;	/* a guest can touch nothing as often as it likes */
+
 void handle_ept_violation(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u64 address = vmcs_read(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS);
@@ -23,7 +25,7 @@ void handle_ept_violation(struct vcpu *vcpu, const struct vm_exit *exit)
 	 * Departs from the bare processor, where reads of what is not there give ones: the address is beyond 48 bits,
 	 * or L1 has touched more far regions than L0 has tables for.
 	 */
-	log_error("nothing at 0x%lx: #GP (qualification 0x%lx)", address, exit->qualification);
+	log_error_within(&budget, "nothing at 0x%lx: #GP (qualification 0x%lx)", address, exit->qualification);
 	emulate_exception(vcpu, VECTOR_GP, 0);
 }
 

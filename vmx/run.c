@@ -36,11 +36,18 @@ static struct vm_exit read_exit(const struct vcpu *vcpu)
 static enum reflect_owner ask_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
-	u64 eptp12 = vmcs12_get(nested->current->vmcs12, VMCS_EPT_POINTER);
-	u64 address = vmcs_read(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS);
-	bool misconfiguration = exit->basic == EXIT_EPT_MISCONFIGURATION;
-	struct ept02_result result = ept02_handle(&nested->ept02, eptp12, l2_gpa(address), exit->qualification, misconfiguration);
+	struct vmcs12 *vmcs12 = nested->current->vmcs12;
+	struct page_log log = page_log_of(vmcs12);
+	const struct ept02_miss miss = {
+		.eptp12 = ept02_pointer12(vmcs12),
+		.address = l2_gpa(vmcs_read(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS)),
+		.qualification = exit->qualification,
+		.misconfiguration = exit->basic == EXIT_EPT_MISCONFIGURATION,
+		.log = &log,
+	};
+	struct ept02_result result = ept02_handle(&nested->ept02, &miss);
 
+	page_log_save(&log, vmcs12);
 	switch (result.outcome) {
 	case EPT02_FILLED:
 		count(COUNTER_EPT02_FILLS);
@@ -53,6 +60,10 @@ static enum reflect_owner ask_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 	case EPT02_MISCONFIGURED:
 		exit->basic = EXIT_EPT_MISCONFIGURATION;
 		exit->qualification = 0;
+		break;
+	case EPT02_LOG_FULL:
+		exit->basic = EXIT_PML_FULL;
+		exit->qualification = result.qualification;
 		break;
 	}
 	exit->reason = exit->basic;

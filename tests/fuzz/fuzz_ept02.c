@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * EPT02 against bytes: the first chooses the processor and the pool, the rest
+ * EPT02 against bytes: the first chooses the processor, the pool and L1's controls, the rest
  * are steps of tests/unit/ept_world.h (L1's edits and INVEPTs, L2's accesses),
  * or raw entries of L1's tables. Each access is judged by the model; a broken
  * rule aborts.
@@ -33,7 +33,7 @@ static void write_raw(struct world *world, const u8 **data, size_t *size)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static const u64 processors[] = { ALL, ALL | EPT_CAP_5_LEVEL, PLAIN, ALL & ~EPT_CAP_1G };
+	static const u64 processors[] = { ALL, ALL | EPT_CAP_5_LEVEL, PLAIN, ALL & ~(EPT_CAP_1G | EPT_CAP_ADVANCED_EXIT_INFORMATION) };
 	static struct world world;
 	u8 choice;
 
@@ -42,6 +42,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	choice = *data++;
 	size--;
 	world_begin(&world, processors[choice & 3], processors[choice & 3], choice & 4 ? 96 : EPT02_MIN_PAGES);
+	world.mode_based = choice & 32;
+	world.logging = choice & 64;
 	if (choice & 8)
 		world_populate(&world);
 	if (choice & 16)

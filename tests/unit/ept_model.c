@@ -12,6 +12,13 @@
 
 #define ADDRESS 0x000ffffffffff000ull
 #define ACCESSED_DIRTY 0x40ull
+#define MODE_BASED (1ull << 63)
+
+/* The permission bits of entries beneath this EPTP. */
+static u64 permissions_of(u64 eptp)
+{
+	return eptp & MODE_BASED ? 0x407 : 7;
+}
 
 static u64 read_entry(u64 at)
 {
@@ -33,12 +40,14 @@ static bool has(const struct vmx_caps *caps, unsigned int bit)
 }
 
 /* SDM "EPT Misconfigurations", figure by figure. `level` 1 is the page table. */
-static bool is_bad(u64 entry, unsigned int level, const struct vmx_caps *caps, unsigned int width)
+static bool is_bad(u64 entry, unsigned int level, const struct vmx_caps *caps, unsigned int width, u64 permissions)
 {
 	bool leaf = level == 1 || ((level == 2 || level == 3) && (entry & 0x80));
 	u64 type = (entry >> 3) & 7;
 
-	if ((entry & 3) == 2 || ((entry & 7) == 4 && !has(caps, 0)))
+	if ((entry & 3) == 2)
+		return true;
+	if (!(entry & 1) && (entry & permissions) && !has(caps, 0))
 		return true;
 	for (unsigned int bit = width; bit < 52; bit++) {
 		if (entry >> bit & 1)
@@ -57,7 +66,7 @@ struct model_page model_walk(const struct ept02 *ept02, u64 eptp12, u64 address)
 {
 	unsigned int levels = (unsigned int)((eptp12 >> 3) & 7) + 1;
 	struct model_page found = { .outcome = MODEL_NOT_PRESENT };
-	u64 table = eptp12 & ADDRESS, permissions = 7, entry, reach;
+	u64 table = eptp12 & ADDRESS, permissions = permissions_of(eptp12), entry, reach;
 
 	if (address >> (12 + 9 * levels))
 		return found;
@@ -68,9 +77,9 @@ struct model_page model_walk(const struct ept02 *ept02, u64 eptp12, u64 address)
 		found.entry_at[found.entries++] = at = l1_page_to_hpa(ept02->memory, at & ~0xfffull) + (at & 0xfff);
 		entry = found.leaf = read_entry(at);
 		permissions &= entry;
-		if (!(entry & 7))
+		if (!(entry & permissions_of(eptp12)))
 			return found;
-		if (is_bad(entry, level, ept02->offered, ept02->memory->physical_address_bits)) {
+		if (is_bad(entry, level, ept02->offered, ept02->memory->physical_address_bits, permissions_of(eptp12))) {
 			found.outcome = MODEL_MISCONFIGURED;
 			return found;
 		}
@@ -108,7 +117,7 @@ static void audit_leaf(const struct ept02 *ept02, u64 entry, unsigned int level)
 }
 
 /* Counts the tables below; each must be a page of the pool that was not seen before. */
-static u64 audit_table(const struct ept02 *ept02, u64 table, unsigned int level, u8 *seen)
+static u64 audit_table(const struct ept02 *ept02, u64 table, unsigned int level, u64 permissions, u8 *seen)
 {
 	u64 tables = 0;
 
@@ -116,13 +125,14 @@ static u64 audit_table(const struct ept02 *ept02, u64 table, unsigned int level,
 	for (unsigned int i = 0; i < 512; i++) {
 		u64 entry = read_entry(table + i * 8);
 
-		if (!(entry & 7))
+		if (!(entry & 0x407))
 			continue;
-		model_require(!is_bad(entry, level, ept02->hardware, ept02->memory->physical_address_bits));
+		model_require(entry & permissions);
+		model_require(!is_bad(entry, level, ept02->hardware, ept02->memory->physical_address_bits, permissions));
 		if (level == 1 || (level <= 3 && (entry & 0x80)))
 			audit_leaf(ept02, entry, level);
 		else
-			tables += 1 + audit_table(ept02, entry & ADDRESS, level - 1, seen);
+			tables += 1 + audit_table(ept02, entry & ADDRESS, level - 1, permissions, seen);
 	}
 	return tables;
 }
@@ -154,7 +164,8 @@ void model_audit(const struct ept02 *ept02)
 		const struct ept02_root *root = &ept02->roots[i];
 		unsigned int levels = root->eptp12 ? (unsigned int)((root->eptp12 >> 3) & 7) + 1 : 4;
 
-		model_require(audit_table(ept02, phys_of(root->table).value, levels, in_tables) == root->tables.count);
+		model_require(audit_table(ept02, phys_of(root->table).value, levels, permissions_of(root->eptp12), in_tables) ==
+			      root->tables.count);
 		audit_list(ept02, &root->tables, in_lists);
 	}
 	for (u64 page = 0; page < ept02->pages; page++)
@@ -234,18 +245,18 @@ static struct model_page walk_ept02(struct model_processor *processor, u64 eptp0
 		unsigned int shift = 12 + 9 * (level - 1);
 
 		entry = read_entry(table + ((address >> shift) & 511) * 8);
-		if (!(entry & 7))
+		if (!(entry & permissions_of(eptp02)))
 			return found;
 		table = entry & ADDRESS;
 		reach = (1ull << shift) - 1;
 		if (level == 1 || (level <= 3 && (entry & 0x80)))
 			break;
-		model_require((entry & 7) == 7);
+		model_require((entry & 0x407) == 0x407);
 		*structure_slot(processor, ep4ta, address >> shift, level - 1) =
 			(struct model_structure_entry){ true, ep4ta, address >> shift, level - 1, table };
 	}
 	found.outcome = MODEL_TRANSLATED;
-	found.permissions = entry & 7;
+	found.permissions = entry & permissions_of(eptp02);
 	found.type = entry & 0x78;
 	found.page = (table & ~reach) + (address & reach & ~0xfffull);
 	return found;
@@ -267,6 +278,8 @@ struct model_access model_try(struct model_processor *processor, u64 eptp02, u64
 
 	if (page_walk && (eptp02 & ACCESSED_DIRTY))
 		access |= 3;
+	if ((access & MODEL_FETCH_USER) && !(eptp02 & MODE_BASED))
+		access = (access & ~MODEL_FETCH_USER) | 4;
 	if (!cached->valid || cached->ep4ta != ep4ta || cached->page != page) {
 		struct model_page to = walk_ept02(processor, eptp02, address);
 
@@ -279,6 +292,8 @@ struct model_access model_try(struct model_processor *processor, u64 eptp02, u64
 	result.done = result.used.outcome == MODEL_TRANSLATED && !(access & ~result.used.permissions);
 	if (!result.done)
 		forget_address(processor, ep4ta, address);
-	result.qualification = access | 0x80 | (page_walk ? 0 : 0x100);
+	result.qualification = (access & 7) | (access & MODEL_FETCH_USER ? 4 : 0) | 0x80 | (page_walk ? 0 : 0x100);
+	if (processor->advanced && !page_walk)
+		result.qualification |= 0x400 | (access & MODEL_FETCH_USER ? 0x200 : 0);
 	return result;
 }

@@ -3,7 +3,8 @@
  * What EPT02 is judged by, written apart from the code under test: a plain
  * walk of L1's tables and of EPT02, an audit of EPT02's pages, and a processor
  * that caches as long as the SDM allows and forgets only when told. A broken
- * rule aborts with its name. For unit tests and the fuzzer.
+ * rule aborts with its name. For unit tests and the fuzzer. Mode-based execute
+ * control is bit 63 of an EPTP here, of EPT02's too.
  */
 #pragma once
 
@@ -26,7 +27,7 @@ enum model_outcome { MODEL_TRANSLATED, MODEL_NOT_PRESENT, MODEL_MISCONFIGURED };
 struct model_page {
 	enum model_outcome outcome;
 	u64 page;		/* hpa of the 4 KB page */
-	u64 permissions;	/* R, W, X in bits 2:0 */
+	u64 permissions;	/* R, W, X in bits 2:0; with mode-based execute control user-mode X in bit 10 */
 	u64 type;		/* memory type and ignore-PAT bit, as in the leaf */
 	unsigned int entries;	/* entries read */
 	u64 entry_at[5];	/* where they are */
@@ -60,6 +61,7 @@ struct model_structure_entry {
 };
 
 struct model_processor {
+	bool advanced;		/* tells which mode an access was from */
 	struct model_tlb_entry tlb[MODEL_CACHE];
 	struct model_structure_entry structures[MODEL_CACHE];
 };
@@ -73,6 +75,9 @@ struct model_access {
 
 /* INVEPT, single-context. */
 void model_flush(struct model_processor *processor, u64 eptp02);
+
+/* A fetch in user mode, besides the accesses of the exit qualification. */
+#define MODEL_FETCH_USER 0x400ull
 
 /* An access by L2; `page_walk`: the processor reads a guest paging-structure entry. */
 struct model_access model_try(struct model_processor *processor, u64 eptp02, u64 address, u64 access, bool page_walk);

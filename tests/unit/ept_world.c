@@ -52,15 +52,18 @@ u64 world_eptp(const struct world *world, unsigned int n)
 static void begin_empty(struct world *world)
 {
 	memset(&world->processor, 0, sizeof(world->processor));
-	for (unsigned int t = 0; t < array_size(world->legal); t++) {
+	for (unsigned int t = 0; t < 2 * array_size(world->legal[0]); t++) {
+		struct world_legal *legal = world->legal[t % 2][t / 2];
+
 		for (unsigned int n = 0; n < WORLD_PAGES; n++) {
-			world->legal[t][n].versions = 0;
-			world->legal[t][n].anything = false;
+			legal[n].versions = 0;
+			legal[n].anything = false;
 		}
 	}
 	world->bytes = NULL;
 	world->left = world->random = 0;
-	world->accesses = world->misses = world->reflected = world->misconfigured = world->stale = 0;
+	world->accesses = world->misses = world->reflected = world->misconfigured = world->stale = world->logged = world->full = 0;
+	world->mode_based = world->logging = false;
 	world->hardware = world->offered = (struct vmx_caps){ 0 };
 }
 
@@ -79,6 +82,8 @@ void world_begin(struct world *world, u64 ept_vpid_hardware, u64 ept_vpid_offere
 	};
 	world->hardware.ept_vpid = ept_vpid_hardware;
 	world->offered.ept_vpid = ept_vpid_offered;
+	world->processor.advanced = (ept_vpid_hardware & EPT_CAP_ADVANCED_EXIT_INFORMATION) != 0;
+	world->log = (struct page_log){ .page = l1_gpa(WORLD_LOG_AT), .index = 9 };
 	memset(pool, 0xa5, pages * PAGE_SIZE);
 	ept02_init(&world->ept02, &world->memory, &world->hardware, &world->offered, pool, pages);
 }
@@ -91,10 +96,10 @@ static u64 sound_entry(unsigned int level, unsigned int n, unsigned int i)
 	u64 region = regions[(n + i * 2 + level) % 7] & ~(size - 1);
 
 	if (level == 1)
-		return (region + i * size) | 0x37;
+		return (region + i * size) | 0x437;
 	if (level <= 3 && (n + i) % 3 == 2)
-		return (region + i * size) | 0xb7;
-	return table_at(level - 1, n + i) | 7;
+		return (region + i * size) | 0x4b7;
+	return table_at(level - 1, n + i) | 0x407;
 }
 
 void world_populate(struct world *world)
@@ -118,7 +123,7 @@ static struct world_legal *legal_of(struct world *world, u64 eptp12, unsigned in
 {
 	u64 table = ((eptp12 & ADDRESS) - table_at(4, 0)) / 4096;
 
-	return &world->legal[table][n];
+	return &world->legal[(eptp12 & EPT02_MODE_BASED) != 0][table][n];
 }
 
 static bool is_same(const struct model_page *a, const struct model_page *b)
@@ -187,8 +192,11 @@ static void for_all_pages(struct world *world, void note(struct world *, u64, un
 	for (unsigned int e = 0; e < WORLD_EPTPS; e += 2) {
 		u64 eptp12 = world_eptp(world, e);
 
-		for (unsigned int n = 0; n < WORLD_PAGES && (!ep4ta || (eptp12 & ADDRESS) == ep4ta); n++)
+		for (unsigned int n = 0; n < WORLD_PAGES && (!ep4ta || (eptp12 & ADDRESS) == ep4ta); n++) {
 			note(world, eptp12, n);
+			if (world->mode_based)
+				note(world, eptp12 | EPT02_MODE_BASED, n);
+		}
 	}
 }
 
@@ -219,6 +227,14 @@ void world_invept_all(struct world *world)
 
 static u8 before[WORLD_TABLES * 4096];
 
+static u64 read_entry_at(u64 at)
+{
+	u64 value;
+
+	memcpy(&value, phys_to_ptr(hpa(at)), 8);
+	return value;
+}
+
 /* EPT12 may have changed only in the accessed flags of the walk and the dirty flag of its leaf. */
 static void check_flags(const struct world *world, u64 eptp12, unsigned int n, bool filled, bool write)
 {
@@ -242,17 +258,19 @@ static void check_flags(const struct world *world, u64 eptp12, unsigned int n, b
 	model_require(!memcmp(before, after, sizeof(before)));
 }
 
-static void check_violation(struct world *world, u64 eptp12, unsigned int n, u64 given, const struct ept02_result *told)
+static void check_violation(struct world *world, u64 eptp12, unsigned int n, u64 needs, u64 given, const struct ept02_result *told)
 {
 	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
 	u64 permissions = now.outcome == MODEL_TRANSLATED ? now.permissions : 0;
-	u64 access = given & 7;
+	u64 access = given & 7, kept = world->offered.ept_vpid & EPT_CAP_ADVANCED_EXIT_INFORMATION ? 0xf80 : 0x180;
 
-	if (!(given & 0x100) && (eptp12 & EPTP_AD))
+	if (!(given & 0x100) && (eptp12 & EPTP_AD)) {
 		access |= 3;
+		needs |= 3;
+	}
 	model_require(now.outcome != MODEL_MISCONFIGURED);
-	model_require(access & ~permissions);
-	model_require(told->qualification == (access | permissions << 3 | (given & 0x180)));
+	model_require(needs & ~permissions);
+	model_require(told->qualification == (access | (permissions & 7) << 3 | (permissions & 0x400) >> 4 | (given & kept)));
 	model_require(told->entry == (now.entries ? now.leaf : ~0ull));
 }
 
@@ -260,7 +278,7 @@ static void check_violation(struct world *world, u64 eptp12, unsigned int n, u64
 static void check_filled(struct world *world, u64 eptp12, unsigned int n)
 {
 	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
-	struct model_page filled = model_walk_ept02(ept02_eptp(&world->ept02, eptp12), world_address(n));
+	struct model_page filled = model_walk_ept02(ept02_eptp(&world->ept02, eptp12) | (eptp12 & EPT02_MODE_BASED), world_address(n));
 
 	model_require(now.outcome == MODEL_TRANSLATED && filled.outcome == MODEL_TRANSLATED);
 	if ((eptp12 & EPTP_AD) && !(now.leaf & DIRTY))
@@ -268,18 +286,53 @@ static void check_filled(struct world *world, u64 eptp12, unsigned int n)
 	model_require(is_same(&now, &filled));
 }
 
-/* One miss: gives it to EPT02 and judges the answer. */
-static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, u64 qualification)
+/* SDM "Page-Modification Logging": one entry for each dirty flag that was set, downwards, and none else. */
+static void check_log(struct world *world, unsigned int n, bool dirtied, u16 index_before)
+{
+	u64 *entry = phys_to_ptr(hpa(WORLD_LOG_AT + index_before * 8ull));
+
+	if (!world->logging || !dirtied) {
+		model_require(world->log.index == index_before);
+		return;
+	}
+	model_require(index_before < 512 && world->log.index == (u16)(index_before - 1));
+	model_require(*entry == world_address(n));
+	*entry = 0;
+	world->logged++;
+}
+
+/* There was no room: an allowed access that had a flag to set. L1 makes room. */
+static void check_full(struct world *world, u64 eptp12, const struct model_page *now, u64 qualification, const struct ept02_result *told)
+{
+	bool write = (qualification & 2) || !(qualification & 0x100), missing = write && !(now->leaf & DIRTY);
+
+	for (unsigned int i = 0; i < now->entries; i++)
+		missing |= !(read_entry_at(now->entry_at[i]) & ACCESSED);
+	model_require(world->logging && world->log.index >= 512 && (eptp12 & EPTP_AD));
+	model_require(now->outcome == MODEL_TRANSLATED && missing && told->qualification == 0);
+	world->log.index = 3;
+	world->full++;
+}
+
+/* One miss, of an access that needs these permissions: gives it to EPT02 and judges the answer. */
+static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, u64 needs, u64 qualification)
 {
 	bool write = (qualification & 2) || (!(qualification & 0x100) && (eptp12 & EPTP_AD));
 	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
+	u64 page = world_address(n);
+	const struct ept02_miss missed = { eptp12, l2_gpa(page + (qualification & 0xff)), qualification, false, &world->log };
+	u16 index = world->log.index;
 	struct ept02_result result;
+	bool dirtied;
 
 	memcpy(before, phys_to_ptr(hpa(WORLD_TABLES_AT)), sizeof(before));
-	result = ept02_handle(&world->ept02, eptp12, l2_gpa(world_address(n)), qualification, false);
+	world->log.on = world->logging;
+	result = ept02_handle(&world->ept02, &missed);
 	if (++world->misses % AUDIT_EVERY == 0)
 		audit(world);
 	check_flags(world, eptp12, n, result.outcome == EPT02_FILLED, write);
+	dirtied = result.outcome == EPT02_FILLED && (eptp12 & EPTP_AD) && write && !(now.leaf & DIRTY);
+	check_log(world, n, dirtied, index);
 	switch (result.outcome) {
 	case EPT02_FILLED:
 		model_require(now.outcome == MODEL_TRANSLATED);
@@ -290,9 +343,14 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 		world->misconfigured++;
 		break;
 	case EPT02_VIOLATION:
-		check_violation(world, eptp12, n, qualification, &result);
-		note_invalidated(world, eptp12, n);
+		check_violation(world, eptp12, n, needs, qualification, &result);
+		note_invalidated(world, eptp12 & ~EPT02_MODE_BASED, n);
+		if (world->mode_based)
+			note_invalidated(world, eptp12 | EPT02_MODE_BASED, n);
 		world->reflected++;
+		break;
+	case EPT02_LOG_FULL:
+		check_full(world, eptp12, &now, qualification, &result);
 		break;
 	}
 	return result.outcome;
@@ -300,8 +358,10 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 
 bool world_access(struct world *world, u64 eptp12, unsigned int n, u64 access, bool page_walk)
 {
+	if (!(eptp12 & EPT02_MODE_BASED) && (access & MODEL_FETCH_USER))
+		access = (access & 7) | EPT_ACCESS_EXECUTE;
 	for (unsigned int try = 0; try < 4; try++) {
-		u64 eptp02 = ept02_eptp(&world->ept02, eptp12);
+		u64 eptp02 = ept02_eptp(&world->ept02, eptp12) | (eptp12 & EPT02_MODE_BASED);
 		struct model_access result;
 
 		if (ept02_take_flush(&world->ept02, eptp12))
@@ -312,7 +372,7 @@ bool world_access(struct world *world, u64 eptp12, unsigned int n, u64 access, b
 			world->accesses++;
 			return true;
 		}
-		if (miss(world, eptp12, n, result.qualification) != EPT02_FILLED)
+		if (miss(world, eptp12, n, access, result.qualification) != EPT02_FILLED)
 			return false;
 	}
 	model_broken("a filled miss lets L2 go on", __FILE__, __LINE__);
@@ -353,7 +413,9 @@ static u64 some_permissions(struct world *world)
 {
 	static const u64 often[] = { 7, 7, 7, 7, 3, 5, 1, 1 };
 
-	return take(world, 4) ? often[take(world, 8)] : take(world, 8);
+	u64 user = world->mode_based && take(world, 4) ? 0x400 : 0;
+
+	return user | (take(world, 4) ? often[take(world, 8)] : take(world, 8));
 }
 
 static u64 some_leaf(struct world *world, unsigned int level)
@@ -383,7 +445,7 @@ static u64 some_entry(struct world *world, unsigned int level)
 	}
 	if (level == 1 || (level <= 3 && kind < 7))
 		return some_leaf(world, level);
-	entry = take(world, 4) ? 7 : some_permissions(world);
+	entry = take(world, 4) ? 0x407 : some_permissions(world);
 	entry |= take(world, 2) << 8;
 	if (kind == 15)		/* into a table of any level, itself perhaps, or into L0's block */
 		return entry | (take(world, 4) ? WORLD_TABLES_AT + take(world, WORLD_TABLES) * 4096 : FAKE_BLOCK_BASE);
@@ -403,13 +465,15 @@ static void edit(struct world *world)
 
 bool world_step(struct world *world)
 {
-	static const u64 accesses[] = { 1, 1, 2, 2, 3, 4, 5, 7 };
+	static const u64 accesses[] = { 1, 1, 2, 2, 3, 4, 5, 7 }, modes[] = { 1, 2, 2, 3, 4, 4, MODEL_FETCH_USER, MODEL_FETCH_USER };
 	u64 eptp12, access;
 	unsigned int page;
 
 	if (world->bytes && !world->left)
 		return false;
 	eptp12 = world_eptp(world, (unsigned int)take(world, take(world, 4) ? 3 : WORLD_EPTPS));
+	if (world->mode_based && take(world, 3))
+		eptp12 |= EPT02_MODE_BASED;
 	switch (take(world, 16)) {
 	case 0: case 1: case 2:
 		edit(world);
@@ -425,7 +489,7 @@ bool world_step(struct world *world)
 		break;
 	default:
 		page = (unsigned int)take(world, take(world, 4) ? 9 : WORLD_PAGES);
-		access = accesses[take(world, 8)];
+		access = (eptp12 & EPT02_MODE_BASED ? modes : accesses)[take(world, 8)];
 		(void)world_access(world, eptp12, page, access, !take(world, 4));
 		break;
 	}

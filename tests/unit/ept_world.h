@@ -18,6 +18,9 @@
 #define WORLD_TABLES (WORLD_PML5 + WORLD_PML4 + WORLD_PDPT + WORLD_PD + WORLD_PT)
 #define WORLD_TABLES_AT UINT64_C(0x100000)
 
+/* Where pages are logged. */
+#define WORLD_LOG_AT UINT64_C(0x180000)
+
 /* L2's pages that are looked at. */
 #define WORLD_PAGES 54
 #define WORLD_VERSIONS 16
@@ -38,11 +41,14 @@ struct world {
 	struct vmx_caps hardware, offered;
 	struct ept02 ept02;
 	struct model_processor processor;
-	struct world_legal legal[WORLD_PML4 + WORLD_PML5][WORLD_PAGES];
+	bool mode_based;	/* some vmcs12s have mode-based execute control */
+	bool logging;		/* all have page-modification logging */
+	struct page_log log;
+	struct world_legal legal[2][WORLD_PML4 + WORLD_PML5][WORLD_PAGES]; /* by mode-based execute control */
 	const u8 *bytes;	/* the steps; NULL: from `random` */
 	u64 left;
 	u64 random;
-	u64 accesses, misses, reflected, misconfigured, stale;	/* seen so far */
+	u64 accesses, misses, reflected, misconfigured, stale, logged, full;	/* seen so far */
 };
 
 /* A new world: EPT02 with `pages` pages, a processor with these capabilities. */
@@ -62,7 +68,7 @@ void world_write(struct world *world, u64 at, u64 value);
 /* L1 executes INVEPT. */
 void world_invept(struct world *world, u64 eptp12);
 void world_invept_all(struct world *world);
-/* L2 accesses page n until it is done or L1 is told; true when done. */
+/* L2 accesses page n (bits of the exit qualification, or MODEL_FETCH_USER) until it is done or L1 is told; true when done. */
 bool world_access(struct world *world, u64 eptp12, unsigned int n, u64 access, bool page_walk);
 
 /* One step from the bytes; false when they are used up. */

@@ -195,9 +195,13 @@ static void the_ept_capabilities_are_those_that_ept02_has(void **state)
 	builder_hardware(&hardware);
 	hardware.ept_vpid |= EPT_CAP_5_LEVEL;
 	caps12_derive(&offered, &hardware);
-	assert_true(offered.ept_vpid == (hardware.ept_vpid & ~(u64)(EPT_CAP_5_LEVEL | BIT(23))));
-	hardware.ept_vpid &= ~(u64)(EPT_CAP_1G | EPT_CAP_EXECUTE_ONLY | EPT_CAP_ACCESSED_DIRTY);
+	assert_true(offered.ept_vpid == (hardware.ept_vpid & ~(u64)BIT(23)));
+	assert_true(caps_allow(&offered, WORD_PROC2, PROC2_ENABLE_PML));
+	hardware.ept_vpid &= ~(u64)(EPT_CAP_1G | EPT_CAP_EXECUTE_ONLY | EPT_CAP_ACCESSED_DIRTY | EPT_CAP_5_LEVEL);
 	caps12_derive(&offered, &hardware);
+	/* No log without dirty flags. */
+	assert_false(caps_allow(&offered, WORD_PROC2, PROC2_ENABLE_PML));
+	assert_int_equal(offered.ept_vpid & EPT_CAP_5_LEVEL, 0);
 	assert_int_equal(offered.ept_vpid & (EPT_CAP_1G | EPT_CAP_EXECUTE_ONLY | EPT_CAP_ACCESSED_DIRTY), 0);
 }
 

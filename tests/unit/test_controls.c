@@ -40,13 +40,20 @@ static void masks_are_the_sdms(void **state)
 	assert_true(ENTRY_IA32E_MODE_GUEST == 0x200 && ENTRY_LOAD_IA32_EFER == 0x8000);
 }
 
-/* Expect: an offered control reaches vmcs02, but for the one that L0 carries out itself. */
+/* Expect: an offered control reaches vmcs02, but for those that L0 carries out itself, each of which is one. */
 static void an_offered_control_takes_effect(void **state)
 {
+	static const char *const carried_out_by_l0[] = {
+		"PROC2_ENABLE_PML",
+		"EXIT_LOAD_IA32_PERF_GLOBAL_CTRL",
+	};
+	u32 found = 0;
+
 	(void)state;
 	for (u32 i = 0; i < controls_count; i++)
 		if (controls[i].offered && controls[i].merge == MERGE_OFF)
-			assert_string_equal(controls[i].name, "EXIT_LOAD_IA32_PERF_GLOBAL_CTRL");
+			assert_string_equal(controls[i].name, carried_out_by_l0[found++]);
+	assert_int_equal(found, array_size(carried_out_by_l0));
 }
 
 /* Expect: "as in vmcs01" only of what L0 sets there; else L1 would be offered what never is set. */
@@ -96,14 +103,14 @@ static void nothing_dangerous_is_written_without_an_exit(void **state)
 	}
 }
 
-/* Expect: what L1 reads without an exit is in vmcs12 at each exit: information, or saved every time. */
+/* Expect: what L1 reads without an exit is in vmcs12 at each exit: information, saved every time, or never elsewhere. */
 static void read_only_shadowing_is_of_what_an_exit_tells(void **state)
 {
 	(void)state;
 	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
 		if (vmcs_fields[i].shadow == SHADOW_RO)
 			assert_true(vmcs_fields[i].class == CLASS_INFO || i == VMCS_INDEX_GUEST_CS_ACCESS_RIGHTS ||
-				    i == VMCS_INDEX_GUEST_SS_ACCESS_RIGHTS);
+				    i == VMCS_INDEX_GUEST_SS_ACCESS_RIGHTS || i == VMCS_INDEX_PML_INDEX);
 	/* L0 changes it while L1 looks on. */
 	assert_int_equal(vmcs_fields[VMCS_INDEX_VM_INSTRUCTION_ERROR].shadow, SHADOW_NO);
 }

@@ -333,7 +333,7 @@ static void the_pointer_says_type_levels_and_flags(void **state)
 
 static void misconfigurations_are_those_of_the_sdm(void **state)
 {
-	const struct ept_rules all = { true, true, true, 46 }, plain = { false, false, false, 52 };
+	const struct ept_rules all = { true, true, true, 46, false }, plain = { false, false, false, 52, false };
 	static const struct {
 		u64 entry;
 		u8 level;
@@ -379,6 +379,33 @@ static void misconfigurations_are_those_of_the_sdm(void **state)
 		assert_int_equal(ept_is_misconfigured(cases[i].entry, cases[i].level, &all), cases[i].bad);
 		assert_int_equal(ept_is_misconfigured(cases[i].entry, cases[i].level, &plain), cases[i].bad_on_plain);
 	}
+}
+
+/* Expect: bit 10 makes an entry present, and needs what the other execute permission needs. */
+static void with_mode_based_execute_control_bit_10_is_a_permission(void **state)
+{
+	const struct ept_rules modes = { true, true, true, 46, true }, plain = { false, false, false, 52, true };
+	static const struct {
+		u64 entry;
+		bool bad, bad_on_plain;
+	} cases[] = {
+		{ 0, false, false },
+		{ BIT(3), false, false },			/* still not present */
+		{ EPT_USER_EXECUTE, false, true },
+		{ EPT_USER_EXECUTE | EPT_EXECUTE, false, true },
+		{ EPT_EXECUTE, false, true },
+		{ EPT_USER_EXECUTE | EPT_READ, false, false },
+		{ EPT_USER_EXECUTE | EPT_WRITE, true, true },
+		{ EPT_USER_EXECUTE | 2 << 3, true, true },
+		{ EPT_USER_EXECUTE | EPT_READ | BIT(46), true, false },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < array_size(cases); i++) {
+		assert_int_equal(ept_is_misconfigured(cases[i].entry, 1, &modes), cases[i].bad);
+		assert_int_equal(ept_is_misconfigured(cases[i].entry, 1, &plain), cases[i].bad_on_plain);
+	}
+	assert_int_equal(ept_permissions(&modes), BITS(2, 0) | BIT(10));
 }
 
 /* Random maps, splits and retypes against an array that says what each page is. */
@@ -438,6 +465,7 @@ int main(void)
 		TEST(without_pages_the_answer_is_no_and_the_tables_stay_valid),
 		TEST(the_pointer_says_type_levels_and_flags),
 		TEST(misconfigurations_are_those_of_the_sdm),
+		TEST(with_mode_based_execute_control_bit_10_is_a_permission),
 		TEST(any_sequence_of_changes_agrees_with_a_plain_array),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * EPT02 as the TLB that the SDM describes, behaviour by behaviour. Random
- * tables are in test_ept02_random.c.
+ * tables are in test_ept02_random.c, what controls add in test_ept02_features.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,74 +9,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "mm/ept.h"
-#include "mm/phys.h"
-#include "tests/fake/phys.h"
-#include "tests/unit/ept_world.h"
-
-#define CAPS (EPT_CAP_EXECUTE_ONLY | EPT_CAP_4_LEVEL | EPT_CAP_WRITE_BACK | EPT_CAP_UNCACHEABLE | EPT_CAP_2M | EPT_CAP_1G | \
-	      EPT_CAP_INVEPT | EPT_CAP_ACCESSED_DIRTY | EPT_CAP_ADVANCED_EXIT_INFORMATION)
-#define PAGES 128
-
-#define PML4 WORLD_TABLES_AT
-#define PDPT (PML4 + 0x1000)
-#define PD (PML4 + 0x2000)
-#define PT (PML4 + 0x3000)
-#define EPTP (PML4 | 3 << 3 | MEMORY_WB)
-#define EPTP_FLAGS (EPTP | EPTP_ACCESSED_DIRTY)
-#define WB ((u64)MEMORY_WB << 3)
-
-/* Qualification bits of an ordinary access to a translated linear address. */
-#define LINEAR (BIT(7) | BIT(8))
-
-static struct world world;
-
-static void put(u64 at, u64 value)
-{
-	u64 *entry = phys_to_ptr(hpa(at));
-
-	*entry = value;
-}
-
-static u64 get(u64 at)
-{
-	const u64 *entry = phys_to_ptr(hpa(at));
-
-	return *entry;
-}
-
-/* A world whose EPT12 maps L2's first 2 MB through a page table that is still empty. */
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(&world, CAPS, CAPS, PAGES);
-	put(PML4, PDPT | EPT_RWX);
-	put(PDPT, PD | EPT_RWX);
-	put(PD, PT | EPT_RWX);
-	return 0;
-}
-
-static struct ept02_result touch_as(u64 eptp12, u64 address, u64 qualification)
-{
-	struct ept02_result result = ept02_handle(&world.ept02, eptp12, l2_gpa(address), qualification, false);
-
-	model_audit(&world.ept02);
-	return result;
-}
+#include "tests/unit/ept02_hands.h"
 
 static struct ept02_result touch(u64 address, u64 access)
 {
 	return touch_as(EPTP, address, access | LINEAR);
-}
-
-/* What hardware finds in EPT02, without any cache. */
-static struct ept_translation seen_by(u64 eptp12, u64 address)
-{
-	u64 eptp02 = ept02_eptp(&world.ept02, eptp12);
-	struct ept tables = { .root = phys_to_ptr(hpa(eptp02 & EPTP_ADDRESS)),
-			      .levels = (u8)(field_get(eptp02, EPTP_WALK_LENGTH) + 1) };
-
-	return ept_lookup(&tables, address);
 }
 
 static struct ept_translation seen(u64 address)
@@ -455,16 +392,17 @@ static void tables_that_hold_themselves_get_their_flags(void **state)
 
 static void misconfiguration_seen_by_hardware_alone_drops_the_entry(void **state)
 {
+	const struct ept02_miss miss = { .eptp12 = EPTP, .address = l2_gpa(0), .misconfiguration = true };
 	struct ept02_result result;
 
 	(void)state;
 	put(PT, 0x400000 | EPT_RWX | WB);
 	assert_int_equal(touch(0, EPT_ACCESS_READ).outcome, EPT02_FILLED);
-	result = ept02_handle(&world.ept02, EPTP, l2_gpa(0), 0, true);
+	result = ept02_handle(&world.ept02, &miss);
 	assert_int_equal(result.outcome, EPT02_FILLED);
 	assert_int_equal(seen(0).value, 0);
 	put(PT, 0x400000 | EPT_WRITE | WB);
-	result = ept02_handle(&world.ept02, EPTP, l2_gpa(0), 0, true);
+	result = ept02_handle(&world.ept02, &miss);
 	assert_int_equal(result.outcome, EPT02_MISCONFIGURED);
 }
 

@@ -22,12 +22,16 @@
 static struct world world;
 
 /* Random worlds: every access, answer and table is judged by the model. */
-static void run_worlds(u64 ept_vpid, u64 pages, u64 first_seed, unsigned int worlds)
+enum features { NONE, MODES, LOG, BOTH };
+
+static void run_worlds(u64 ept_vpid, u64 pages, u64 first_seed, unsigned int worlds, enum features features)
 {
-	u64 accesses = 0, reflected = 0, misconfigured = 0, stale = 0;
+	u64 accesses = 0, reflected = 0, misconfigured = 0, stale = 0, logged = 0, full = 0;
 
 	for (u64 seed = first_seed; seed < first_seed + worlds; seed++) {
 		world_begin(&world, ept_vpid, ept_vpid, pages);
+		world.mode_based = features & MODES;
+		world.logging = features & LOG;
 		world.random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 		world_populate(&world);
 		for (unsigned int i = 0; i < 1500; i++)
@@ -36,35 +40,59 @@ static void run_worlds(u64 ept_vpid, u64 pages, u64 first_seed, unsigned int wor
 		reflected += world.reflected;
 		misconfigured += world.misconfigured;
 		stale += world.stale;
+		logged += world.logged;
+		full += world.full;
 	}
-	print_message("%llu accesses, %llu reflected, %llu misconfigured, %llu stale\n", (unsigned long long)accesses,
-		      (unsigned long long)reflected, (unsigned long long)misconfigured, (unsigned long long)stale);
+	print_message("%llu accesses, %llu reflected, %llu misconfigured, %llu stale, %llu logged, %llu times full\n",
+		      (unsigned long long)accesses, (unsigned long long)reflected, (unsigned long long)misconfigured,
+		      (unsigned long long)stale, (unsigned long long)logged, (unsigned long long)full);
 	/* Expect: the worlds are not idle; each kind of thing happens often. */
 	assert_true(accesses > 20 * worlds && reflected > 20 * worlds && misconfigured > 2 * worlds && stale > worlds);
+	assert_true(!(features & LOG) || (logged > 20 * worlds && full > worlds));
 }
 
 static void random_tables_translate_as_page_by_page_walks(void **state)
 {
 	(void)state;
-	run_worlds(CAPS, PAGES, 1, 12);
+	run_worlds(CAPS, PAGES, 1, 12, NONE);
 }
 
 static void random_tables_with_five_levels_translate_alike(void **state)
 {
 	(void)state;
-	run_worlds(CAPS | EPT_CAP_5_LEVEL, PAGES, 1000, 8);
+	run_worlds(CAPS | EPT_CAP_5_LEVEL, PAGES, 1000, 8, NONE);
 }
 
 static void random_tables_translate_alike_on_a_plain_processor(void **state)
 {
 	(void)state;
-	run_worlds(EPT_CAP_4_LEVEL | EPT_CAP_WRITE_BACK | EPT_CAP_INVEPT, PAGES, 2000, 8);
+	run_worlds(EPT_CAP_4_LEVEL | EPT_CAP_WRITE_BACK | EPT_CAP_INVEPT, PAGES, 2000, 8, NONE);
 }
 
 static void random_tables_translate_alike_from_the_smallest_pool(void **state)
 {
 	(void)state;
-	run_worlds(CAPS | EPT_CAP_5_LEVEL, EPT02_MIN_PAGES, 3000, 12);
+	run_worlds(CAPS | EPT_CAP_5_LEVEL, EPT02_MIN_PAGES, 3000, 12, NONE);
+}
+
+static void random_tables_translate_alike_for_both_execute_modes(void **state)
+{
+	(void)state;
+	run_worlds(CAPS, PAGES, 4000, 10, MODES);
+	run_worlds(CAPS & ~EPT_CAP_EXECUTE_ONLY, PAGES, 4100, 6, MODES);
+}
+
+static void random_tables_translate_alike_where_hardware_does_not_tell_the_mode(void **state)
+{
+	(void)state;
+	run_worlds(CAPS & ~EPT_CAP_ADVANCED_EXIT_INFORMATION, PAGES, 5000, 10, MODES);
+}
+
+static void each_page_that_gets_dirty_is_logged_once(void **state)
+{
+	(void)state;
+	run_worlds(CAPS, PAGES, 6000, 10, LOG);
+	run_worlds(CAPS | EPT_CAP_5_LEVEL, EPT02_MIN_PAGES, 6100, 6, BOTH);
 }
 
 static int writer_stops;
@@ -108,7 +136,8 @@ static void whatever_l1_writes_meanwhile_the_tables_are_sound(void **state)
 		random ^= random << 13, random ^= random >> 7, random ^= random << 17;
 		address = world_address((unsigned int)(random >> 8) % WORLD_PAGES);
 		eptp12 = world_eptp(&world, (unsigned int)(random >> 40) % 12);
-		result = ept02_handle(&world.ept02, eptp12, l2_gpa(address), (random & 7) | BIT(7) | BIT(8), false);
+		result = ept02_handle(&world.ept02, &(struct ept02_miss){
+			.eptp12 = eptp12, .address = l2_gpa(address), .qualification = (random & 7) | BIT(7) | BIT(8) });
 		outcomes[result.outcome]++;
 		if (i % 16 == 0)
 			model_audit(&world.ept02);
@@ -128,6 +157,9 @@ int main(void)
 		cmocka_unit_test(random_tables_with_five_levels_translate_alike),
 		cmocka_unit_test(random_tables_translate_alike_on_a_plain_processor),
 		cmocka_unit_test(random_tables_translate_alike_from_the_smallest_pool),
+		cmocka_unit_test(random_tables_translate_alike_for_both_execute_modes),
+		cmocka_unit_test(random_tables_translate_alike_where_hardware_does_not_tell_the_mode),
+		cmocka_unit_test(each_page_that_gets_dirty_is_logged_once),
 		cmocka_unit_test(whatever_l1_writes_meanwhile_the_tables_are_sound),
 	};
 

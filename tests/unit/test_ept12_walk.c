@@ -34,7 +34,7 @@ static bool hooked_update64(const struct l1_memory *memory, l1_gpa_t at, u64 exp
 #define LEAF (UINT64_C(0x400000) | EPT_RWX | (u64)MEMORY_WB << 3)
 
 static struct l1_memory memory;
-static const struct ept_rules rules = { true, true, true, 40 };
+static const struct ept_rules rules = { true, true, true, 40, false };
 
 /* L1's treachery: what an entry becomes as soon as it was read, and whether updates find it changed. */
 static struct {
@@ -153,6 +153,11 @@ static void begin_ept02(void)
 	ept02_init(&tables, &memory, &caps, &caps, pool, EPT02_MIN_PAGES);
 }
 
+static struct ept02_result miss(u64 eptp12, u64 access)
+{
+	return ept02_handle(&tables, &(struct ept02_miss){ .eptp12 = eptp12, .address = l2_gpa(0), .qualification = access });
+}
+
 static void a_race_that_never_ends_ends_the_miss_all_the_same(void **state)
 {
 	struct ept02_result result;
@@ -160,13 +165,13 @@ static void a_race_that_never_ends_ends_the_miss_all_the_same(void **state)
 	(void)state;
 	begin_ept02();
 	l1.always_raced = true;
-	result = ept02_handle(&tables, EPTP, l2_gpa(0), EPT_ACCESS_WRITE, false);
+	result = miss(EPTP, EPT_ACCESS_WRITE);
 	/* Expect: L2 goes on, and misses again. */
 	assert_int_equal(result.outcome, EPT02_FILLED);
 	assert_int_equal(tables.fills, 0);
 	assert_int_equal(l1.updates, WALK_TRIES);
 	l1.always_raced = false;
-	result = ept02_handle(&tables, EPTP, l2_gpa(0), EPT_ACCESS_WRITE, false);
+	result = miss(EPTP, EPT_ACCESS_WRITE);
 	assert_int_equal(result.outcome, EPT02_FILLED);
 	assert_int_equal(tables.fills, 1);
 }
@@ -181,7 +186,7 @@ static void what_is_filled_is_what_was_checked(void **state)
 	l1.changes = true;
 	l1.becomes = FAKE_BLOCK_BASE | EPT_RWX | 7 << 3;
 	/* Without flags nothing is written back, so the race goes unnoticed: the copy counts. */
-	assert_int_equal(ept02_handle(&tables, EPTP & ~EPTP_ACCESSED_DIRTY, l2_gpa(0), EPT_ACCESS_READ, false).outcome,
+	assert_int_equal(miss(EPTP & ~EPTP_ACCESSED_DIRTY, EPT_ACCESS_READ).outcome,
 			 EPT02_FILLED);
 	eptp02 = ept02_eptp(&tables, EPTP & ~EPTP_ACCESSED_DIRTY);
 	tables02 = (struct ept){ .root = phys_to_ptr(hpa(eptp02 & EPTP_ADDRESS)), .levels = 4 };

@@ -19,7 +19,7 @@ static const u32 default1[CONTROL_WORD_COUNT] = {
 /* What EPT02 and the INVEPT and INVVPID handlers implement, as far as hardware has it. */
 #define EPT_CAPS_OF_HARDWARE \
 	(EPT_CAP_EXECUTE_ONLY | EPT_CAP_4_LEVEL | EPT_CAP_UNCACHEABLE | EPT_CAP_WRITE_BACK | EPT_CAP_2M | \
-	 EPT_CAP_1G | EPT_CAP_ACCESSED_DIRTY | EPT_CAP_ADVANCED_EXIT_INFORMATION)
+	 EPT_CAP_5_LEVEL | EPT_CAP_1G | EPT_CAP_ACCESSED_DIRTY | EPT_CAP_ADVANCED_EXIT_INFORMATION)
 /* Carried out in software by dropping what is cached, whatever types hardware has. */
 #define INVEPT_CAPS (EPT_CAP_INVEPT | EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_ALL)
 #define INVVPID_CAPS \
@@ -38,6 +38,8 @@ static void withdraw_dependent(struct vmx_caps *offered)
 		{ WORD_PIN, WORD_PIN, PIN_VIRTUAL_NMIS, PIN_NMI_EXITING },
 		{ WORD_PROC, WORD_PIN, PROC_NMI_WINDOW_EXITING, PIN_VIRTUAL_NMIS },
 		{ WORD_PROC2, WORD_PROC2, PROC2_UNRESTRICTED_GUEST, PROC2_ENABLE_EPT },
+		{ WORD_PROC2, WORD_PROC2, PROC2_ENABLE_PML, PROC2_ENABLE_EPT },
+		{ WORD_PROC2, WORD_PROC2, PROC2_MODE_BASED_EXECUTE, PROC2_ENABLE_EPT },
 		{ WORD_PROC2, WORD_PROC, PROC2_VIRTUALIZE_X2APIC_MODE, PROC_USE_TPR_SHADOW },
 		{ WORD_PROC2, WORD_PROC, PROC2_APIC_REGISTER_VIRTUALIZATION, PROC_USE_TPR_SHADOW },
 		{ WORD_PROC2, WORD_PROC, PROC2_VIRTUAL_INTERRUPT_DELIVERY, PROC_USE_TPR_SHADOW },
@@ -67,11 +69,13 @@ static void derive_controls(struct vmx_caps *offered, const struct vmx_caps *har
 
 	if (!caps_allow(offered, WORD_PROC, PROC_ACTIVATE_SECONDARY_CONTROLS))
 		offered->control[WORD_PROC2].may_be_1 = 0;
-	/* EPT02 is built of 4-level write-back tables. */
+	/* EPT02 is built of write-back tables, of 4 levels or 5. */
 	if ((~hardware->ept_vpid & (EPT_CAP_4_LEVEL | EPT_CAP_WRITE_BACK | EPT_CAP_INVEPT)) != 0)
 		offered->control[WORD_PROC2].may_be_1 &= ~PROC2_ENABLE_EPT;
 	if ((hardware->ept_vpid & VPID_CAP_INVVPID) == 0)
 		offered->control[WORD_PROC2].may_be_1 &= ~PROC2_ENABLE_VPID;
+	if ((hardware->ept_vpid & EPT_CAP_ACCESSED_DIRTY) == 0)
+		offered->control[WORD_PROC2].may_be_1 &= ~PROC2_ENABLE_PML;
 	withdraw_dependent(offered);
 
 	/* What hardware insists on stays 1 for L1 too: reserved bits of the default1 class. */

@@ -19,11 +19,15 @@
 /* Exit qualification of reason 48, beside EPT_ACCESS_*. SDM "Exit Qualification for EPT Violations". */
 #define QUALIFICATION_ACCESS BITS(2, 0)
 #define QUALIFICATION_PERMISSIONS BITS(5, 3)
+#define QUALIFICATION_USER_EXECUTABLE BIT(6)	/* with mode-based execute control */
 #define QUALIFICATION_LINEAR_VALID BIT(7)
 #define QUALIFICATION_TRANSLATED BIT(8)	/* clear: an access to a guest paging-structure entry */
 #define QUALIFICATION_ADVANCED BITS(11, 9)
+#define QUALIFICATION_USER_MODE BIT(9)	/* advanced: a user-mode linear address */
 /* What hardware says of the access itself, true for EPT12 too: also NMI unblocking, shadow stack, asynchronous. */
 #define QUALIFICATION_OF_ACCESS (QUALIFICATION_ACCESS | BITS(8, 7) | BITS(13, 12) | BIT(16))
+/* That of reason 62 has only NMI unblocking and asynchronous, in the same places. SDM "Basic VM-Exit Information". */
+#define QUALIFICATION_OF_LOG_FULL (BIT(12) | BIT(16))
 
 /* A root being filled: the context of its page source. */
 struct fill {
@@ -125,7 +129,7 @@ static u64 key_of(const struct ept02 *ept02, u64 eptp12)
 	bool accessed_dirty = (eptp12 & EPTP_ACCESSED_DIRTY) && (ept02->hardware->ept_vpid & EPT_CAP_ACCESSED_DIRTY);
 
 	return (eptp12 & EPTP_ADDRESS) | field_put(five ? 4 : 3, EPTP_WALK_LENGTH) |
-	       (accessed_dirty ? EPTP_ACCESSED_DIRTY : 0);
+	       (accessed_dirty ? EPTP_ACCESSED_DIRTY : 0) | (eptp12 & EPT02_MODE_BASED);
 }
 
 static struct ept02_root *root_of(struct ept02 *ept02, u64 eptp12)
@@ -186,7 +190,7 @@ u64 ept02_eptp(struct ept02 *ept02, u64 eptp12)
 
 /* --- misses --------------------------------------------------------------- */
 
-static struct ept_rules rules_of(const struct ept02 *ept02)
+static struct ept_rules rules_of(const struct ept02 *ept02, const struct ept02_root *root)
 {
 	u64 offered = ept02->offered->ept_vpid;
 
@@ -195,6 +199,7 @@ static struct ept_rules rules_of(const struct ept02 *ept02)
 		.has_2m = (offered & EPT_CAP_2M) != 0,
 		.has_1g = (offered & EPT_CAP_1G) != 0,
 		.physical_address_bits = ept02->memory->physical_address_bits,
+		.mode_based = (root->eptp12 & EPT02_MODE_BASED) != 0,
 	};
 }
 
@@ -216,9 +221,9 @@ static u64 page_size(const struct ept02 *ept02, const struct ept12_walk *walk, u
 /* Does the new leaf take away something that the processor may have cached of the old one? */
 static bool is_narrower(u64 old, u64 new)
 {
-	if ((old & EPT_RWX) == 0)
+	if ((old & EPT_PERMISSIONS) == 0)
 		return false;
-	return (old & ~new & EPT_RWX) || ((old ^ new) & (EPT_ADDRESS | EPT_MEMORY_TYPE | EPT_IGNORE_PAT));
+	return (old & ~new & EPT_PERMISSIONS) || ((old ^ new) & (EPT_ADDRESS | EPT_MEMORY_TYPE | EPT_IGNORE_PAT));
 }
 
 static void fill_leaf(struct ept02 *ept02, struct ept02_root *root, const struct ept12_walk *walk,
@@ -284,55 +289,119 @@ static u64 violation_of(const struct ept02 *ept02, const struct ept12_walk *walk
 
 	if (ept02->offered->ept_vpid & EPT_CAP_ADVANCED_EXIT_INFORMATION)
 		kept |= QUALIFICATION_ADVANCED;
-	return (hardware & kept) | access | field_put(walk->permissions, QUALIFICATION_PERMISSIONS);
+	return (hardware & kept) | access | field_put(walk->permissions & EPT_RWX, QUALIFICATION_PERMISSIONS) |
+	       (walk->permissions & EPT_USER_EXECUTE ? QUALIFICATION_USER_EXECUTABLE : 0);
 }
 
-/* Fills what EPT12 allows; false when L1 changed EPT12 under the walk. */
-static bool fill_walked(struct ept02 *ept02, struct ept02_root *root, struct ept12_walk *walk, l2_gpa_t address,
-			u64 access)
+/*
+ * May code be fetched where one of supervisor and user mode may and the other may not? A processor with
+ * advanced exit information tells which mode it was. Another one has said it without words if EPT02 had just
+ * these permissions: then it was the other mode. If not, L2 tries again with them.
+ */
+static bool may_fetch(const struct ept02 *ept02, const struct ept02_root *root, const struct ept12_walk *walk,
+		      const struct ept02_miss *miss)
+{
+	const u64 told = QUALIFICATION_LINEAR_VALID | QUALIFICATION_TRANSLATED;
+	u64 execute = walk->permissions & (EPT_EXECUTE | EPT_USER_EXECUTE);
+	struct ept tables = tables_of(ept02, root, NULL);
+
+	if ((ept02->hardware->ept_vpid & EPT_CAP_ADVANCED_EXIT_INFORMATION) && (miss->qualification & told) == told)
+		return (execute & (miss->qualification & QUALIFICATION_USER_MODE ? EPT_USER_EXECUTE : EPT_EXECUTE)) != 0;
+	return (ept_lookup(&tables, miss->address.value).value & (EPT_EXECUTE | EPT_USER_EXECUTE)) != execute;
+}
+
+/* SDM "EPT Violations". */
+static bool is_allowed(const struct ept02 *ept02, const struct ept02_root *root, const struct ept12_walk *walk,
+		       const struct ept02_miss *miss, u64 access)
+{
+	u64 missing = access & ~walk->permissions;
+
+	if (walk->outcome == EPT12_NOT_PRESENT || (missing & (EPT_ACCESS_READ | EPT_ACCESS_WRITE)))
+		return false;
+	if (likely(!(root->eptp12 & EPT02_MODE_BASED)) || !(access & EPT_ACCESS_EXECUTE))
+		return !missing;
+	switch (walk->permissions & (EPT_EXECUTE | EPT_USER_EXECUTE)) {
+	case 0: return false;
+	case EPT_EXECUTE | EPT_USER_EXECUTE: return true;
+	default: return may_fetch(ept02, root, walk, miss);
+	}
+}
+
+/* Sets the flags of EPT12, and logs the page that gets dirty. False when L1 changed EPT12 under the walk. */
+static bool set_flags(const struct ept02 *ept02, struct ept12_walk *walk, const struct ept02_miss *miss, bool write)
+{
+	bool dirties = write && !(ept12_last(walk) & EPT_DIRTY);
+
+	if (!ept12_mark_used(walk, ept02->memory, write))
+		return false;
+	if (miss->log && dirties)
+		page_log_add(miss->log, ept02->memory, miss->address);
+	return true;
+}
+
+/* What EPT12 allows, with its flags set. False: walk again. */
+static bool fill_walked(struct ept02 *ept02, struct ept02_root *root, struct ept12_walk *walk,
+			const struct ept02_miss *miss, bool write)
 {
 	u64 permissions = walk->permissions;
 
 	if (root->eptp12 & EPTP_ACCESSED_DIRTY) {
-		if (!ept12_mark_used(walk, ept02->memory, (access & EPT_ACCESS_WRITE) != 0))
+		if (!set_flags(ept02, walk, miss, write))
 			return false;
 		/* The first write to a clean page must be seen, to set its dirty flag. */
 		if (!(ept12_last(walk) & EPT_DIRTY))
 			permissions &= ~EPT_WRITE;
 	}
-	fill_leaf(ept02, root, walk, address, permissions);
+	fill_leaf(ept02, root, walk, miss->address, permissions);
 	return true;
 }
 
-struct ept02_result ept02_handle(struct ept02 *ept02, u64 eptp12, l2_gpa_t address, u64 qualification,
-				 bool misconfiguration)
+/* SDM "Page-Modification Logging": asked before the flags are set, and only if one must be. */
+static bool has_no_room(const struct ept02_root *root, const struct ept12_walk *walk, const struct ept02_miss *miss,
+			bool write)
 {
-	struct ept02_root *root = root_of(ept02, eptp12);
-	struct ept_rules rules = rules_of(ept02);
-	u64 access = misconfiguration ? 0 : access_of(root, qualification);
+	return miss->log && page_log_is_full(miss->log) && (root->eptp12 & EPTP_ACCESSED_DIRTY) && !ept12_is_marked(walk, write);
+}
 
-	for (unsigned int try = 0; try < WALK_TRIES; try++) {
-		struct ept12_walk walk = ept12_walk(ept02->memory, &rules, root->eptp12, address);
+/* One walk. False when L1 changed EPT12 under it. */
+static bool try_miss(struct ept02 *ept02, struct ept02_root *root, const struct ept02_miss *miss,
+		     struct ept02_result *result)
+{
+	struct ept_rules rules = rules_of(ept02, root);
+	struct ept12_walk walk = ept12_walk(ept02->memory, &rules, root->eptp12, miss->address);
+	u64 access = miss->misconfiguration ? 0 : access_of(root, miss->qualification);
+	bool write = (access & EPT_ACCESS_WRITE) != 0;
 
-		if (walk.outcome == EPT12_MISCONFIGURED) {
-			forget(ept02, root, address);
-			return (struct ept02_result){ .outcome = EPT02_MISCONFIGURED };
-		}
-		if (misconfiguration) {
-			/* EPT02 itself is never misconfigured. Should hardware say so: begin afresh. */
-			forget(ept02, root, address);
-			break;
-		}
-		if (walk.outcome == EPT12_NOT_PRESENT || (access & ~walk.permissions)) {
-			forget(ept02, root, address);
-			return (struct ept02_result){
-				EPT02_VIOLATION, violation_of(ept02, &walk, qualification, access), ept12_last(&walk),
-			};
-		}
-		if (fill_walked(ept02, root, &walk, address, access))
-			break;
+	if (walk.outcome == EPT12_MISCONFIGURED) {
+		result->outcome = EPT02_MISCONFIGURED;
+	} else if (miss->misconfiguration) {
+		/* EPT02 itself is never misconfigured. Should hardware say so: begin afresh. */
+		result->outcome = EPT02_FILLED;
+	} else if (!is_allowed(ept02, root, &walk, miss, access)) {
+		result->outcome = EPT02_VIOLATION;
+		result->qualification = violation_of(ept02, &walk, miss->qualification, access);
+		result->entry = ept12_last(&walk);
+	} else if (has_no_room(root, &walk, miss, write)) {
+		result->outcome = EPT02_LOG_FULL;
+		result->qualification = miss->qualification & QUALIFICATION_OF_LOG_FULL;
+		return true;
+	} else {
+		result->outcome = EPT02_FILLED;
+		return fill_walked(ept02, root, &walk, miss, write);
 	}
-	return (struct ept02_result){ .outcome = EPT02_FILLED };
+	forget(ept02, root, miss->address);
+	return true;
+}
+
+struct ept02_result ept02_handle(struct ept02 *ept02, const struct ept02_miss *miss)
+{
+	struct ept02_root *root = root_of(ept02, miss->eptp12);
+	struct ept02_result result = { .outcome = EPT02_FILLED };
+
+	for (unsigned int try = 0; try < WALK_TRIES; try++)
+		if (try_miss(ept02, root, miss, &result))
+			break;
+	return result;
 }
 
 /* --- invalidation --------------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 #include "mm/l1_memory.h"
 #include "vmx/caps.h"
+#include "vmx/nested/page_log.h"
 
 #define EPT02_ROOTS 8	/* EPTP12 values kept at a time */
 #define EPT02_MIN_PAGES (EPT02_ROOTS * 5)
@@ -19,15 +20,31 @@
 #define EPT_ACCESS_WRITE BIT(1)
 #define EPT_ACCESS_EXECUTE BIT(2)
 
+/*
+ * With an EPTP12 whose vmcs12 has "mode-based execute control for EPT": entries mean something else then, so
+ * it takes another root. A bit that no EPTP which passed the checks can have.
+ */
+#define EPT02_MODE_BASED BIT(63)
+
 enum ept02_outcome {
 	EPT02_FILLED,		/* EPT02 now has the translation: resume L2 */
 	EPT02_VIOLATION,	/* EPT12 forbids it: reflect reason 48 with `qualification` */
-	EPT02_MISCONFIGURED	/* an entry of EPT12 is bad: reflect reason 49 */
+	EPT02_MISCONFIGURED,	/* an entry of EPT12 is bad: reflect reason 49 */
+	EPT02_LOG_FULL		/* no room to log a page: reflect reason 62 with `qualification` */
+};
+
+/* An access of L2 that EPT02 did not let pass. */
+struct ept02_miss {
+	u64 eptp12;		/* ept02_pointer12 */
+	l2_gpa_t address;
+	u64 qualification;	/* hardware's of reason 48 */
+	bool misconfiguration;	/* reason 49, which has none */
+	struct page_log *log;	/* of the vmcs12; NULL is one that is off */
 };
 
 struct ept02_result {
 	enum ept02_outcome outcome;
-	u64 qualification;	/* for EPT02_VIOLATION: the complete value for vmcs12 */
+	u64 qualification;	/* for EPT02_VIOLATION and EPT02_LOG_FULL: the complete value for vmcs12 */
 	u64 entry;		/* for EPT02_VIOLATION: the last entry of EPT12 that was read; all ones when none was */
 };
 
@@ -38,7 +55,7 @@ struct ept02_pages {
 };
 
 struct ept02_root {
-	u64 eptp12;			/* the bits of it that matter; 0: free */
+	u64 eptp12;			/* the bits of it that matter, with EPT02_MODE_BASED; 0: free */
 	u64 *table;			/* the root page in L0's memory: stays with the slot */
 	struct ept02_pages tables;	/* all tables below it */
 	u64 last_used;
@@ -60,6 +77,14 @@ struct ept02 {
 	u64 fills, recycled;			/* counters */
 };
 
+/* What EPT02 goes by of a vmcs12 with EPT: the `eptp12` of all functions here. */
+static inline u64 ept02_pointer12(const struct vmcs12 *vmcs12)
+{
+	u64 mode = vmcs12_has(vmcs12, WORD_PROC2, PROC2_MODE_BASED_EXECUTE) ? EPT02_MODE_BASED : 0;
+
+	return vmcs12_get(vmcs12, VMCS_EPT_POINTER) | mode;
+}
+
 /*
  * Gives the tables `count` pages of L0's memory in a row, at `first`: at least
  * EPT02_MIN_PAGES. Nothing is allocated later.
@@ -75,12 +100,10 @@ void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struc
 u64 ept02_eptp(struct ept02 *ept02, u64 eptp12);
 
 /*
- * L2 missed at `address`: `qualification` is hardware's of reason 48 (or, for
- * reason 49, 0 with `misconfiguration` true). Walks EPT12, sets its accessed and
- * dirty bits as the processor would, and fills EPT02, or says who is at fault.
+ * Walks EPT12 for the miss, sets its accessed and dirty bits as the processor would, with page-modification
+ * logging, and fills EPT02, or says who is at fault.
  */
-struct ept02_result ept02_handle(struct ept02 *ept02, u64 eptp12, l2_gpa_t address, u64 qualification,
-				 bool misconfiguration);
+struct ept02_result ept02_handle(struct ept02 *ept02, const struct ept02_miss *miss);
 
 /* INVEPT by L1: forget what was composed from this EPTP12, or from all. */
 void ept02_invalidate_single(struct ept02 *ept02, u64 eptp12);

@@ -23,7 +23,7 @@ struct ept12_walk ept12_walk(const struct l1_memory *memory, const struct ept_ru
 {
 	struct ept12_walk walk = { .outcome = EPT12_NOT_PRESENT, .permissions = 0 };
 	u64 table = eptp12 & EPTP_ADDRESS;
-	u64 permissions = EPT_RWX;
+	u64 permissions = ept_permissions(rules);
 
 	/* SDM "EPT Translation Mechanism": address bits that no level translates must be 0. */
 	if (address.value >= ept_level_size(levels_of(eptp12) + 1))
@@ -34,7 +34,7 @@ struct ept12_walk ept12_walk(const struct l1_memory *memory, const struct ept_ru
 		step->at = entry_at(table, address, level);
 		step->value = l1_read64(memory, step->at);
 		permissions &= step->value;
-		if (!(step->value & EPT_RWX))
+		if (!(step->value & ept_permissions(rules)))
 			return walk;
 		if (ept_is_misconfigured(step->value, level, rules)) {
 			walk.outcome = EPT12_MISCONFIGURED;
@@ -52,12 +52,27 @@ struct ept12_walk ept12_walk(const struct l1_memory *memory, const struct ept_ru
 	return walk;
 }
 
+/* The flags that step `i` lacks. */
+static u64 missing_flags(const struct ept12_walk *walk, unsigned int i, bool write)
+{
+	bool leaf = i + 1 == walk->steps;
+
+	return (EPT_ACCESSED | (leaf && write ? EPT_DIRTY : 0)) & ~walk->step[i].value;
+}
+
+bool ept12_is_marked(const struct ept12_walk *walk, bool write)
+{
+	for (unsigned int i = 0; i < walk->steps; i++)
+		if (missing_flags(walk, i, write))
+			return false;
+	return true;
+}
+
 bool ept12_mark_used(struct ept12_walk *walk, const struct l1_memory *memory, bool write)
 {
 	for (unsigned int i = 0; i < walk->steps; i++) {
 		struct ept12_step *step = &walk->step[i];
-		bool leaf = i + 1 == walk->steps;
-		u64 set = (EPT_ACCESSED | (leaf && write ? EPT_DIRTY : 0)) & ~step->value;
+		u64 set = missing_flags(walk, i, write);
 
 		if (!set)
 			continue;

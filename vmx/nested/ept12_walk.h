@@ -22,7 +22,7 @@ struct ept12_step {
 
 struct ept12_walk {
 	enum ept12_outcome outcome;
-	u64 permissions;	/* AND of R, W, X over the entries read; 0 when not present */
+	u64 permissions;	/* AND of the permissions over the entries read; 0 when not present */
 	u64 size;		/* of the page, when translated */
 	l1_gpa_t address;	/* of the byte, when translated */
 	unsigned int steps;	/* entries read */
@@ -44,3 +44,6 @@ static inline u64 ept12_last(const struct ept12_walk *walk)
  * meanwhile: walk again. SDM "Accessed and Dirty Flags for EPT".
  */
 bool ept12_mark_used(struct ept12_walk *walk, const struct l1_memory *memory, bool write) must_check;
+
+/* Would ept12_mark_used find every flag set? */
+bool ept12_is_marked(const struct ept12_walk *walk, bool write);

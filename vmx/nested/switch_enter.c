@@ -95,7 +95,7 @@ static u64 eptp02(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
 {
 	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_EPT))
 		return vcpu->machine->eptp01;
-	return ept02_eptp(&vcpu->nested->ept02, vmcs12_get(vmcs12, VMCS_EPT_POINTER));
+	return ept02_eptp(&vcpu->nested->ept02, ept02_pointer12(vmcs12));
 }
 
 static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
