@@ -37,6 +37,10 @@ $(BUILD)/unit/test_%: $(BUILD)/unit/obj/tests/unit/test_%.o $(UNIT_LIB)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(UNIT_CFLAGS) $^ -lcmocka -o $@
 
+# Tables for documents: tools/refusals.
+$(BUILD)/unit/refusals: $(BUILD)/unit/obj/tests/tables/refusals.o $(UNIT_LIB)
+	$(Q)$(CC) $(UNIT_CFLAGS) $^ -o $@
+
 $(BUILD)/fuzz/obj/%.o: %.c tests/unit/unit.mk
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
