@@ -106,6 +106,14 @@ static inline u64 xgetbv(u32 index)
 	return (u64)high << 32 | low;
 }
 
+/* Takes CR4.PKE. */
+static inline u32 rdpkru(void)
+{
+	u32 value, zero;
+	__asm__ volatile("rdpkru" : "=a"(value), "=d"(zero) : "c"(0));
+	return value;
+}
+
 static inline struct cpuid_result cpuid(u32 leaf, u32 subleaf)
 {
 	struct cpuid_result r;

@@ -43,6 +43,10 @@
 #define CR4_PKE BIT(22)
 #define CR4_CET BIT(23)
 #define CR4_PKS BIT(24)
+#define CR4_LAM_SUP BIT(28)
+
+#define CR3_LAM_U57 BIT(61)
+#define CR3_LAM_U48 BIT(62)
 
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
@@ -118,6 +122,7 @@ enum {
 #define IA32_VMX_VMFUNC 0x491
 #define IA32_VMX_PROCBASED_CTLS3 0x492
 #define IA32_VMX_EXIT_CTLS2 0x493
+#define IA32_PKRS 0x6e1
 #define IA32_X2APIC_FIRST 0x800
 #define IA32_X2APIC_LAST 0x8ff
 #define IA32_XSS 0xda0

@@ -15,6 +15,7 @@
 #define ENTRY_A BIT(5)
 #define ENTRY_D BIT(6)
 #define ENTRY_PS BIT(7)
+#define ENTRY_PROTECTION_KEY BITS(62, 59)
 #define ENTRY_XD BIT(63)
 #define ENTRY_ADDRESS BITS(51, 12)
 
@@ -162,7 +163,22 @@ static enum stop descend(const struct l1_memory *memory, const struct guest_pagi
 	}
 }
 
-/* SDM "Determination of Access Rights". */
+/* In a user page PKRU decides, in a supervisor page IA32_PKRS. SDM "Protection Keys". */
+static bool key_forbids(const struct guest_paging *paging, const struct walk *walk, enum guest_access access)
+{
+	bool user_page = (walk->allowed & ENTRY_U) != 0;
+	u32 key = (u32)field_get(walk->leaf, ENTRY_PROTECTION_KEY);
+	u32 rights = (user_page ? paging->pkru : paging->pkrs) >> (2 * key);
+	const u32 access_disable = 1, write_disable = 2;
+
+	if (!is_long(paging) || access == GUEST_FETCH || (paging->cr4 & (user_page ? CR4_PKE : CR4_PKS)) == 0)
+		return false;
+	if ((rights & access_disable) != 0)
+		return true;
+	return access == GUEST_WRITE && (rights & write_disable) != 0 && (paging->cpl == 3 || (paging->cr0 & CR0_WP) != 0);
+}
+
+/* SDM "Determination of Access Rights", without protection keys. */
 static bool is_allowed(const struct guest_paging *paging, const struct walk *walk, enum guest_access access)
 {
 	bool user_page = (walk->allowed & ENTRY_U) != 0;
@@ -231,13 +247,15 @@ bool guest_walk(const struct l1_memory *memory, const struct guest_paging *pagin
 	}
 	for (u32 attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
 		enum stop stop = descend(memory, paging, address, &walk);
+		u64 forbidden;
 
 		if (stop == STOP_NOT_PRESENT)
 			return page_fault(paging, address, access, 0, fault);
 		if (stop == STOP_RESERVED)
 			return page_fault(paging, address, access, PF_PRESENT | PF_RESERVED, fault);
-		if (!is_allowed(paging, &walk, access))
-			return page_fault(paging, address, access, PF_PRESENT, fault);
+		forbidden = key_forbids(paging, &walk, access) ? PF_PROTECTION_KEY : 0;
+		if (forbidden != 0 || !is_allowed(paging, &walk, access))
+			return page_fault(paging, address, access, PF_PRESENT | forbidden, fault);
 		if (set_accessed(memory, &walk, access))
 			break;
 	}

@@ -5,9 +5,8 @@
  * and bounded copies on top of it. SDM "Paging". Pure: memory only through
  * mm/l1_memory.h.
  *
- * Departs from SDM "Protection Keys" and "Shadow Stacks": neither is checked,
- * for L0 reads only operands of instructions that the guest runs at CPL 0 on
- * its own memory.
+ * Shadow-stack pages need no rule of their own: they are not writable, and CR4.CET
+ * goes with CR0.WP. SDM "Determination of Access Rights", "Protection Keys".
  */
 #pragma once
 
@@ -18,6 +17,7 @@
 struct guest_paging {
 	u64 cr0, cr3, cr4, efer, rflags;
 	u64 pdpte[4];			/* used with PAE paging: as loaded, not as in memory */
+	u32 pkru, pkrs;			/* rights by protection key, where CR4.PKE and CR4.PKS put them in force */
 	u8 cpl;
 	u8 physical_address_bits;
 	bool pages_1g;			/* CPUID.80000001H:EDX[26] */
@@ -38,6 +38,7 @@ struct guest_fault {
 #define PF_USER BIT(2)
 #define PF_RESERVED BIT(3)
 #define PF_FETCH BIT(4)
+#define PF_PROTECTION_KEY BIT(5)
 
 /* Translates one byte; false with `fault` filled when the guest must get one. */
 bool guest_walk(const struct l1_memory *memory, const struct guest_paging *paging, gva_t linear,

@@ -35,6 +35,7 @@ enum interruption_type {
 enum { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_FOR_SIPI };
 
 /* Pending debug exceptions. SDM "Guest Non-Register State". */
+#define PENDING_DEBUG_ENABLED_BREAKPOINT BIT(12)
 #define PENDING_DEBUG_BS BIT(14)
 
 static inline enum interruption_type interruption_type(u64 information)

@@ -77,11 +77,22 @@ static struct operand_address fault(const struct insn_info *info)
 	return (struct operand_address){ .faulted = true, .vector = info->segment == SEGMENT_SS ? VECTOR_SS : VECTOR_GP };
 }
 
+/* Metadata in an address is no part of it. SDM "Linear-Address Masking". */
+static u64 masked(u64 linear, const struct insn_context *context)
+{
+	u8 sign_bit = linear >> 63 ? context->supervisor_sign_bit : context->user_sign_bit;
+	u32 unused = 63u - sign_bit;
+
+	if (sign_bit == 0)
+		return linear;
+	return ((u64)((s64)(linear << unused) >> unused) & ~BIT(63)) | (linear & BIT(63));
+}
+
 /* In 64-bit mode only FS and GS have bases, and nothing but the canonical form is checked. */
 static struct operand_address address_64bit(const struct insn_info *info, u64 offset, const struct insn_context *context, u32 size)
 {
 	bool has_base = info->segment == SEGMENT_FS || info->segment == SEGMENT_GS;
-	u64 linear = offset + (has_base ? context->segment.base : 0);
+	u64 linear = masked(offset + (has_base ? context->segment.base : 0), context);
 
 	if (!is_canonical(linear, context->linear_address_bits) ||
 	    !is_canonical(linear + size - 1, context->linear_address_bits))

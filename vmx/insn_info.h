@@ -53,6 +53,8 @@ struct insn_context {
 	struct segment_state segment;	/* of insn_info.segment */
 	bool mode_64bit;		/* IA32_EFER.LMA and CS.L */
 	u8 linear_address_bits;		/* 48, or 57 with CR4.LA57 */
+	u8 user_sign_bit;		/* linear-address masking: the bit copied upwards in addresses with bit 63 clear; 0: off */
+	u8 supervisor_sign_bit;		/* the same where bit 63 is set */
 };
 
 /* A linear address, or the exception (with error code 0) to raise instead. */

@@ -6,6 +6,7 @@
 #include "arch/ops.h"
 #include "arch/x86.h"
 #include "mm/guest_walk.h"
+#include "vmx/breakpoints.h"
 #include "vmx/emulate.h"
 #include "vmx/nested/nested.h"
 
@@ -74,6 +75,18 @@ static struct segment_state read_segment(const struct vcpu *vcpu, u8 segment)
 	};
 }
 
+/* Which addresses carry metadata: 0, or the highest bit that counts. SDM "Linear-Address Masking". */
+static void set_address_masking(const struct vmcs *v, struct insn_context *context)
+{
+	u64 cr3 = vmcs_read(v, VMCS_GUEST_CR3), cr4 = vmcs_read(v, VMCS_GUEST_CR4);
+
+	context->linear_address_bits = cr4 & CR4_LA57 ? 57 : 48;
+	if (cr4 & CR4_LAM_SUP)
+		context->supervisor_sign_bit = (u8)(context->linear_address_bits - 1);
+	if (cr3 & (CR3_LAM_U57 | CR3_LAM_U48))
+		context->user_sign_bit = cr3 & CR3_LAM_U57 ? 56 : 47;
+}
+
 static struct operand_address operand_address(struct vcpu *vcpu, const struct vm_exit *exit, u32 size, bool write)
 {
 	const struct insn_info info = operand_info(vcpu);
@@ -87,17 +100,33 @@ static struct operand_address operand_address(struct vcpu *vcpu, const struct vm
 		.gpr = gpr,
 		.segment = read_segment(vcpu, info.segment),
 		.mode_64bit = in_64bit_mode(vcpu),
-		.linear_address_bits = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_CR4) & CR4_LA57 ? 57 : 48,
 	};
+	set_address_masking(&vcpu->vmcs01, &context);
 	return insn_effective_address(&info, exit->qualification, &context, size, write);
+}
+
+/*
+ * L1's rights by protection key, which no VM exit changes. RDPKRU takes CR4.PKE, which L0 sets
+ * for that one instruction: none of L0's pages is a user page.
+ */
+static void read_keys(struct guest_paging *pages)
+{
+	u64 value;
+
+	if (pages->cr4 & CR4_PKE) {
+		write_cr4(read_cr4() | CR4_PKE);
+		pages->pkru = rdpkru();
+		write_cr4(read_cr4() & ~CR4_PKE);
+	}
+	if ((pages->cr4 & CR4_PKS) && rdmsr_safe(IA32_PKRS, &value))
+		pages->pkrs = (u32)value;
 }
 
 static struct guest_paging paging(const struct vcpu *vcpu)
 {
 	const struct vmcs *v = &vcpu->vmcs01;
 	const struct insn_mode mode = operand_mode(vcpu);
-
-	return (struct guest_paging){
+	struct guest_paging pages = {
 		.cr0 = mode.cr0,
 		.cr3 = vmcs_read(v, VMCS_GUEST_CR3),
 		.cr4 = mode.cr4,
@@ -109,6 +138,27 @@ static struct guest_paging paging(const struct vcpu *vcpu)
 		.physical_address_bits = vcpu->machine->memory.physical_address_bits,
 		.pages_1g = (cpuid(0x80000001, 0).edx >> 26) & 1,
 	};
+
+	read_keys(&pages);
+	return pages;
+}
+
+/* L1's data breakpoints see the operand, too: a trap, due after the instruction. */
+static void note_breakpoints(const struct vcpu *vcpu, gva_t linear, u32 size, bool write)
+{
+	const struct vmcs *v = &vcpu->vmcs01;
+	struct breakpoints breakpoints = { .dr7 = vmcs_read(v, VMCS_GUEST_DR7) };
+	u64 hit;
+
+	if (likely(!(breakpoints.dr7 & DR7_ENABLES)))
+		return;
+	breakpoints.address[0] = read_dr0();
+	breakpoints.address[1] = read_dr1();
+	breakpoints.address[2] = read_dr2();
+	breakpoints.address[3] = read_dr3();
+	hit = breakpoints_hit(&breakpoints, linear.value, size, write);
+	if (hit)
+		vmcs_write(v, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, vmcs_read(v, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | hit);
 }
 
 static struct insn_result fault_result(u8 vector, u32 error_code, u64 cr2)
@@ -126,6 +176,7 @@ struct insn_result operand_read(struct vcpu *vcpu, const struct vm_exit *exit, v
 		return insn_fault(address.vector);
 	if (!guest_copy_in(vcpu->nested->memory, &pages, address.linear, to, size, &fault))
 		return fault_result(fault.vector, fault.error_code, fault.cr2);
+	note_breakpoints(vcpu, address.linear, size, false);
 	return insn_ok();
 }
 
@@ -139,5 +190,6 @@ struct insn_result operand_write(struct vcpu *vcpu, const struct vm_exit *exit, 
 		return insn_fault(address.vector);
 	if (!guest_copy_out(vcpu->nested->memory, &pages, address.linear, from, size, &fault))
 		return fault_result(fault.vector, fault.error_code, fault.cr2);
+	note_breakpoints(vcpu, address.linear, size, true);
 	return insn_ok();
 }

@@ -58,6 +58,9 @@ static struct guest_paging registers(const struct header *header)
 				       .physical_address_bits = 36, .pages_1g = (header->mode & 16) != 0 };
 
 	paging.cr4 = (header->cr4 & 1 ? CR4_PSE : 0) | (header->cr4 & 2 ? CR4_SMEP : 0) | (header->cr4 & 4 ? CR4_SMAP : 0);
+	paging.cr4 |= (header->cr4 & 8 ? CR4_PKE : 0) | (header->cr4 & 16 ? CR4_PKS : 0);
+	paging.pkru = header->rflags * UINT32_C(0x10001);
+	paging.pkrs = ~paging.pkru;
 	paging.efer = header->mode & 32 ? EFER_NXE : 0;
 	switch (header->mode & 3) {
 	case 0:
@@ -120,9 +123,10 @@ static void walk(const struct guest_paging *paging, u64 linear, enum guest_acces
 	l1_gpa_t first, second;
 
 	if (!guest_walk(&memory, paging, gva(linear), access, &first, &fault)) {
-		REQUIRE(fault.vector == VECTOR_PF && (fault.error_code & ~UINT32_C(0x1f)) == 0);
+		REQUIRE(fault.vector == VECTOR_PF && (fault.error_code & ~UINT32_C(0x3f)) == 0);
 		REQUIRE(((fault.error_code & PF_WRITE) != 0) == (access == GUEST_WRITE));
 		REQUIRE((fault.error_code & PF_RESERVED) == 0 || (fault.error_code & PF_PRESENT) != 0);
+		REQUIRE((fault.error_code & PF_PROTECTION_KEY) == 0 || (fault.error_code & (PF_PRESENT | PF_RESERVED)) == PF_PRESENT);
 		return;
 	}
 	REQUIRE(first.value >> 36 == 0 && (first.value & PAGE_MASK) == (linear & PAGE_MASK));

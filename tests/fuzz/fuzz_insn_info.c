@@ -61,6 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	context = (struct insn_context){ .gpr = input.gpr, .segment = input.segment, .mode_64bit = (input.mode & 1) != 0,
 					 .linear_address_bits = (input.mode & 2) != 0 ? 57 : 48 };
+	context.supervisor_sign_bit = (input.mode & 4) != 0 ? (u8)(context.linear_address_bits - 1) : 0;
+	context.user_sign_bit = (input.mode & 8) != 0 ? (input.mode & 16) != 0 ? 56 : 47 : 0;
 	address = insn_effective_address(&info, input.displacement, &context, input.size, (input.write & 1) != 0);
 	check_address(&info, &context, address, input.size);
 

@@ -218,6 +218,83 @@ static void smap_and_smep_keep_the_supervisor_from_user_pages(void **state)
 	assert_true(walk(GUEST_READ) && walk(GUEST_FETCH));
 }
 
+/* --- protection keys: 3 for the page, SDM "Protection Keys" ------------------------ */
+
+#define KEY_3 (UINT64_C(3) << 59)
+#define ACCESS_DISABLE_3 (1u << 6)
+#define WRITE_DISABLE_3 (2u << 6)
+#define DISABLE_ALL_BUT_3 (~(3u << 6))
+
+static void map_with_key(u64 user)
+{
+	map_long();
+	put(entry(1), PAGE | P | W | user | KEY_3);
+	paging.cr4 |= CR4_PKE | CR4_PKS;
+}
+
+static void pkru_decides_about_user_pages(void **state)
+{
+	(void)state;
+	map_with_key(U);
+	paging.pkrs = UINT32_MAX;
+	paging.pkru = DISABLE_ALL_BUT_3;
+	assert_true(walk(GUEST_READ) && walk(GUEST_WRITE));
+	paging.pkru = ACCESS_DISABLE_3;
+	expect_fault(GUEST_READ, PF_PRESENT | PF_PROTECTION_KEY);
+	expect_fault(GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_PROTECTION_KEY);
+	assert_true(walk(GUEST_FETCH));
+	paging.cpl = 3;
+	expect_fault(GUEST_READ, PF_PRESENT | PF_USER | PF_PROTECTION_KEY);
+	paging.cr4 &= ~CR4_PKE;
+	assert_true(walk(GUEST_READ) && walk(GUEST_WRITE));
+}
+
+static void pkrs_decides_about_supervisor_pages(void **state)
+{
+	(void)state;
+	map_with_key(0);
+	paging.pkru = UINT32_MAX;
+	paging.pkrs = DISABLE_ALL_BUT_3;
+	assert_true(walk(GUEST_READ) && walk(GUEST_WRITE));
+	paging.pkrs = ACCESS_DISABLE_3;
+	expect_fault(GUEST_READ, PF_PRESENT | PF_PROTECTION_KEY);
+	assert_true(walk(GUEST_FETCH));
+	paging.cr4 &= ~CR4_PKS;
+	assert_true(walk(GUEST_READ) && walk(GUEST_WRITE));
+}
+
+/* Expect: the supervisor may write nevertheless without CR0.WP, the user may not. */
+static void a_key_that_forbids_writing_counts_with_write_protection(void **state)
+{
+	(void)state;
+	map_with_key(U);
+	paging.pkru = WRITE_DISABLE_3;
+	assert_true(walk(GUEST_READ));
+	expect_fault(GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_PROTECTION_KEY);
+	paging.cr0 &= ~CR0_WP;
+	assert_true(walk(GUEST_WRITE));
+	paging.cpl = 3;
+	expect_fault(GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_USER | PF_PROTECTION_KEY);
+	map_with_key(0);
+	paging.pkrs = WRITE_DISABLE_3;
+	expect_fault(GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_PROTECTION_KEY);
+	paging.cr0 &= ~CR0_WP;
+	assert_true(walk(GUEST_WRITE));
+}
+
+/* Expect: without the flag for the key where another right is missing alone, with it where both are. */
+static void a_key_is_told_beside_other_reasons(void **state)
+{
+	(void)state;
+	map_with_key(U);
+	put(entry(2), TABLE(1) | P | U);
+	expect_fault(GUEST_WRITE, PF_PRESENT | PF_WRITE);
+	paging.pkru = WRITE_DISABLE_3;
+	expect_fault(GUEST_WRITE, PF_PRESENT | PF_WRITE | PF_PROTECTION_KEY);
+	put(entry(1), 0);
+	expect_fault(GUEST_WRITE, PF_WRITE);
+}
+
 static void accessed_and_dirty_are_set(void **state)
 {
 	(void)state;
@@ -316,6 +393,16 @@ static void pae_reserves_bits_62_to_52(void **state)
 	put(pae_entry(1), PAGE | P | W | U | BIT(55));
 	assert_false(walk_32(GUEST_READ));
 	assert_int_equal(fault.error_code, PF_PRESENT | PF_RESERVED);
+}
+
+static void keys_mean_nothing_outside_ia32e_mode(void **state)
+{
+	(void)state;
+	map_pae();
+	paging.cr4 |= CR4_PKE | CR4_PKS;
+	paging.pkru = UINT32_MAX;
+	paging.pkrs = UINT32_MAX;
+	assert_true(walk_32(GUEST_READ) && walk_32(GUEST_WRITE));
 }
 
 static void put_32(u64 address, u32 value)
@@ -452,6 +539,11 @@ int main(void)
 		cmocka_unit_test(one_read_only_entry_forbids_writing),
 		cmocka_unit_test(one_supervisor_entry_forbids_user_access),
 		cmocka_unit_test(smap_and_smep_keep_the_supervisor_from_user_pages),
+		cmocka_unit_test(pkru_decides_about_user_pages),
+		cmocka_unit_test(pkrs_decides_about_supervisor_pages),
+		cmocka_unit_test(a_key_that_forbids_writing_counts_with_write_protection),
+		cmocka_unit_test(a_key_is_told_beside_other_reasons),
+		cmocka_unit_test(keys_mean_nothing_outside_ia32e_mode),
 		cmocka_unit_test(accessed_and_dirty_are_set),
 		cmocka_unit_test(a_faulting_access_sets_no_dirty_flag),
 		cmocka_unit_test(a_recursive_table_is_walked),

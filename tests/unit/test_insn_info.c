@@ -226,6 +226,58 @@ static void canonical_addresses_are_sign_extended(void **state)
 	assert_true(is_canonical(UINT64_MAX, 57));
 }
 
+/* --- linear-address masking ---------------------------------------------------------- */
+
+static u64 masked(struct insn_context context, u64 address)
+{
+	struct insn_info info = memory_operand(2, SEGMENT_DS, 1, -1, 0);
+
+	gpr[1] = address;
+	return linear(insn_effective_address(&info, 0, &context, 8, false));
+}
+
+static void expect_refused(struct insn_context context, u64 address)
+{
+	struct insn_info info = memory_operand(2, SEGMENT_DS, 1, -1, 0);
+
+	gpr[1] = address;
+	expect_fault(insn_effective_address(&info, 0, &context, 8, false), VECTOR_GP);
+}
+
+static void metadata_in_a_user_address_is_masked(void **state)
+{
+	struct insn_context lam_u48 = context_64(), lam_u57 = context_64(), wide = context_64();
+
+	(void)state;
+	lam_u48.user_sign_bit = 47;
+	assert_true(masked(lam_u48, UINT64_C(0x7abc123456789000)) == UINT64_C(0x0000123456789000));
+	expect_refused(lam_u48, UINT64_C(0x7abc923456789000));
+	expect_refused(lam_u48, UINT64_C(0xfabcf23456789000));
+	lam_u57.user_sign_bit = 56;
+	assert_true(masked(lam_u57, UINT64_C(0x7e00123456789000)) == UINT64_C(0x0000123456789000));
+	expect_refused(lam_u57, UINT64_C(0x7e01123456789000));
+	/* 5-level paging, six or fifteen bits of metadata. */
+	wide.linear_address_bits = 57;
+	wide.user_sign_bit = 56;
+	assert_true(masked(wide, UINT64_C(0x7eab123456789000)) == UINT64_C(0x00ab123456789000));
+	wide.user_sign_bit = 47;
+	assert_true(masked(wide, UINT64_C(0x7eab123456789000)) == UINT64_C(0x0000123456789000));
+	expect_refused(wide, UINT64_C(0x7eab923456789000));
+}
+
+static void metadata_in_a_supervisor_address_is_masked(void **state)
+{
+	struct insn_context context = context_64();
+
+	(void)state;
+	expect_refused(context, UINT64_C(0x8abcf23456789000));
+	context.supervisor_sign_bit = 47;
+	assert_true(masked(context, UINT64_C(0x8abcf23456789000)) == UINT64_C(0xfffff23456789000));
+	expect_refused(context, UINT64_C(0x8abc123456789000));
+	expect_refused(context, UINT64_C(0x7abc123456789000));
+	assert_true(masked(context, UINT64_C(0x0000123456789000)) == UINT64_C(0x0000123456789000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +295,8 @@ int main(void)
 		cmocka_unit_test(an_expand_down_segment_lies_above_its_limit),
 		cmocka_unit_test(types_are_checked),
 		cmocka_unit_test(canonical_addresses_are_sign_extended),
+		cmocka_unit_test(metadata_in_a_user_address_is_masked),
+		cmocka_unit_test(metadata_in_a_supervisor_address_is_masked),
 	};
 
 	return cmocka_run_group_tests_name("insn_info", tests, NULL, NULL);
