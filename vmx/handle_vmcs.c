@@ -96,7 +96,7 @@ static struct insn_result invept12(struct vcpu *vcpu, const struct vm_exit *exit
 {
 	struct nested *nested = vcpu->nested;
 	struct insn_mode mode = operand_mode(vcpu);
-	struct insn_result result = insn_check_mode(&mode);
+	struct insn_result result = insn_check_invalidation(&mode, &nested->offered, EPT_CAP_INVEPT);
 	u64 type = operand_register(vcpu, operand_info(vcpu).reg2);
 	u64 descriptor[2];
 
@@ -133,7 +133,7 @@ static struct insn_result invvpid12(struct vcpu *vcpu, const struct vm_exit *exi
 {
 	struct nested *nested = vcpu->nested;
 	struct insn_mode mode = operand_mode(vcpu);
-	struct insn_result result = insn_check_mode(&mode);
+	struct insn_result result = insn_check_invalidation(&mode, &nested->offered, VPID_CAP_INVVPID);
 	u64 type = operand_register(vcpu, operand_info(vcpu).reg2);
 	u64 descriptor[2];
 

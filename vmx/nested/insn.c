@@ -4,6 +4,7 @@
 #include "vmx/nested/insn.h"
 
 #include "arch/x86.h"
+#include "vmx/insn_info.h"
 #include "vmx/nested/check.h"
 
 struct insn_result insn_fail(bool has_current, enum vm_instruction_error error)
@@ -38,6 +39,12 @@ struct insn_result insn_check_vmxon(const struct insn_mode *mode, const struct v
 	    (mode->cr4 & offered->cr4_fixed0) != offered->cr4_fixed0 || (mode->cr4 & ~offered->cr4_fixed1))
 		return insn_fault(VECTOR_GP);
 	return insn_ok();
+}
+
+/* An instruction that the processor does not have is undefined at every privilege level. */
+struct insn_result insn_check_invalidation(const struct insn_mode *mode, const struct vmx_caps *offered, u64 capability)
+{
+	return offered->ept_vpid & capability ? insn_check_mode(mode) : insn_fault(VECTOR_UD);
 }
 
 bool insn_is_region_address(const struct l1_memory *memory, u64 address)
@@ -89,8 +96,6 @@ struct insn_result insn_check_invept(const struct vmx_caps *offered, u64 type, b
 	bool supported = (type == 1 && (offered->ept_vpid & EPT_CAP_INVEPT_SINGLE)) ||
 			 (type == 2 && (offered->ept_vpid & EPT_CAP_INVEPT_ALL));
 
-	if (!(offered->ept_vpid & EPT_CAP_INVEPT))
-		return insn_fault(VECTOR_UD);
 	return supported ? insn_ok() : insn_fail(has_current, VMERR_INVALIDATION_OPERAND);
 }
 
@@ -108,24 +113,15 @@ struct insn_result insn_check_invvpid(const struct vmx_caps *offered, u64 type, 
 		VPID_CAP_INVVPID_SINGLE_RETAINING_GLOBALS,
 	};
 
-	if (!(offered->ept_vpid & VPID_CAP_INVVPID))
-		return insn_fault(VECTOR_UD);
 	if (type < array_size(capability) && (offered->ept_vpid & capability[type]))
 		return insn_ok();
 	return insn_fail(has_current, VMERR_INVALIDATION_OPERAND);
 }
 
-static bool is_canonical(const struct vmx_caps *caps, u64 address)
-{
-	unsigned int shift = 64u - caps->linear_address_bits;
-
-	return (u64)((s64)(address << shift) >> shift) == address;
-}
-
 struct insn_result insn_check_invvpid_descriptor(const struct vmx_caps *offered, u64 type, const u64 descriptor[2], bool has_current)
 {
 	bool bad = (descriptor[0] & ~UINT64_C(0xffff)) || (type != 2 && !descriptor[0]) ||
-		   (type == 0 && !is_canonical(offered, descriptor[1]));
+		   (type == 0 && !is_canonical(descriptor[1], offered->linear_address_bits));
 
 	return bad ? insn_fail(has_current, VMERR_INVALIDATION_OPERAND) : insn_ok();
 }

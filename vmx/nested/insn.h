@@ -73,6 +73,9 @@ struct insn_mode {
 /* #UD and #GP(0) of every VMX instruction but VMXON, in the SDM's order. */
 struct insn_result insn_check_mode(const struct insn_mode *mode);
 
+/* The same for INVEPT (EPT_CAP_INVEPT) and INVVPID (VPID_CAP_INVVPID). */
+struct insn_result insn_check_invalidation(const struct insn_mode *mode, const struct vmx_caps *offered, u64 capability);
+
 /* The same for VMXON outside VMX operation. SDM "VMXON". */
 struct insn_result insn_check_vmxon(const struct insn_mode *mode, const struct vmx_caps *offered);
 
