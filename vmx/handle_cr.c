@@ -7,10 +7,12 @@
 
 #include "vmx/handle_cr.h"
 
+#include "arch/ops.h"
 #include "arch/vmx_ops.h"
 #include "arch/x86.h"
 #include "vmx/emulate.h"
 #include "vmx/exits.h"
+#include "vmx/nested/check.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
 #include "vmx/vmx_operand.h"
@@ -39,14 +41,12 @@ static bool load_pdptes(struct vcpu *vcpu)
 {
 	const struct l1_memory *memory = vcpu->nested->memory;
 	u64 cr3 = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_CR3);
-	u64 reserved = BITS(2, 1) | BITS(8, 5) | (~UINT64_C(0) << memory->physical_address_bits);
 	u64 pdpte[4];
 
-	for (u64 i = 0; i < 4; i++) {
+	for (u64 i = 0; i < 4; i++)
 		pdpte[i] = l1_read64(memory, l1_gpa((cr3 & BITS(31, 5)) + 8 * i));
-		if ((pdpte[i] & 1) && (pdpte[i] & reserved))
-			return false;
-	}
+	if (!check_pdptes(&vcpu->nested->offered, pdpte))
+		return false;
 	for (u32 i = 0; i < 4; i++)
 		vmcs_write(&vcpu->vmcs01, vmcs_fields[VMCS_INDEX_GUEST_PDPTE0 + i].field, pdpte[i]);
 	return true;
@@ -93,6 +93,19 @@ static void set_long_mode(struct vcpu *vcpu, u64 efer, bool active)
 		   active ? entry | ENTRY_IA32E_MODE_GUEST : entry & ~(u64)ENTRY_IA32E_MODE_GUEST);
 }
 
+/*
+ * No VM entry and no VM exit touches CD and NW: the processor's own are L1's. SDM
+ * "Loading Guest Control Registers, Debug Registers, and MSRs".
+ */
+static void set_caching(u64 cr0)
+{
+	const u64 caching = CR0_CD | CR0_NW;
+	u64 live = read_cr0();
+
+	if ((live ^ cr0) & caching)
+		write_cr0((live & ~caching) | (cr0 & caching));
+}
+
 static struct insn_result mov_to_cr0(struct vcpu *vcpu, u64 value)
 {
 	const struct insn_mode mode = operand_mode(vcpu);
@@ -107,6 +120,7 @@ static struct insn_result mov_to_cr0(struct vcpu *vcpu, u64 value)
 		return insn_fault(VECTOR_GP);
 	if (changed & CR0_PG)
 		set_long_mode(vcpu, mode.efer, long_mode);
+	set_caching(value);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CR0, value | CR0_NE);
 	vmcs_write(&vcpu->vmcs01, VMCS_CR0_READ_SHADOW, value);
 	if (changed & (CR0_PG | CR0_WP | CR0_PE))
