@@ -11,6 +11,7 @@
 #include "vmx/counters.h"
 #include "vmx/emulate.h"
 #include "vmx/exits.h"
+#include "vmx/insn_info.h"
 #include "vmx/nested/nested.h"
 
 #define LEAF_PROCESSOR_TRACE 0x14
@@ -21,12 +22,14 @@
 #define LEAF_REFUSALS 0x40000004
 #define LEAF_REFUSAL_PLACES 0x40000005
 #define LEAF_LAST LEAF_REFUSAL_PLACES
+#define LEAF_EXTENDED_FEATURES 0x80000001
 
 #define CPUID1_ECX_VMX BIT(5)
 #define CPUID1_ECX_SMX BIT(6)
 #define CPUID1_ECX_OSXSAVE BIT(27)
 #define CPUID7_EBX_PROCESSOR_TRACE BIT(25)
 #define CPUID7_ECX_OSPKE BIT(4)
+#define CPUID80000001_EDX_SYSCALL BIT(11)
 
 static struct cpuid_result of_u64(u64 first, u64 second)
 {
@@ -86,6 +89,12 @@ static u32 replace(u32 word, u64 mask, bool on)
 	return on ? word | (u32)mask : word & ~(u32)mask;
 }
 
+static bool in_64bit_mode(const struct vcpu *vcpu)
+{
+	return (vmcs_read(vcpu->running, VMCS_GUEST_IA32_EFER) & EFER_LMA) &&
+	       (vmcs_read(vcpu->running, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L);
+}
+
 static struct cpuid_result processor_leaf(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
 {
 	struct cpuid_result result = cpuid(leaf, subleaf);
@@ -98,6 +107,9 @@ static struct cpuid_result processor_leaf(const struct vcpu *vcpu, u32 leaf, u32
 	} else if (leaf == 7 && subleaf == 0) {
 		result.ebx = replace(result.ebx, CPUID7_EBX_PROCESSOR_TRACE, false);
 		result.ecx = replace(result.ecx, CPUID7_ECX_OSPKE, cr4 & CR4_PKE);
+	} else if (leaf == LEAF_EXTENDED_FEATURES && !in_64bit_mode(vcpu)) {
+		/* L0 asks in 64-bit mode, the only one where the processor tells of SYSCALL. SDM "CPUID-CPU Identification". */
+		result.edx = replace(result.edx, CPUID80000001_EDX_SYSCALL, false);
 	} else if (leaf == LEAF_PROCESSOR_TRACE) {
 		result = (struct cpuid_result){ 0 };
 	}
