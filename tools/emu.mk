@@ -8,7 +8,7 @@ EFI_APP_CFLAGS := -I. -target x86_64-unknown-windows -std=gnu17 -ffreestanding -
 	-isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -nostdlib -fuse-ld=lld \
 	-Wl,-entry:efi_main -Wl,-subsystem:efi_application
 
-.PHONY: packages run check soak bench guests linux linux-images emulator-images usb
+.PHONY: packages run check soak same bench guests linux linux-images emulator-images usb
 packages: ## install the Debian packages that are missing
 	@tools/install-packages
 
@@ -70,6 +70,10 @@ SOAK_RUNS := 20
 soak: packages ## 20 runs of the multiprocessor guests (SOAK_RUNS, SOAK_SEED), outside `make check`
 	@$(MAKE) --no-print-directory $(BUILD)/BOOTX64.EFI guest-images
 	@tests/soak --runs $(SOAK_RUNS) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
+
+same: packages ## scenarios and 10000 random launches, compared with bare (DEPTH, LAUNCHES, SEED)
+	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/BOOTX64.EFI $(BUILD)/efi/start.efi guest-images
+	@tests/same $(if $(DEPTH),--depth $(DEPTH)) $(if $(LAUNCHES),--launches $(LAUNCHES)) $(if $(SEED),--seed $(SEED))
 
 guests: packages ## the test guests, bare and on Testudo
 	@$(MAKE) --no-print-directory $(BUILD)/BOOTX64.EFI guest-images

@@ -45,8 +45,7 @@ def linux(testudo, extra="", settings=()):
     files = [f"{L1}/vmlinuz.efi={LINUX}/kernel/vmlinuz", f"{L1}/initrd={LINUX}/initrd"]
     if testudo:
         return files + under_testudo(f"{L1}/vmlinuz.efi", linux_options(extra), settings)
-    start = efi_path(f"{L1}/vmlinuz.efi") + "\n" + linux_options(extra)
-    return files + [f"{FIRST}={BUILD}/efi/start.efi", f"EFI/BOOT/start.cfg:={start}"]
+    return files + bare(f"{L1}/vmlinuz.efi", linux_options(extra))
 
 
 def linux_several(testudo, extra="", settings=()):
@@ -54,15 +53,29 @@ def linux_several(testudo, extra="", settings=()):
     return with_tables(linux(testudo, f"l1.ept=0 idle=halt {extra}".strip(), settings))
 
 
-def guest(name, testudo, settings=()):
-    """One of our test guests."""
-    image = f"{BUILD}/guests/{name}.efi"
-    if testudo:
-        return [f"{L1}/{name}.efi={image}"] + under_testudo(f"{L1}/{name}.efi", "", settings)
+def quoted(text):
+    return '"' + text.replace('"', '""') + '"'
+
+
+def on_levels(count, image, options="", settings=()):
+    """`count` Testudos, each the L1 of the one below, and an image (a path on the disk) on top; all have the same settings."""
+    words = [setting.replace(" = ", "=") for setting in settings]
+    for _ in range(count - 1):
+        options = " ".join(words + [f"l1={efi_path(image)}"] + ([f"options={quoted(options)}"] if options else []))
+        image = FIRST
+    return under_testudo(image, options, settings)
+
+
+def bare(image, options):
+    """An image started by start.efi, in the way that the loader would start it."""
+    return [f"{FIRST}={BUILD}/efi/start.efi", "EFI/BOOT/start.cfg:=" + efi_path(image) + "\n" + options]
+
+
+def guest(name, testudos, settings=(), options=""):
+    """One of our test guests, on any number of Testudos; bare on none."""
+    path, image = f"{L1}/{name}.efi", f"{BUILD}/guests/{name}.efi"
+    if testudos:
+        return [f"{path}={image}"] + on_levels(int(testudos), path, options, settings)
+    if options:
+        return [f"{path}={image}"] + bare(path, options)
     return [f"{FIRST}={image}"]
-
-
-def guest_on_two_levels(name):
-    """Testudo on Testudo, and the guest as L2, which is an L1 in its own eyes."""
-    path = f"{L1}/{name}.efi"
-    return [f"{path}={BUILD}/guests/{name}.efi"] + under_testudo(FIRST, f"l1={efi_path(path)}")

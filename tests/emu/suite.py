@@ -118,8 +118,8 @@ class Suite:
         finally:
             self.running.pop(name, None)
 
-    def run(self, patterns, jobs):
-        """Runs what matches; returns the exit status."""
+    def run(self, patterns, jobs, summary=lambda: []):
+        """Runs what matches; returns the exit status. `summary` gives lines to be printed before the count of verdicts."""
         chosen = [(n, f) for n, f in self.tests
                   if not patterns or any(fnmatch.fnmatch(n, p) or re.match(re.escape(p) + "(/|$)", n) for p in patterns)]
         if not chosen:
@@ -142,6 +142,7 @@ class Suite:
         for name in self.failed:
             print(f"failed: {name}")
         print(f"logs are in {LOGS.relative_to(machine.ROOT)}; {int(time.monotonic() - begin)} s")
+        print("".join(f"{line}\n" for line in summary()), end="")
         skipped = f", {self.counts['SKIP']} skipped" if self.counts["SKIP"] else ""
         print(f"{self.counts['ok']} passed, {self.counts['FAIL']} failed{skipped}", flush=True)
         if STOP.is_set():

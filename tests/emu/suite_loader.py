@@ -170,10 +170,7 @@ S3_REFUSED = [r"1 sleep state hidden, watching port 0xb005", r"^power: DSDT: sum
 def levels(count, cpus=1):
     """Testudo on Testudo on ..., with hello on top, each level named by the load options of the one below."""
     def test(report):
-        options = f"l1={disks.efi_path(HELLO)}"
-        for _ in range(count - 2):
-            options = 'l1=' + disks.efi_path(disks.FIRST) + ' options="' + options.replace('"', '""') + '"'
-        result = report.machine(files=HELLO_FILE + disks.under_testudo(disks.FIRST, options), cpus=cpus, seconds=240)
+        result = report.machine(files=HELLO_FILE + disks.on_levels(count, HELLO), cpus=cpus, seconds=240)
         launches = sum(f"{cpus} of {cpus} processors run under Testudo" in line for line in result.lines)
         wrong = [] if launches == count else [f"{launches} launches instead of {count}"]
         if not any(line.startswith('hello: hypervisor "Testudo L0  "') for line in result.lines):

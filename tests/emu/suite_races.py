@@ -5,7 +5,7 @@ Which result a race has differs from run to run, so nothing is compared with the
 Bare it runs too, which shows that the guest does not ask for more than a processor gives.
 """
 import disks
-from suite_guests import CPU, ran, results
+from results import CPU, ran, results
 
 SECONDS = 150
 PROCESSORS = (2, 4)

@@ -8,7 +8,8 @@ import random
 import re
 
 import disks
-from suite_guests import CPU, guest, ran, results
+from results import CPU, ran, results
+from suite_guests import guest
 
 GUESTS = ("smp", "storm")
 SOAKED = GUESTS + ("races",)
@@ -59,7 +60,7 @@ def smp(name, cpus):
 
 def two_levels(report):
     """Testudo on Testudo on two processors: what `smp` runs is then L3."""
-    result = report.machine(files=disks.guest_on_two_levels("smp"), cpu=CPU, cpus=2, seconds=SECONDS)
+    result = report.machine(files=disks.guest("smp", 2), cpu=CPU, cpus=2, seconds=SECONDS)
     launches = sum("2 of 2 processors run under Testudo" in line for line in result.lines)
     wrong = ran(result, set()) + processors(result.lines, 2)
     report.judge(wrong + ([] if launches == 2 else [f"{launches} launches instead of 2"]),

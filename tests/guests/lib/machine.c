@@ -20,6 +20,7 @@
 #include "tests/guests/lib/x86.h"
 
 #define POOL_PAGES 2048 /* 8 MB */
+#define POOL_ADDRESS 0x4000000 /* where it can be had: results with addresses in them are then the same everywhere */
 #define MAX_REGIONS 64
 #define MAX_OPTIONS 128
 #define TSS_BUSY BIT(41)
@@ -232,11 +233,14 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 {
-	EFI_PHYSICAL_ADDRESS pool = 0xffffffff;
+	EFI_PHYSICAL_ADDRESS pool = POOL_ADDRESS;
 	EFI_STATUS status;
 
-	status = table->BootServices->AllocatePages(AllocateMaxAddress, EfiLoaderData, POOL_PAGES,
-						    &pool);
+	status = table->BootServices->AllocatePages(AllocateAddress, EfiLoaderData, POOL_PAGES, &pool);
+	if (EFI_ERROR(status)) {
+		pool = 0xffffffff;
+		status = table->BootServices->AllocatePages(AllocateMaxAddress, EfiLoaderData, POOL_PAGES, &pool);
+	}
 	if (EFI_ERROR(status))
 		return status;
 	read_options(image, table->BootServices);

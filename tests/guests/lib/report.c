@@ -157,31 +157,23 @@ void scenarios_run(const struct scenario *list, u64 count)
 		run_one(&list[i]);
 }
 
-static void print_line(const char *mark, const char *format, va_list args)
-{
-	text_clear(&other);
-	text_append(&other, format, args);
-	serial_puts(mark);
-	serial_puts(other.data);
-	serial_puts("\n");
-}
-
 void info(const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	print_line("I ", format, args);
+	text_clear(&other);
+	text_append(&other, format, args);
 	va_end(args);
+	serial_puts("I ");
+	serial_puts(other.data);
+	serial_puts("\n");
 }
 
-void listed(const char *format, ...)
+void list_said(void)
 {
-	va_list args;
-
-	va_start(args, format);
-	print_line("L ", format, args);
-	va_end(args);
+	print(&other, "L %s\n", cpus[0].said.data);
+	text_clear(&cpus[0].said);
 }
 
 void measured(const char *name, u64 hundredths)

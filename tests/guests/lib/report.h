@@ -35,8 +35,8 @@ void scenario_on_end(void (*cleanup)(void));
 
 void scenarios_run(const struct scenario *list, u64 count);
 void info(const char *format, ...) PRINTS(1);
-/* A result of many of a kind: "L text", which the tests read themselves. */
-void listed(const char *format, ...) PRINTS(1);
+/* What say() has gathered, as one of many results that the tests compare themselves: "L result". */
+void list_said(void);
 /* A measured figure in hundredths. */
 void measured(const char *name, u64 hundredths);
 _Noreturn void report_done(void);

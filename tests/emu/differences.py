@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Where the emulator goes another way than the SDM, so that the bare machine gives another answer than Testudo: all such places, and nothing else.
+
+Each is one scenario by its exact name, or one rule of VM entry by the exact text in which Testudo gives it as the reason, with the title of the
+SDM's section that the emulator departs from. Never a pattern. `make same` tells which entries a run did not need.
+"""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str           # the scenario, or the rule
+    section: str        # of the SDM
+    why: str
+    both: bool = False  # a scenario that goes wrong on Testudo too, since the work is the emulator's there as well
+    field: int = 0      # a rule: only where this is changed, to one of these values
+    values: tuple = ()
+
+    def explains(self, changes):
+        return not self.field or changes.get(self.field) in self.values
+
+    def __str__(self):
+        return f"SDM \"{self.section}\": {self.why}"
+
+
+BLOCKED_INITS = ("at_launch", "at_resume", "with_exception", "with_software_interrupt", "with_msr_list", "with_blocking", "with_debug_trap",
+                 "with_monitor_trap_flag", "with_timer", "with_timer_at_zero", "after_failed_launch", "after_failed_resume",
+                 "in_wait_for_sipi", "at_vmxoff", "storm_in_root")
+
+SCENARIOS = {fault.name: fault for fault in [
+    Fault("guest.nmi_with_nmi_blocking_and_virtual_nmis", "Checks on Guest Non-Register State", "Bochs 3.0 does not check this at entry",
+          both=True),
+    Fault("msr_load.no_such_msr", "Loading MSRs", "unknown MSRs do not fault in this run: OVMF reads one, on Bochs 3.0", both=True),
+    Fault("unpaged.vmxon", "Restrictions on VMX Operation", "Bochs 3.0's VMXON does not ask for CR0.PG"),
+    Fault("init.control_registers", "Processor State After Reset", "Bochs 3.0's INIT keeps CR2, clears EDX and sets CR0.CD and NW"),
+    Fault("init.interrupts_before_sipi", "Local APIC State After It Has Been Software Disabled", "Bochs 3.0's takes interrupts all the same"),
+    Fault("init.apic_mode", "x2APIC State Transitions", "Bochs 3.0's INIT leaves x2APIC mode"),
+] + [Fault(f"init.blocked.{name}", "Restrictions on VMX Operation", "Bochs 3.0 loses an INIT that comes in VMX root operation")
+     for name in BLOCKED_INITS]}
+
+# Testudo refuses the entry for this rule, and the emulator does not check it (or not in this place).
+RULES = {fault.name: fault for fault in [
+    Fault("guest IA32_DEBUGCTL: a reserved bit is 1", "Checks on Guest Control Registers, Debug Registers, and MSRs",
+          "Bochs takes every value"),
+    Fault("guest pending debug exceptions: a reserved bit is 1", "Checks on Guest Non-Register State", "Bochs looks at bits 31:0 only"),
+    Fault("guest RIP: bits beyond the linear-address width are not alike", "Checks on Guest RIP, RFLAGS, and SSP",
+          "Bochs does not check RIP in 64-bit mode"),
+    Fault("VM-entry MSR-load count: more than IA32_VMX_MISC recommends", "VM-Entry Controls for MSRs",
+          "a count above the maximum is undefined there; Bochs goes through the list, Testudo refuses"),
+    Fault("guest IA32_PERF_GLOBAL_CTRL: a reserved bit is 1", "Checks on Guest Control Registers, Debug Registers, and MSRs",
+          "Bochs takes every value"),
+    Fault("host IA32_PERF_GLOBAL_CTRL: a reserved bit is 1", "Checks on Host Control Registers, MSRs, and SSP", "Bochs takes every value"),
+    Fault("VM-entry MSR-load list, entry 1", "Loading MSRs", "unknown MSRs do not fault in Bochs as these runs use it",
+          field=0x8005, values=(0x79, 0x9b)),
+]}
+
+# A field that one of the two runs saved with another value, all else being the same.
+SAVED = {0x2802: Fault("saved GUEST_IA32_DEBUGCTL", "Saving Control Registers, Debug Registers, and MSRs",
+                       "Bochs leaves the field as it was, whether IA32_DEBUGCTL was loaded from it or not")}
