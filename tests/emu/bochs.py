@@ -18,7 +18,7 @@ CONFIGURATION = """\
 megs: {memory}
 romimage: file={firmware}, address={address:#x}
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0{bad_msrs}{quantum}
+cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0{bad_msrs}{quantum}{features}
 clock: sync=none, time0=1700000000
 pci: enabled=1, chipset=i440fx
 vga: extension=vbe, update_freq=2, realtime=0
@@ -91,6 +91,7 @@ class Bochs:
             cpu=find_model(self.program, options.cpu or DEFAULT_CPU), cpus=options.cpus, ips=options.ips or 200000000,
             bad_msrs=", ignore_bad_msrs=0" if options.strict_msrs else "", journal=work / "journal",
             quantum=f", quantum={options.quantum}" if options.quantum else "",
+            features=f', add_features="{options.features}"' if options.features else "",
             com2="enabled=1, mode=file, dev=com2" if options.log2 else "enabled=0",
             errors="report" if options.emulator_errors else "ignore")
         (work / "bochsrc").write_text(text, encoding="utf-8")
