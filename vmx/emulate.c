@@ -39,6 +39,9 @@ void emulate_advance(struct vcpu *vcpu)
 	    !(vmcs_read(vcpu->running, VMCS_GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
 		nested_write(vcpu, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
 			     vmcs_read(vcpu->running, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+	/* SDM "Monitor Trap Flag": the instruction that L0 carried out counts as one. */
+	if (nested_in_l2(vcpu))
+		vcpu->nested->monitor_trap = vmcs12_has(vcpu->nested->current->vmcs12, WORD_PROC, PROC_MONITOR_TRAP_FLAG);
 }
 
 /* Would this exception in L2 be an exit to L1? Not asked for #PF, which L0 never raises there. */

@@ -13,6 +13,7 @@
 #include "vmx/emulate.h"
 #include "vmx/ept01.h"
 #include "vmx/exits.h"
+#include "vmx/handle_functions.h"
 #include "vmx/handle_vmx.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/reflect.h"
@@ -56,6 +57,8 @@ static enum reflect_owner ask_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 	case EPT02_VIOLATION:
 		exit->basic = EXIT_EPT_VIOLATION;
 		exit->qualification = result.qualification;
+		if (unlikely(handle_virtualization_exception(vcpu, exit, result.entry)))
+			return OWNER_L0;
 		break;
 	case EPT02_MISCONFIGURED:
 		exit->basic = EXIT_EPT_MISCONFIGURATION;
@@ -68,6 +71,24 @@ static enum reflect_owner ask_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 	}
 	exit->reason = exit->basic;
 	return OWNER_L1;
+}
+
+/* L0 handled the exit: L2 goes on, unless it came to an exit to L1 after all, or the monitor trap is due. */
+static void resume_l2(struct vcpu *vcpu)
+{
+	const struct vm_exit trap = { .reason = EXIT_MONITOR_TRAP_FLAG, .basic = EXIT_MONITOR_TRAP_FLAG };
+	bool monitor_trap = vcpu->nested->monitor_trap;
+
+	vcpu->nested->monitor_trap = false;
+	if (!nested_in_l2(vcpu))
+		return;
+	if (unlikely(monitor_trap)) {
+		/* Not injected as pending, as Bochs forgets that where the control is set. */
+		switch_leave_unentered(vcpu, &trap, 0);
+		return;
+	}
+	emulate_reinject(vcpu);
+	switch_prepare_resume(vcpu);
 }
 
 static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
@@ -93,8 +114,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	if (owner == OWNER_EPT12) {
 		owner = ask_ept12(vcpu, exit);
 		if (owner == OWNER_L0) {
-			emulate_reinject(vcpu);
-			switch_prepare_resume(vcpu);
+			resume_l2(vcpu);
 			return;
 		}
 	}
@@ -103,10 +123,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 		return;
 	}
 	exits_dispatch(vcpu, exit);
-	if (nested_in_l2(vcpu)) {
-		emulate_reinject(vcpu);
-		switch_prepare_resume(vcpu);
-	}
+	resume_l2(vcpu);
 }
 
 static void handle_l1_exit(struct vcpu *vcpu, const struct vm_exit *exit)

@@ -104,6 +104,19 @@ static void write_io_bitmaps(struct vcpu *vcpu)
 	vmcs_write(v, VMCS_IO_BITMAP_B_ADDRESS, phys_of(bitmaps + PAGE_SIZE).value);
 }
 
+/* Of features that L0 carries out itself for L2: nothing that hardware could act upon, in vmcs01 and every vmcs02. */
+static void write_unused_controls(struct vcpu *vcpu)
+{
+	static const vmcs_field unused[] = {
+		VMCS_FIELD(VM_FUNCTION_CONTROLS), VMCS_FIELD(EPTP_LIST_ADDRESS), VMCS_FIELD(EPTP_INDEX),
+		VMCS_FIELD(VIRTUALIZATION_EXCEPTION_ADDRESS),
+	};
+
+	for (u32 i = 0; i < array_size(unused); i++)
+		if (vmcs_field_exists(&vmcs_fields[unused[i].index], &vcpu->machine->hardware))
+			vmcs_write(&vcpu->vmcs01, unused[i], 0);
+}
+
 static void write_execution_controls(struct vcpu *vcpu)
 {
 	const struct vmcs *v = &vcpu->vmcs01;
@@ -124,6 +137,7 @@ static void write_execution_controls(struct vcpu *vcpu)
 		vmcs_write(v, VMCS_VPID, VPID01);
 	if (proc2 & PROC2_ENABLE_XSAVES)
 		vmcs_write(v, VMCS_XSS_EXITING_BITMAP, 0);
+	write_unused_controls(vcpu);
 }
 
 static void write_exit_and_entry_controls(struct vcpu *vcpu, const struct firmware_state *state)

@@ -34,6 +34,7 @@ SCENARIOS = {fault.name: fault for fault in [
     Fault("unpaged.vmxon", "Restrictions on VMX Operation", "Bochs 3.0's VMXON does not ask for CR0.PG"),
     Fault("init.control_registers", "Processor State After Reset", "Bochs 3.0's INIT keeps CR2, clears EDX and sets CR0.CD and NW"),
     Fault("init.interrupts_before_sipi", "Local APIC State After It Has Been Software Disabled", "Bochs 3.0's takes interrupts all the same"),
+    Fault("ve.eptp_index", "EPTP Switching", "Bochs 3.0 takes the EPTP index from the last VMFUNC, not from the VMCS at VM entry"),
     Fault("init.apic_mode", "x2APIC State Transitions", "Bochs 3.0's INIT leaves x2APIC mode"),
 ] + [Fault(f"init.blocked.{name}", "Restrictions on VMX Operation", "Bochs 3.0 loses an INIT that comes in VMX root operation")
      for name in BLOCKED_INITS]}

@@ -339,7 +339,7 @@ static void msrs_of_controls_that_are_not_offered_do_not_exist(void **state)
 	caps12_derive(&offered, &hardware);
 	assert_true(caps12_rdmsr(&offered, IA32_VMX_PROCBASED_CTLS2, &value));
 	assert_true(caps12_rdmsr(&offered, IA32_VMX_EPT_VPID_CAP, &value));
-	assert_false(caps12_rdmsr(&offered, IA32_VMX_VMFUNC, &value));
+	assert_true(caps12_rdmsr(&offered, IA32_VMX_VMFUNC, &value));
 	assert_false(caps12_rdmsr(&offered, IA32_VMX_PROCBASED_CTLS3, &value));
 	assert_false(caps12_rdmsr(&offered, IA32_VMX_EXIT_CTLS2, &value));
 	assert_false(caps12_rdmsr(&offered, IA32_VMX_BASIC - 1, &value));
@@ -348,6 +348,28 @@ static void msrs_of_controls_that_are_not_offered_do_not_exist(void **state)
 	caps12_derive(&offered, &hardware);
 	assert_false(caps12_rdmsr(&offered, IA32_VMX_PROCBASED_CTLS2, &value));
 	assert_false(caps12_rdmsr(&offered, IA32_VMX_EPT_VPID_CAP, &value));
+	assert_false(caps12_rdmsr(&offered, IA32_VMX_VMFUNC, &value));
+}
+
+/* Expect: EPTP switching, and no function that Testudo does not know; neither it nor #VE without EPT. */
+static void vm_functions_are_those_of_hardware_that_l0_knows(void **state)
+{
+	struct vmx_caps hardware, offered;
+	u64 value;
+
+	(void)state;
+	builder_hardware(&hardware);
+	hardware.vmfunc = UINT64_MAX;
+	caps12_derive(&offered, &hardware);
+	assert_int_equal(read(&offered, IA32_VMX_VMFUNC), 1);
+	hardware.vmfunc = 2;
+	caps12_derive(&offered, &hardware);
+	assert_int_equal(read(&offered, IA32_VMX_VMFUNC), 0);
+	hardware.vmfunc = 1;
+	hardware.ept_vpid &= ~(u64)EPT_CAP_WRITE_BACK;
+	caps12_derive(&offered, &hardware);
+	assert_false(caps12_rdmsr(&offered, IA32_VMX_VMFUNC, &value));
+	assert_false(caps_allow(&offered, WORD_PROC2, PROC2_EPT_VIOLATION_VE));
 }
 
 /* Expect: the highest index of a field that L1 can VMREAD, in bits 9:1. */
@@ -391,6 +413,7 @@ int main(void)
 		cmocka_unit_test(the_ept_vpid_msr_goes_with_either),
 		cmocka_unit_test(plain_msrs_insist_on_the_default1_class),
 		cmocka_unit_test(msrs_of_controls_that_are_not_offered_do_not_exist),
+		cmocka_unit_test(vm_functions_are_those_of_hardware_that_l0_knows),
 		cmocka_unit_test(vmcs_enum_is_the_highest_index_that_exists),
 	};
 

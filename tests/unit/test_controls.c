@@ -45,6 +45,7 @@ static void an_offered_control_takes_effect(void **state)
 {
 	static const char *const carried_out_by_l0[] = {
 		"PROC2_ENABLE_PML",
+		"PROC2_EPT_VIOLATION_VE",
 		"EXIT_LOAD_IA32_PERF_GLOBAL_CTRL",
 	};
 	u32 found = 0;

@@ -240,8 +240,9 @@ static void a_field_must_exist_and_be_known(void **state)
 	assert_fails(insn_vmread(&builder.vmcs12, &builder.offered, VMCS_TSC_MULTIPLIER.encoding, &value), VMERR_UNSUPPORTED_FIELD);
 	builder_init(&builder, BUILD_EVERYTHING);
 	assert_ok(insn_vmread(&builder.vmcs12, &builder.offered, VMCS_TSC_MULTIPLIER.encoding, &value));
-	assert_fails(insn_vmread(&builder.vmcs12, &builder.offered, VMCS_LAST_PID_POINTER_INDEX.encoding, &value), VMERR_UNSUPPORTED_FIELD);
-	assert_fails(insn_vmwrite(&builder.vmcs12, &builder.offered, VMCS_ENCLS_EXITING_BITMAP.encoding, 0), VMERR_UNSUPPORTED_FIELD);
+	assert_fails(insn_vmread(&builder.vmcs12, &builder.offered, VMCS_TERTIARY_PROCESSOR_BASED_CONTROLS.encoding, &value),
+		     VMERR_UNSUPPORTED_FIELD);
+	assert_fails(insn_vmwrite(&builder.vmcs12, &builder.offered, VMCS_HLAT_PREFIX_SIZE.encoding, 0), VMERR_UNSUPPORTED_FIELD);
 }
 
 static void an_encoding_of_more_than_32_bits_names_no_field(void **state)

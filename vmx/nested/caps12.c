@@ -7,6 +7,7 @@
 #include "arch/bits.h"
 #include "arch/x86.h"
 #include "vmx/nested/caps12.h"
+#include "vmx/nested/vm_functions.h"
 #include "vmx/nested/vmcs12.h"
 
 /* SDM "Reserved Controls and Default Settings": the default1 class of each word. */
@@ -46,6 +47,8 @@ static void withdraw_dependent(struct vmx_caps *offered)
 		{ WORD_PROC2, WORD_PIN, PROC2_VIRTUAL_INTERRUPT_DELIVERY, PIN_EXTERNAL_INTERRUPT_EXITING },
 		{ WORD_PIN, WORD_PROC2, PIN_PROCESS_POSTED_INTERRUPTS, PROC2_VIRTUAL_INTERRUPT_DELIVERY },
 		{ WORD_PIN, WORD_EXIT, PIN_PROCESS_POSTED_INTERRUPTS, EXIT_ACKNOWLEDGE_INTERRUPT },
+		{ WORD_PROC2, WORD_PROC2, PROC2_ENABLE_VM_FUNCTIONS, PROC2_ENABLE_EPT },
+		{ WORD_PROC2, WORD_PROC2, PROC2_EPT_VIOLATION_VE, PROC2_ENABLE_EPT },
 		{ WORD_EXIT, WORD_PIN, EXIT_SAVE_PREEMPTION_TIMER, PIN_ACTIVATE_PREEMPTION_TIMER },
 	};
 
@@ -135,7 +138,7 @@ void caps12_derive(struct vmx_caps *offered, const struct vmx_caps *hardware)
 	offered->misc = derive_misc(hardware->misc);
 	derive_controls(offered, hardware);
 	offered->ept_vpid = derive_ept_vpid(offered, hardware->ept_vpid);
-	offered->vmfunc = 0;
+	offered->vmfunc = caps_allow(offered, WORD_PROC2, PROC2_ENABLE_VM_FUNCTIONS) ? hardware->vmfunc & VM_FUNCTION_EPTP_SWITCHING : 0;
 	/* GETSEC is not virtualized: CPUID does not offer SMX, and CR4.SMXE is reserved. */
 	offered->cr4_fixed1 &= ~CR4_SMXE;
 	offered->vmcs_enum = derive_vmcs_enum(offered);

@@ -5,6 +5,7 @@
  * here already and cost nothing. SDM "VM-Execution Control Fields". Pure.
  */
 #include "vmx/nested/check_common.h"
+#include "vmx/nested/vm_functions.h"
 
 #define TPR_THRESHOLD_VALUE BITS(3, 0)
 #define VIRTUAL_APIC_TPR 0x80
@@ -15,8 +16,6 @@
 #define EPTP_RESERVED BITS(11, 7)
 #define MEMORY_TYPE_UC 0
 #define MEMORY_TYPE_WB 6
-
-#define VMFUNC_EPTP_SWITCHING BIT(0)
 
 static bool cr3_targets(const struct entry_context *context, maybe_unused u32 which)
 {
@@ -187,7 +186,7 @@ static bool vm_functions(const struct entry_context *context, maybe_unused u32 w
 static bool switches_eptp(const struct entry_context *context)
 {
 	return has(context, WORD_PROC2, PROC2_ENABLE_VM_FUNCTIONS) &&
-	       (get(context, VMCS_VM_FUNCTION_CONTROLS) & VMFUNC_EPTP_SWITCHING) != 0;
+	       (get(context, VMCS_VM_FUNCTION_CONTROLS) & VM_FUNCTION_EPTP_SWITCHING) != 0;
 }
 
 static bool eptp_switching_with_ept(const struct entry_context *context, maybe_unused u32 which)

@@ -98,6 +98,7 @@ struct nested {
 	u16 shadow_ro_count, shadow_rw_count;
 
 	struct reflect_question question;	/* kept, as most of it never changes */
+	bool monitor_trap;		/* L0 has carried out an instruction of an L2 with the monitor trap flag */
 	u8 waiting;			/* WAITING_...: what L0 holds until its guest can take it */
 	bool nmi_window01, nmi_window02;	/* vmcs01, the current vmcs02 exit when an NMI can be taken */
 	struct immediate_exit immediate;	/* windows.c */

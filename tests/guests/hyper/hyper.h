@@ -28,6 +28,8 @@ LIST(virtual_8086_scenarios);
 LIST(miss_scenarios);
 LIST(corner_scenarios);
 LIST(host_state_scenarios);
+LIST(vm_function_scenarios);
+LIST(virtualization_exception_scenarios);
 #undef LIST
 
 #define SCENARIOS(name, ...)                              \

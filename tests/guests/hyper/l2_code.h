@@ -11,6 +11,9 @@ L2(cpuid); L2(vmcall); L2(hlt); L2(rdtsc); L2(rdtscp); L2(invlpg); L2(xsetbv); L
 L2(wbinvd); L2(pause); L2(rdpmc); L2(rdrand); L2(invpcid); L2(vmx_instructions); L2(vmx_memory); L2(vmx_rip_relative);
 L2(sgdt); L2(sldt); L2(lgdt); L2(mov_dr);
 
+/* vm_functions_l2.asm */
+L2(vmfunc); L2(vmfunc_read); L2(vmfunc_after_sti); L2(vmfunc_rounds);
+
 /* ept_l2.asm */
 L2(read); L2(write); L2(write_ret); L2(call); L2(read_write); L2(read_twice);
 

@@ -40,5 +40,7 @@ void guest_main(void)
 	scenarios_run(miss_scenarios, miss_scenarios_count);
 	scenarios_run(corner_scenarios, corner_scenarios_count);
 	scenarios_run(host_state_scenarios, host_state_scenarios_count);
+	scenarios_run(vm_function_scenarios, vm_function_scenarios_count);
+	scenarios_run(virtualization_exception_scenarios, virtualization_exception_scenarios_count);
 	vmx_off();
 }

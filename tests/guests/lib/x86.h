@@ -97,6 +97,7 @@
 #define VECTOR_GP 13
 #define VECTOR_PF 14
 #define VECTOR_AC 17
+#define VECTOR_VE 20
 
 /* SDM "Paging": bits of a paging-structure entry */
 #define PTE_P BIT(0)
