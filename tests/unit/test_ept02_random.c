@@ -82,7 +82,7 @@ static void random_tables_translate_alike_for_both_execute_modes(void **state)
 	run_worlds(CAPS & ~EPT_CAP_EXECUTE_ONLY, PAGES, 4100, 6, MODES);
 }
 
-static void random_tables_translate_alike_where_hardware_does_not_tell_the_mode(void **state)
+static void random_tables_translate_alike_where_hardware_tells_less(void **state)
 {
 	(void)state;
 	run_worlds(CAPS & ~EPT_CAP_ADVANCED_EXIT_INFORMATION, PAGES, 5000, 10, MODES);
@@ -158,7 +158,7 @@ int main(void)
 		cmocka_unit_test(random_tables_translate_alike_on_a_plain_processor),
 		cmocka_unit_test(random_tables_translate_alike_from_the_smallest_pool),
 		cmocka_unit_test(random_tables_translate_alike_for_both_execute_modes),
-		cmocka_unit_test(random_tables_translate_alike_where_hardware_does_not_tell_the_mode),
+		cmocka_unit_test(random_tables_translate_alike_where_hardware_tells_less),
 		cmocka_unit_test(each_page_that_gets_dirty_is_logged_once),
 		cmocka_unit_test(whatever_l1_writes_meanwhile_the_tables_are_sound),
 	};

@@ -23,7 +23,6 @@
 #define QUALIFICATION_LINEAR_VALID BIT(7)
 #define QUALIFICATION_TRANSLATED BIT(8)	/* clear: an access to a guest paging-structure entry */
 #define QUALIFICATION_ADVANCED BITS(11, 9)
-#define QUALIFICATION_USER_MODE BIT(9)	/* advanced: a user-mode linear address */
 /* What hardware says of the access itself, true for EPT12 too: also NMI unblocking, shadow stack, asynchronous. */
 #define QUALIFICATION_OF_ACCESS (QUALIFICATION_ACCESS | BITS(8, 7) | BITS(13, 12) | BIT(16))
 /* That of reason 62 has only NMI unblocking and asynchronous, in the same places. SDM "Basic VM-Exit Information". */
@@ -294,25 +293,21 @@ static u64 violation_of(const struct ept02 *ept02, const struct ept12_walk *walk
 }
 
 /*
- * May code be fetched where one of supervisor and user mode may and the other may not? A processor with
- * advanced exit information tells which mode it was. Another one has said it without words if EPT02 had just
- * these permissions: then it was the other mode. If not, L2 tries again with them.
+ * May code be fetched where one of supervisor and user mode may and the other may not? Which it was, the exit
+ * need not tell (advanced exit information does, where a processor has it), but the access itself: if EPT02 had
+ * just these permissions, it was the other mode. If not, L2 tries again with them.
  */
-static bool may_fetch(const struct ept02 *ept02, const struct ept02_root *root, const struct ept12_walk *walk,
-		      const struct ept02_miss *miss)
+static bool may_fetch(const struct ept02 *ept02, const struct ept02_root *root, const struct ept12_walk *walk, l2_gpa_t address)
 {
-	const u64 told = QUALIFICATION_LINEAR_VALID | QUALIFICATION_TRANSLATED;
-	u64 execute = walk->permissions & (EPT_EXECUTE | EPT_USER_EXECUTE);
+	const u64 execute = EPT_EXECUTE | EPT_USER_EXECUTE;
 	struct ept tables = tables_of(ept02, root, NULL);
 
-	if ((ept02->hardware->ept_vpid & EPT_CAP_ADVANCED_EXIT_INFORMATION) && (miss->qualification & told) == told)
-		return (execute & (miss->qualification & QUALIFICATION_USER_MODE ? EPT_USER_EXECUTE : EPT_EXECUTE)) != 0;
-	return (ept_lookup(&tables, miss->address.value).value & (EPT_EXECUTE | EPT_USER_EXECUTE)) != execute;
+	return (ept_lookup(&tables, address.value).value & execute) != (walk->permissions & execute);
 }
 
 /* SDM "EPT Violations". */
 static bool is_allowed(const struct ept02 *ept02, const struct ept02_root *root, const struct ept12_walk *walk,
-		       const struct ept02_miss *miss, u64 access)
+		       l2_gpa_t address, u64 access)
 {
 	u64 missing = access & ~walk->permissions;
 
@@ -323,7 +318,7 @@ static bool is_allowed(const struct ept02 *ept02, const struct ept02_root *root,
 	switch (walk->permissions & (EPT_EXECUTE | EPT_USER_EXECUTE)) {
 	case 0: return false;
 	case EPT_EXECUTE | EPT_USER_EXECUTE: return true;
-	default: return may_fetch(ept02, root, walk, miss);
+	default: return may_fetch(ept02, root, walk, address);
 	}
 }
 
@@ -377,7 +372,7 @@ static bool try_miss(struct ept02 *ept02, struct ept02_root *root, const struct 
 	} else if (miss->misconfiguration) {
 		/* EPT02 itself is never misconfigured. Should hardware say so: begin afresh. */
 		result->outcome = EPT02_FILLED;
-	} else if (!is_allowed(ept02, root, &walk, miss, access)) {
+	} else if (!is_allowed(ept02, root, &walk, miss->address, access)) {
 		result->outcome = EPT02_VIOLATION;
 		result->qualification = violation_of(ept02, &walk, miss->qualification, access);
 		result->entry = ept12_last(&walk);
