@@ -13,6 +13,8 @@ LIST(control_register_scenarios);
 LIST(ept_scenarios);
 LIST(ept_page_scenarios);
 LIST(ept_change_scenarios);
+LIST(pml_scenarios);
+LIST(mode_execute_scenarios);
 LIST(event_scenarios);
 LIST(vectoring_scenarios);
 LIST(window_scenarios);

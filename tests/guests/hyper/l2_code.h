@@ -17,6 +17,9 @@ L2(vmfunc); L2(vmfunc_read); L2(vmfunc_after_sti); L2(vmfunc_rounds);
 /* ept_l2.asm */
 L2(read); L2(write); L2(write_ret); L2(call); L2(read_write); L2(read_twice);
 
+/* pml_l2.asm */
+L2(write_two);
+
 /* io_l2.asm */
 L2(out_forms); L2(in_forms); L2(string_io); L2(scratch_register);
 

@@ -52,6 +52,7 @@
 #define PROC2_ENABLE_PML BIT(17)
 #define PROC2_EPT_VIOLATION_VE BIT(18)
 #define PROC2_ENABLE_XSAVES BIT(20)
+#define PROC2_MODE_BASED_EXECUTE BIT(22)
 #define PROC2_USE_TSC_SCALING BIT(25)
 
 /* SDM "Primary VM-Exit Controls" */
@@ -133,6 +134,7 @@
 #define EPT_LARGE BIT(7)
 #define EPT_ACCESSED BIT(8)
 #define EPT_DIRTY BIT(9)
+#define EPT_USER_EXECUTE BIT(10)
 #define EPT_SUPPRESS_VE BIT(63)
 #define EPTP_WB 6ull
 #define EPTP_4_LEVELS (3ull << 3)
