@@ -125,6 +125,7 @@ enum {
 #define IA32_PKRS 0x6e1
 #define IA32_X2APIC_FIRST 0x800
 #define IA32_X2APIC_LAST 0x8ff
+#define IA32_X2APIC_TPR 0x808
 #define IA32_XSS 0xda0
 #define IA32_EFER 0xc0000080
 #define IA32_LSTAR 0xc0000082

@@ -15,6 +15,8 @@
 #include "vmx/nested/check.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/task_priority.h"
+#include "vmx/nested/threshold.h"
 #include "vmx/vmx_operand.h"
 
 #define CR_NUMBER BITS(3, 0)
@@ -169,12 +171,32 @@ static struct insn_result lmsw(struct vcpu *vcpu, u64 source)
 	return mov_to_cr0(vcpu, (cr0 & ~BITS(3, 1)) | (source & BITS(3, 0)));
 }
 
+/* Of L2: MOV to CR8 while L0 watches its virtual task priority (vmx/nested/threshold.h). */
+static void mov_to_virtual_cr8(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	const struct nested *nested = vcpu->nested;
+	u64 number = field_get(exit->qualification, CR_REGISTER);
+	u64 source = number == REG_RSP ? vmcs_read(vcpu->running, VMCS_GUEST_RSP) : vcpu->regs.gpr[number];
+
+	if (!task_priority_write_cr8(nested->current->vmcs12, nested->memory, source)) {
+		emulate_exception(vcpu, VECTOR_GP, 0);
+		return;
+	}
+	emulate_advance(vcpu);
+	threshold_judge(vcpu);
+}
+
 void handle_cr_access(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u8 number = (u8)field_get(exit->qualification, CR_NUMBER);
-	u64 source = operand_register(vcpu, (u8)field_get(exit->qualification, CR_REGISTER));
 	struct insn_result result;
+	u64 source;
 
+	if (threshold_is_watched(vcpu)) {
+		mov_to_virtual_cr8(vcpu, exit);
+		return;
+	}
+	source = operand_register(vcpu, (u8)field_get(exit->qualification, CR_REGISTER));
 	switch (field_get(exit->qualification, CR_ACCESS_TYPE)) {
 	case ACCESS_MOV_TO:
 		result = number == 0 ? mov_to_cr0(vcpu, source) : mov_to_cr4(vcpu, source);

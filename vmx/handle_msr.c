@@ -12,6 +12,8 @@
 #include "vmx/exits.h"
 #include "vmx/nested/caps12.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/task_priority.h"
+#include "vmx/nested/threshold.h"
 
 static bool is_vmx_capability(u32 msr)
 {
@@ -43,8 +45,16 @@ static bool read_msr(const struct vcpu *vcpu, u32 msr, u64 *value)
 	return rdmsr_safe(msr, value);
 }
 
+/* VTPR is the MSR for L2 while L0 watches its virtual task priority (vmx/nested/threshold.h). */
+static bool is_virtual_tpr(const struct vcpu *vcpu, u32 msr)
+{
+	return msr == IA32_X2APIC_TPR && threshold_is_watched(vcpu);
+}
+
 static bool write_msr(struct vcpu *vcpu, u32 msr, u64 value)
 {
+	if (is_virtual_tpr(vcpu, msr))
+		return task_priority_write_msr(vcpu->nested->current->vmcs12, vcpu->nested->memory, value);
 	if (is_processor_trace(msr) || msr_hides_block(vcpu->nested->memory, msr, value))
 		return false;
 	/* Locked, and read-only. */
@@ -78,8 +88,11 @@ void handle_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit)
 	u64 value = (u32)gpr[REG_RAX] | gpr[REG_RDX] << 32;
 
 	(void)exit;
-	if (write_msr(vcpu, (u32)gpr[REG_RCX], value))
-		emulate_advance(vcpu);
-	else
+	if (!write_msr(vcpu, (u32)gpr[REG_RCX], value)) {
 		emulate_exception(vcpu, VECTOR_GP, 0);
+		return;
+	}
+	emulate_advance(vcpu);
+	if (is_virtual_tpr(vcpu, (u32)gpr[REG_RCX]))
+		threshold_judge(vcpu);
 }

@@ -17,6 +17,7 @@
 #include "vmx/handle_vmx.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/reflect.h"
+#include "vmx/nested/threshold.h"
 #include "vmx/nested/windows.h"
 #include "vmx/nmi.h"
 
@@ -148,6 +149,8 @@ static void handle_failed_entry(struct vcpu *vcpu)
 {
 	if (!nested_in_l2(vcpu))
 		panic("VM entry of L1 failed, VM-instruction error %lu", vmcs_read(vcpu->running, VMCS_VM_INSTRUCTION_ERROR));
+	if (threshold_yields(vcpu))
+		return;
 	handle_vmx_apply(vcpu, switch_unwind_entry(vcpu));
 }
 

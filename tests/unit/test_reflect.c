@@ -292,9 +292,47 @@ static void unknown_reasons_are_l1s(void **state)
 	}
 }
 
+/* Expect: while L0 watches VTPR, MOV to CR8 and the MSR are its own where L1 did not ask for them. */
+static void watched_task_priority_is_l0s(void **state)
+{
+	(void)state;
+	start(EXIT_CR_ACCESS);
+	leaving.qualification = 0x308;
+	assert_int_equal(reflect(&question), OWNER_L1);
+	question.watches_tpr = true;
+	control12(WORD_PROC, PROC_CR8_LOAD_EXITING, false);
+	assert_int_equal(reflect(&question), OWNER_L0);
+	control12(WORD_PROC, PROC_CR8_LOAD_EXITING, true);
+	assert_int_equal(reflect(&question), OWNER_L1);
+	leaving.qualification = 0x303;
+	assert_int_equal(reflect(&question), OWNER_L1);
+}
+
+static void watched_task_priority_msr_is_l0s(void **state)
+{
+	(void)state;
+	start(EXIT_WRMSR);
+	for (u32 i = 0; i < MSR_BITMAP_WORDS; i++)
+		bitmap01[i] = 0;
+	question.msr = 0x808;
+	control12(WORD_PROC, PROC_USE_MSR_BITMAPS | PROC_ACTIVATE_SECONDARY_CONTROLS, true);
+	control12(WORD_PROC2, PROC2_VIRTUALIZE_X2APIC_MODE, true);
+	vmcs12_set(&builder.vmcs12, VMCS_MSR_BITMAP_ADDRESS, BITMAP);
+	assert_int_equal(reflect(&question), OWNER_L1);
+	question.watches_tpr = true;
+	assert_int_equal(reflect(&question), OWNER_L0);
+	msr_bitmap_set(bitmap12(), 0x808, MSR_WRITE);
+	assert_int_equal(reflect(&question), OWNER_L1);
+	memset(bitmap12(), 0, MSR_BITMAP_BYTES);
+	control12(WORD_PROC2, PROC2_VIRTUALIZE_X2APIC_MODE, false);
+	assert_int_equal(reflect(&question), OWNER_L1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(watched_task_priority_is_l0s),
+		cmocka_unit_test(watched_task_priority_msr_is_l0s),
 		cmocka_unit_test(exceptions_are_l1s),
 		cmocka_unit_test(an_nmi_is_l1s_only_with_nmi_exiting),
 		cmocka_unit_test(an_nmi_window_is_l1s_if_it_asked_for_one),

@@ -97,6 +97,7 @@ struct nested {
 	u16 shadow_ro[VMCS_FIELD_COUNT], shadow_rw[VMCS_FIELD_COUNT];
 	u16 shadow_ro_count, shadow_rw_count;
 
+	bool resumed;			/* L0 enters L2 anew, of its own accord */
 	struct reflect_question question;	/* kept, as most of it never changes */
 	bool monitor_trap;		/* L0 has carried out an instruction of an L2 with the monitor trap flag */
 	u8 waiting;			/* WAITING_...: what L0 holds until its guest can take it */

@@ -3,8 +3,10 @@
 
 #include "vmx/nested/reflect.h"
 
+#include "arch/x86.h"
 #include "vmx/events.h"
 #include "vmx/msr_bitmap.h"
+#include "vmx/nested/task_priority.h"
 #include "vmx/sleep_guard.h"
 
 typedef enum reflect_owner reflect_function(const struct reflect_question *question);
@@ -32,6 +34,19 @@ static enum reflect_owner ask_nmi_window(const struct reflect_question *question
 	return vmcs12_has(question->vmcs12, WORD_PROC, PROC_NMI_WINDOW_EXITING) ? OWNER_L1 : OWNER_L0;
 }
 
+/* L0 intercepts MOV to CR8, now and then, where L1 does not. */
+static enum reflect_owner ask_cr_access(const struct reflect_question *question)
+{
+	if (likely(!question->watches_tpr) || !task_priority_is_move_to_cr8(question->exit->qualification))
+		return OWNER_L1;
+	return vmcs12_has(question->vmcs12, WORD_PROC, PROC_CR8_LOAD_EXITING) ? OWNER_L1 : OWNER_L0;
+}
+
+static bool is_watched_tpr(const struct reflect_question *question, enum msr_access access)
+{
+	return question->watches_tpr && access == MSR_WRITE && question->msr == IA32_X2APIC_TPR && task_priority_has_msr(question->vmcs12);
+}
+
 /*
  * SDM "MSR-Bitmap Address", on L1's own bitmap. It is in L1's memory and may have
  * changed since hardware looked (L2 itself may do it, where L1 lets it): an exit
@@ -47,7 +62,8 @@ static enum reflect_owner msr_owner(const struct reflect_question *question, enu
 	if (!vmcs12_has(question->vmcs12, WORD_PROC, PROC_USE_MSR_BITMAPS) ||
 	    !msr_bitmap_position(question->msr, access, &byte, &mask))
 		return OWNER_L1;
-	if (!(question->msr_bitmap01[byte / sizeof(u64)] >> byte % sizeof(u64) * 8 & mask))
+	if (!(question->msr_bitmap01[byte / sizeof(u64)] >> byte % sizeof(u64) * 8 & mask) &&
+	    !is_watched_tpr(question, access))
 		return OWNER_L1;
 	l1_read(question->memory, l1_gpa(bitmap + byte), &content, 1);
 	return content & mask ? OWNER_L1 : OWNER_L0;

@@ -22,6 +22,7 @@ struct reflect_question {
 	u32 msr;		/* ECX, for RDMSR and WRMSR */
 	const u64 *msr_bitmap01;	/* what L0 itself intercepts */
 	const u8 *io_bitmaps01;		/* ports that L0 watches; NULL: none */
+	bool watches_tpr;		/* L0 carries out what changes VTPR (vmx/nested/threshold.h) */
 };
 
 enum reflect_owner reflect(const struct reflect_question *question);

@@ -233,6 +233,7 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 	flush_shared_vpid(slot);
 	flush_ept02(nested);
 	nested->state = NESTED_IN_L2;
+	nested->resumed = false;
 	vcpu->running = &slot->vmcs02;
 	return insn_done();
 }
@@ -256,6 +257,7 @@ void switch_prepare_resume(struct vcpu *vcpu)
 {
 	struct nested *nested = vcpu->nested;
 
+	nested->resumed = true;
 	drop_once_only(nested->current);
 	flush_ept02(nested);
 }

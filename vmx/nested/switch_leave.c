@@ -14,6 +14,7 @@
 #include "vmx/nested/nested.h"
 #include "vmx/nested/switch_parts.h"
 #include "vmx/nested/sync.h"
+#include "vmx/nested/threshold.h"
 
 /* SDM "Recording VM-Exit Information and Updating VM-Entry Control Fields": the valid bit goes. */
 void switch_note_exit(struct vcpu *vcpu)
@@ -174,6 +175,7 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_REASON, exit->reason);
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_QUALIFICATION, exit->qualification);
 	nested->nmi_window02 = false; /* the next merge puts the controls right */
+	threshold_forget(vcpu);
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
 	vmcs_load(&vcpu->vmcs01);

@@ -11,6 +11,7 @@
 #include "vmx/nested/delivery.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/switch_parts.h"
+#include "vmx/nested/threshold.h"
 
 #define WINDOW_PIN (PIN_NMI_EXITING | PIN_VIRTUAL_NMIS)
 #define WINDOW_PROC PROC_NMI_WINDOW_EXITING
@@ -30,6 +31,8 @@ static void write_controls02(struct vcpu *vcpu)
 	}
 	if (nested->immediate.armed)
 		pin |= PIN_ACTIVATE_PREEMPTION_TIMER;
+	if (nested->question.watches_tpr)
+		proc |= PROC_CR8_LOAD_EXITING;
 	/* INIT goes before a trap of the monitor trap flag, the timer after it. */
 	if (nested->immediate.armed && nested->immediate.reason == EXIT_INIT_SIGNAL)
 		proc &= ~(u64)PROC_MONITOR_TRAP_FLAG;
@@ -211,4 +214,5 @@ void windows_forget(struct vcpu *vcpu)
 	settle_injection(vcpu->nested, false);
 	vcpu->nested->nmi_window02 = false;
 	vcpu->nested->immediate.armed = false;
+	threshold_forget(vcpu);
 }
