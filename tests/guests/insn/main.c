@@ -22,13 +22,18 @@ static void make_read_only_page(void)
 	write_cr3(read_cr3());
 }
 
-/* In order: the first two run outside VMX operation and end inside it. */
+/* In order: the first four run outside VMX operation, and the last of them ends inside it. */
 static const struct scenario groups[] = {
 	{ "group.outside", group_outside, "complete", NULL },
+	{ "group.machine", group_machine, "complete", NULL },
+	{ "group.machine_control", group_machine_control, "complete", NULL },
 	{ "group.vmxon", group_vmxon, "complete", NULL },
 	{ "group.pointers", group_pointers, "complete", NULL },
 	{ "group.fields", group_fields, "complete", NULL },
 	{ "group.operands", group_operands, "complete", NULL },
+	{ "group.memory_rights", group_memory_rights, "complete", NULL },
+	{ "group.debug", group_debug, "complete", NULL },
+	{ "group.machine_in_root", group_machine_in_root, "complete", NULL },
 	{ "group.user_mode", group_user_mode, "complete", NULL },
 	{ "group.launch", group_launch, "complete", NULL },
 	{ "group.invalidate", group_invalidate, "complete", NULL },

@@ -60,6 +60,7 @@ void trap_handler(struct trap_frame *frame)
 	g->trapped = true;
 	g->vector = (u32)frame->vector;
 	g->error_code = (u32)frame->error_code;
+	g->trap_rip = frame->rip;
 	guard_raise(g);
 }
 

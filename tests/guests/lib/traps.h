@@ -13,6 +13,7 @@ struct guard {
 	u32 vector;
 	u32 error_code;
 	bool trapped;
+	u64 trap_rip;
 };
 
 struct trap_frame {
