@@ -18,4 +18,11 @@ extern const u8 l2_stub_vmcall[];
 struct l2_frame *vm_l2_frame(void);
 
 void vm_say_exit(struct vm *vm);
+/*
+ * Every field that the SDM defines for the exit, and the guest's non-register state: reason, qualification, events, length,
+ * instruction information, addresses, RIP, RFLAGS, blocking, activity, pending debug exceptions, the valid bit of injection.
+ */
+void vm_say_block(struct vm *vm);
+/* Does the exit come before its instruction, whose length it tells? */
+bool exit_has_length(u32 basic_reason);
 const char *exit_reason_name(u32 basic_reason);
