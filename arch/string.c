@@ -37,9 +37,20 @@ void *memset(void *to, int byte, size_t size)
 
 int memcmp(const void *a, const void *b, size_t size)
 {
-	const u8 *left = a, *right = b;
+	size_t words = size / 8, bytes = size % 8;
+	const u8 *left, *right;
 
-	for (size_t i = 0; i < size; i++)
+	/* Past the first words that differ, or past the last. */
+	__asm__ volatile("repe cmpsq" : "+S"(a), "+D"(b), "+c"(words) : : "memory", "cc");
+	bytes += words * 8;
+	if (size >= 8) {
+		a = (const u8 *)a - 8;
+		b = (const u8 *)b - 8;
+		bytes += 8;
+	}
+	left = a;
+	right = b;
+	for (size_t i = 0; i < bytes; i++)
 		if (left[i] != right[i])
 			return left[i] < right[i] ? -1 : 1;
 	return 0;

@@ -82,6 +82,11 @@ void l1_write(const struct l1_memory *memory, l1_gpa_t to, const void *from, u64
 	}
 }
 
+const void *l1_look(const struct l1_memory *memory, l1_gpa_t from)
+{
+	return reach(memory, from.value);
+}
+
 /* Of an entry: aligned by definition, so low bits are dropped rather than trusted. */
 static u64 *reach_entry(const struct l1_memory *memory, l1_gpa_t at)
 {

@@ -33,6 +33,12 @@ bool l1_is_legal(const struct l1_memory *memory, u64 address);
 void l1_read(const struct l1_memory *memory, l1_gpa_t from, void *to, u64 size);
 void l1_write(const struct l1_memory *memory, l1_gpa_t to, const void *from, u64 size);
 
+/*
+ * A look at L1's memory where it is, up to the end of the page; NULL where L0 cannot reach it. It may
+ * change under the eyes of whoever looks: each word is read once, or only compared.
+ */
+const void *l1_look(const struct l1_memory *memory, l1_gpa_t from);
+
 /* One aligned 64-bit access, never torn (page-table and EPT entries). */
 u64 l1_read64(const struct l1_memory *memory, l1_gpa_t from);
 /* Sets `set` in an aligned 64-bit entry if it still equals `expected`; false if it changed. */

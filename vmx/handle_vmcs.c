@@ -5,10 +5,12 @@
  */
 
 #include "arch/x86.h"
+#include "vmx/emulate.h"
 #include "vmx/exits.h"
 #include "vmx/handle_vmx.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/shadow12.h"
 #include "vmx/nested/sync.h"
 #include "vmx/vmx_operand.h"
 
@@ -25,7 +27,9 @@ static void fetch_if_rare(struct vcpu *vcpu, u64 encoding, bool write)
 	struct nested *nested = vcpu->nested;
 	const struct vmcs_field_info *info = insn_field(&nested->offered, encoding);
 
-	if (info && (nested->is_rare[info->field.index] || (write && decides_about_rare(info->field))))
+	if (info && slot_is_shadow(nested->current))
+		shadow_fetch_field(vcpu, nested->current, info);
+	else if (info && (nested->is_rare[info->field.index] || (write && decides_about_rare(info->field))))
 		slots_fetch_rare(vcpu, nested->current);
 }
 
@@ -52,8 +56,31 @@ static struct insn_result vmread(struct vcpu *vcpu, const struct vm_exit *exit)
 	return result;
 }
 
+/* L2's, with L1's VMCS shadowing: what hardware did not carry out is L1's exit, or fails. */
+static void access_by_l2(struct vcpu *vcpu, const struct vm_exit *exit, bool write)
+{
+	const struct shadow12_access access = {
+		.vmcs12 = vcpu->nested->current->vmcs12,
+		.offered = &vcpu->nested->offered,
+		.memory = vcpu->nested->memory,
+		.encoding = operand_register(vcpu, operand_info(vcpu).reg2),
+		.write = write,
+		.cpl = emulate_cpl(vcpu),
+	};
+	struct insn_result result;
+
+	if (shadow12_exits(&access, &result))
+		switch_leave_l2(vcpu, exit);
+	else
+		handle_vmx_apply(vcpu, result);
+}
+
 void handle_vmread(struct vcpu *vcpu, const struct vm_exit *exit)
 {
+	if (nested_in_l2(vcpu)) {
+		access_by_l2(vcpu, exit, false);
+		return;
+	}
 	count(COUNTER_VMREAD_EXITS);
 	handle_vmx_apply(vcpu, vmread(vcpu, exit));
 }
@@ -88,6 +115,10 @@ static struct insn_result vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
 
 void handle_vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
 {
+	if (nested_in_l2(vcpu)) {
+		access_by_l2(vcpu, exit, true);
+		return;
+	}
 	count(COUNTER_VMWRITE_EXITS);
 	handle_vmx_apply(vcpu, vmwrite(vcpu, exit));
 }

@@ -15,6 +15,7 @@
 #include "vmx/handle_cr.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/shadow12.h"
 #include "vmx/shutdown.h"
 #include "vmx/vmx_operand.h"
 
@@ -22,7 +23,7 @@ static void set_flags(struct vcpu *vcpu, u64 set)
 {
 	const u64 status = RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF;
 
-	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_RFLAGS, (vmcs_read(&vcpu->vmcs01, VMCS_GUEST_RFLAGS) & ~status) | set);
+	nested_write(vcpu, VMCS_GUEST_RFLAGS, (vmcs_read(vcpu->running, VMCS_GUEST_RFLAGS) & ~status) | set);
 }
 
 void handle_vmx_apply(struct vcpu *vcpu, struct insn_result result)
@@ -44,6 +45,8 @@ void handle_vmx_apply(struct vcpu *vcpu, struct insn_result result)
 	case INSN_FAIL_VALID:
 		set_flags(vcpu, RFLAGS_ZF);
 		vmcs12_set(slot->vmcs12, VMCS_VM_INSTRUCTION_ERROR, result.error);
+		if (slot_is_shadow(slot))
+			shadow_update_field(vcpu, slot, &vmcs_fields[VMCS_INDEX_VM_INSTRUCTION_ERROR]);
 		break;
 	case INSN_OK:
 		set_flags(vcpu, 0);
@@ -166,7 +169,7 @@ static struct insn_result vmptrld_l1(struct vcpu *vcpu, const struct vm_exit *ex
 	if (pointer == nested->vmxon_pointer)
 		return insn_fail(has_current(vcpu), VMERR_VMPTRLD_VMXON_POINTER);
 	l1_read(nested->memory, l1_gpa(pointer), &revision, sizeof(revision));
-	if (revision != VMCS12_REVISION)
+	if (!shadow12_is_revision(&nested->offered, revision))
 		return insn_fail(has_current(vcpu), VMERR_VMPTRLD_REVISION);
 	slots_set_current(vcpu, slots_load(vcpu, pointer));
 	return insn_ok();
@@ -200,7 +203,7 @@ static struct insn_result enter_l1(struct vcpu *vcpu, bool launch)
 	count(COUNTER_VM_ENTRY_EXITS);
 	if (result.outcome != INSN_OK)
 		return result;
-	if (!has_current(vcpu))
+	if (!has_current(vcpu) || slot_is_shadow(nested->current))
 		return insn_fail(false, VMERR_VMLAUNCH_NOT_CLEAR);
 	if (vmcs_read(&vcpu->vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)
 		return insn_fail(true, VMERR_MOV_SS);

@@ -18,8 +18,8 @@ static u64 visible(u64 value, u64 mask, u64 shadow)
 
 static bool in_64bit_mode(const struct vcpu *vcpu)
 {
-	return (vmcs_read(&vcpu->vmcs01, VMCS_GUEST_IA32_EFER) & EFER_LMA) &&
-	       (vmcs_read(&vcpu->vmcs01, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L);
+	return (vmcs_read(vcpu->running, VMCS_GUEST_IA32_EFER) & EFER_LMA) &&
+	       (vmcs_read(vcpu->running, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L);
 }
 
 struct insn_mode operand_mode(const struct vcpu *vcpu)
@@ -39,7 +39,7 @@ struct insn_mode operand_mode(const struct vcpu *vcpu)
 
 struct insn_info operand_info(const struct vcpu *vcpu)
 {
-	return insn_info_decode((u32)vmcs_read(&vcpu->vmcs01, VMCS_EXIT_INSTRUCTION_INFORMATION));
+	return insn_info_decode((u32)vmcs_read(vcpu->running, VMCS_EXIT_INSTRUCTION_INFORMATION));
 }
 
 u32 operand_size(const struct vcpu *vcpu)
@@ -49,7 +49,7 @@ u32 operand_size(const struct vcpu *vcpu)
 
 u64 operand_register(const struct vcpu *vcpu, u8 number)
 {
-	u64 value = number == REG_RSP ? vmcs_read(&vcpu->vmcs01, VMCS_GUEST_RSP) : vcpu->regs.gpr[number];
+	u64 value = number == REG_RSP ? vmcs_read(vcpu->running, VMCS_GUEST_RSP) : vcpu->regs.gpr[number];
 
 	return in_64bit_mode(vcpu) ? value : (u32)value;
 }

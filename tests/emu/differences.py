@@ -35,6 +35,7 @@ SCENARIOS = {fault.name: fault for fault in [
     Fault("init.control_registers", "Processor State After Reset", "Bochs 3.0's INIT keeps CR2, clears EDX and sets CR0.CD and NW"),
     Fault("init.interrupts_before_sipi", "Local APIC State After It Has Been Software Disabled", "Bochs 3.0's takes interrupts all the same"),
     Fault("state.refused_in_hlt", "Checks on Guest Non-Register State", "Bochs 3.0 takes every injected event into the HLT state"),
+    Fault("shadow_vmcs.vm_entry", "Basic VM-Entry Checks", "Bochs 3.0 does not look for a shadow VMCS there"),
     Fault("ve.eptp_index", "EPTP Switching", "Bochs 3.0 takes the EPTP index from the last VMFUNC, not from the VMCS at VM entry"),
     Fault("pml.violation_when_full", "Page-Modification Logging", "Bochs 3.0 asks for room where no flag of EPT must be set"),
     Fault("mode_execute.data_violation", "Exit Qualification for EPT Violations", "Bochs 3.0 tells bit 6 of fetches only"),

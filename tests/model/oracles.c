@@ -100,6 +100,10 @@ static bool is_own_page(u16 field, u64 address)
 		return is_within(address, nested->io_bitmaps01, IO_BITMAP_BYTES) || is_within(address, nested->io_bitmaps02, IO_BITMAP_BYTES);
 	case VMCS_INDEX_ENTRY_MSR_LOAD_ADDRESS:
 		return is_within(address, nested->entry_load, 1);
+	case VMCS_INDEX_VMREAD_BITMAP_ADDRESS:
+		return is_within(address, nested->vmread_bitmap02, 1);
+	case VMCS_INDEX_VMWRITE_BITMAP_ADDRESS:
+		return is_within(address, nested->vmwrite_bitmap02, 1);
 	case VMCS_INDEX_EPT_POINTER:
 		return address == model.machine->eptp01 || is_within(address, nested->ept02.pool, nested->ept02.pages * PAGE_SIZE);
 	default:
@@ -116,10 +120,35 @@ static bool is_hidden(u64 address)
 /* No address in vmcs02 leads into L0's block, but to pages that L0 keeps for just that. */
 static void require_addresses(void)
 {
+	bool shadows = get(VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_VMCS_SHADOWING;
+
 	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++)
 		if (is_address(&vmcs_fields[i]) && is_hidden(processor.current->fields.value[i]))
 			require(is_own_page(i, processor.current->fields.value[i]));
-	require(get(VMCS_VMCS_LINK_POINTER) == NO_ADDRESS);
+	require(shadows || get(VMCS_VMCS_LINK_POINTER) == NO_ADDRESS);
+}
+
+/* --- VMCS shadowing ------------------------------------------------------------------ */
+
+/* What L2 reaches without an exit is the shadow VMCS of the slot that holds L1's, and in it only what L1 is offered. */
+static void require_shadowing(void)
+{
+	u64 link = get(VMCS_VMCS_LINK_POINTER);
+	const struct nested_slot *linked = NULL;
+
+	if (!(get(VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_VMCS_SHADOWING))
+		return;
+	for (u32 i = 0; i < FIELD_SET_WORDS; i++) {
+		require((nested->vmread_bitmap02[field_set_place(i)] | nested->served.word[i]) == ~UINT64_C(0));
+		require((nested->vmwrite_bitmap02[field_set_place(i)] | nested->served.word[i]) == ~UINT64_C(0));
+	}
+	if (link == NO_ADDRESS)
+		return;
+	for (u32 i = 0; i < NESTED_SLOTS; i++)
+		if (nested->slots[i].shadow.address.value == link)
+			linked = &nested->slots[i];
+	require(linked && linked != slot && slot_is_shadow(linked) && linked->whole);
+	require(linked->address == vmcs12_get(slot->vmcs12, VMCS_VMCS_LINK_POINTER));
 }
 
 /* --- bitmaps and lists -------------------------------------------------------------- */
@@ -207,6 +236,7 @@ static void require_vmcs02(const struct vcpu *vcpu)
 	require_controls();
 	require_addresses();
 	require_bitmaps();
+	require_shadowing();
 	require_list();
 	require_host(vcpu);
 	require_translation();

@@ -174,6 +174,22 @@ static void without_ept_nothing_of_it_is_shown(void **state)
 	assert_true((offered.ept_vpid & VPID_CAP_INVVPID) != 0);
 }
 
+/* Expect: exit information could not be put into a shadow VMCS. */
+static void without_vmwrite_to_any_field_no_shadowing_is_shown(void **state)
+{
+	struct vmx_caps hardware, offered;
+
+	(void)state;
+	builder_hardware(&hardware);
+	caps12_derive(&offered, &hardware);
+	assert_true(caps_allow(&offered, WORD_PROC2, PROC2_VMCS_SHADOWING));
+	assert_true(vmcs_field_exists(&vmcs_fields[VMCS_INDEX_VMREAD_BITMAP_ADDRESS], &offered));
+	hardware.misc &= ~VMX_MISC_VMWRITE_ANY_FIELD;
+	caps12_derive(&offered, &hardware);
+	assert_false(caps_allow(&offered, WORD_PROC2, PROC2_VMCS_SHADOWING));
+	assert_false(vmcs_field_exists(&vmcs_fields[VMCS_INDEX_VMREAD_BITMAP_ADDRESS], &offered));
+}
+
 static void without_invvpid_no_vpid_is_shown(void **state)
 {
 	struct vmx_caps hardware, offered;
@@ -403,6 +419,7 @@ int main(void)
 		cmocka_unit_test(l1_is_never_shown_more_than_hardware_has),
 		cmocka_unit_test(a_control_goes_with_the_one_it_needs),
 		cmocka_unit_test(without_ept_nothing_of_it_is_shown),
+		cmocka_unit_test(without_vmwrite_to_any_field_no_shadowing_is_shown),
 		cmocka_unit_test(without_invvpid_no_vpid_is_shown),
 		cmocka_unit_test(the_ept_capabilities_are_those_that_ept02_has),
 		cmocka_unit_test(basic_shows_our_revision_and_no_dual_monitor),

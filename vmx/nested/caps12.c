@@ -79,6 +79,9 @@ static void derive_controls(struct vmx_caps *offered, const struct vmx_caps *har
 		offered->control[WORD_PROC2].may_be_1 &= ~PROC2_ENABLE_VPID;
 	if ((hardware->ept_vpid & EPT_CAP_ACCESSED_DIRTY) == 0)
 		offered->control[WORD_PROC2].may_be_1 &= ~PROC2_ENABLE_PML;
+	/* Exit information gets into a shadow VMCS only so. */
+	if ((hardware->misc & VMX_MISC_VMWRITE_ANY_FIELD) == 0)
+		offered->control[WORD_PROC2].may_be_1 &= ~PROC2_VMCS_SHADOWING;
 	withdraw_dependent(offered);
 
 	/* What hardware insists on stays 1 for L1 too: reserved bits of the default1 class. */

@@ -101,6 +101,9 @@ static void merge_controls(struct vmcs_image *image02, const struct merge_input 
 	u32 proc2 = secondary ? control02(input, WORD_PROC2)
 			      : merge_word(0, (u32)image_get(input->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS), WORD_PROC2);
 
+	if (unlikely(input->shadow))
+		proc2 |= PROC2_VMCS_SHADOWING;
+
 	/* An exit that L0 keeps to itself must not restart L1's timer. */
 	if (pin & PIN_ACTIVATE_PREEMPTION_TIMER)
 		exit |= EXIT_SAVE_PREEMPTION_TIMER;
@@ -164,6 +167,21 @@ static void merge_io_addresses(struct vmcs_image *image02, const struct merge_in
 bool merge_io_is_stale(const struct vmcs_image *image02, const struct merge_input *input)
 {
 	return input->io && image_get(image02, VMCS_IO_BITMAP_A_ADDRESS) != io_bitmaps02(input).value;
+}
+
+/* SDM "Checks on Guest Non-Register State": without the control a link pointer must not lead to a shadow VMCS. */
+static void merge_shadow(struct vmcs_image *image02, const struct merge_input *input)
+{
+	const struct merge_shadow *shadow = input->shadow;
+
+	image_set(image02, VMCS_VMCS_LINK_POINTER, shadow ? shadow->link : ~UINT64_C(0));
+	image_set(image02, VMCS_VMREAD_BITMAP_ADDRESS, shadow ? shadow->vmread_bitmap.value : 0);
+	image_set(image02, VMCS_VMWRITE_BITMAP_ADDRESS, shadow ? shadow->vmwrite_bitmap.value : 0);
+}
+
+bool merge_shadow_is_stale(const struct vmcs_image *image02, const struct merge_input *input)
+{
+	return input->shadow && image_get(image02, VMCS_VMCS_LINK_POINTER) != input->shadow->link;
 }
 
 /*
@@ -245,7 +263,7 @@ void merge(struct vmcs_image *image02, const struct merge_input *input)
 	merge_io_addresses(image02, input);
 	merge_unloaded_state(image02, input);
 	merge_msr_lists(image02, input);
-	image_set(image02, VMCS_VMCS_LINK_POINTER, ~UINT64_C(0));
+	merge_shadow(image02, input);
 	for (u32 i = 0; input->pdpte && i < 4; i++)
 		image02->value[VMCS_INDEX_GUEST_PDPTE0 + i] = input->pdpte[i];
 }

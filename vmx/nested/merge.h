@@ -23,6 +23,12 @@ struct merge_io {
 	hpa_t bitmaps01, bitmaps02;
 };
 
+/* What vmcs02 gets where vmcs12 has VMCS shadowing: L0's shadow VMCS in place of L1's, L1's bitmaps with L0's ones. */
+struct merge_shadow {
+	u64 link;	/* all ones where L1's link pointer is */
+	hpa_t vmread_bitmap, vmwrite_bitmap;
+};
+
 struct merge_input {
 	const struct vmcs12 *vmcs12;
 	const struct vmcs_image *image01;	/* L0's control words and host state */
@@ -31,6 +37,7 @@ struct merge_input {
 	u64 eptp02;
 	hpa_t msr_bitmap02;
 	const struct merge_io *io;		/* NULL where L0 watches no port */
+	const struct merge_shadow *shadow;	/* NULL without VMCS shadowing */
 	hpa_t entry_msr_load;			/* L0's copy of L1's list */
 	u16 vpid02;
 	const u64 *pdpte;			/* four, when L1 uses no EPT and L2 is in PAE paging; else NULL */
@@ -48,6 +55,9 @@ void merge_again(struct vmcs_image *image02, const struct merge_input *input);
 
 /* Has L1 changed, without an exit, which I/O bitmaps count? Then it must be merge(). */
 bool merge_io_is_stale(const struct vmcs_image *image02, const struct merge_input *input);
+
+/* Has vmcs02 another link pointer than it needs now? The shadow VMCS moves with the slot of its vmcs12. Then, too. */
+bool merge_shadow_is_stale(const struct vmcs_image *image02, const struct merge_input *input);
 
 /* May merge_again change this row? */
 bool merge_is_hot(const struct vmcs_field_info *info);

@@ -10,6 +10,7 @@
 #include "vmx/msr_bitmap.h"
 #include "vmx/nested/check.h"
 #include "vmx/nested/ept02.h"
+#include "vmx/nested/field_set.h"
 #include "vmx/nested/insn.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/msr_lists.h"
@@ -42,7 +43,13 @@ struct nested_slot {
 	bool dirty;			/* L1 changed a field that merge_again does not look at */
 	struct check_memo memo;		/* that controls and host state passed */
 	struct vmcs_image shadowed;	/* what the shadow VMCS holds, as L0 last wrote or read it */
-	bool shadowed_valid;
+	/*
+	 * Of a shadow VMCS of L1's (bit 31) the shadow VMCS has all fields that L1 is offered, not only those that L1
+	 * reaches without an exit, once it is whole; and of those in `newer` it may have newer values than vmcs12.
+	 */
+	bool whole;
+	struct field_set newer;
+	u64 remembered;			/* what it held before address became NO_ADDRESS */
 	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
 };
 
@@ -96,6 +103,10 @@ struct nested {
 	u8 *vmread_bitmap, *vmwrite_bitmap;
 	u16 shadow_ro[VMCS_FIELD_COUNT], shadow_rw[VMCS_FIELD_COUNT];
 	u16 shadow_ro_count, shadow_rw_count;
+	hpa_t vmwrite_bitmap01;		/* that vmcs01 has at the moment */
+	struct field_set served;	/* fields that a shadow VMCS has for L2: those that L1 is offered */
+	struct field_set open_in_shadow;	/* fields of a current shadow VMCS that L1 writes without an exit */
+	u64 *vmread_bitmap02, *vmwrite_bitmap02;
 
 	bool resumed;			/* L0 enters L2 anew, of its own accord */
 	struct reflect_question question;	/* kept, as most of it never changes */
@@ -112,7 +123,7 @@ bool nested_init(struct vcpu *vcpu) must_check;
 /* --- slots.c: which vmcs12s are cached --------------------------------------- */
 
 struct nested_slot *slots_find(struct nested *nested, u64 address);
-/* A slot for `address`, read from L1's region; evicts when all are taken. */
+/* A slot for `address`, read from L1's region; evicts when all are taken, but not what was used last. */
 struct nested_slot *slots_load(struct vcpu *vcpu, u64 address);
 /* Writes the vmcs12 back to L1's region, with everything that vmcs02 still holds, and frees the slot. */
 void slots_release(struct vcpu *vcpu, struct nested_slot *slot);
@@ -134,6 +145,23 @@ void shadow_push(struct vcpu *vcpu, struct nested_slot *slot);
 void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info);
 /* Shadow VMCS -> vmcs12: the fields that L1 may have written without an exit. */
 void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot);
+
+/* --- shadow_l2.c: the shadow VMCSs that L1 makes (bit 31), and L2's access to them - */
+
+static inline bool slot_is_shadow(const struct nested_slot *slot)
+{
+	return vmcs12_is_shadow(slot->vmcs12);
+}
+
+/* The shadow VMCS of such a slot gets every field; L1 may write those in open_in_shadow from now on. */
+void shadow_open(struct vcpu *vcpu, struct nested_slot *slot);
+/* vmcs12 gets what may be newer in the shadow VMCS: all of it, or one field. */
+void shadow_fetch(struct vcpu *vcpu, struct nested_slot *slot);
+void shadow_fetch_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info);
+/* vmcs12 -> shadow VMCS, one field that L0 has changed. */
+void shadow_update_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info);
+/* For L1's entry with VMCS shadowing: L1's link pointer and bitmaps as vmcs02 gets them. vmcs01 is current. */
+struct merge_shadow shadow_arrange_l2(struct vcpu *vcpu, const struct vmcs12 *vmcs12);
 
 /* --- switch_enter.c, switch_leave.c, switch_refusal.c: between L1 and L2 --------- */
 

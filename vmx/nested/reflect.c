@@ -117,6 +117,12 @@ static enum reflect_owner ask_ept(const struct reflect_question *question)
 	return vmcs12_has(question->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT) ? OWNER_EPT12 : OWNER_L0;
 }
 
+/* With VMCS shadowing L1's bitmaps decide, which handle_vmread and handle_vmwrite look at. */
+static enum reflect_owner ask_vmcs_access(const struct reflect_question *question)
+{
+	return vmcs12_has(question->vmcs12, WORD_PROC2, PROC2_VMCS_SHADOWING) ? OWNER_L0 : OWNER_L1;
+}
+
 #define L0 { .kind = RULE_L0 }
 #define L1 { .kind = RULE_L1 }
 #define IF(w, name) { .kind = RULE_IF, .word = WORD_##w, .control = w##_##name }

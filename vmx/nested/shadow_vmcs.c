@@ -6,6 +6,7 @@
  */
 
 #include "arch/bits.h"
+#include "arch/string.h"
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
 #include "vmx/nested/nested.h"
@@ -27,6 +28,7 @@ static void choose_fields(struct nested *nested)
 		    !vmcs_field_exists(info, nested->hardware))
 			continue;
 		open_field(nested->vmread_bitmap, info->field.encoding);
+		field_set_add(&nested->open_in_shadow, info->field);
 		if (info->shadow == SHADOW_RW) {
 			open_field(nested->vmwrite_bitmap, info->field.encoding);
 			nested->shadow_rw[nested->shadow_rw_count++] = i;
@@ -34,6 +36,50 @@ static void choose_fields(struct nested *nested)
 			nested->shadow_ro[nested->shadow_ro_count++] = i;
 		}
 	}
+}
+
+static void use_vmwrite_bitmap(struct vcpu *vcpu, const u8 *bitmap)
+{
+	struct nested *nested = vcpu->nested;
+
+	if (nested->vmwrite_bitmap01.value == phys_of(bitmap).value)
+		return;
+	nested->vmwrite_bitmap01 = phys_of(bitmap);
+	vmcs_write(&vcpu->vmcs01, VMCS_VMWRITE_BITMAP_ADDRESS, nested->vmwrite_bitmap01.value);
+}
+
+/* What every shadow VMCS holds is known from the start. */
+static void clear_shadows(struct nested *nested)
+{
+	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++)
+		if (insn_field(&nested->offered, vmcs_fields[i].field.encoding) && nested->exists[i])
+			field_set_add(&nested->served, vmcs_fields[i].field);
+	for (u32 i = 0; i < NESTED_SLOTS; i++) {
+		struct nested_slot *slot = &nested->slots[i];
+		u16 rows[VMCS_FIELD_COUNT], count = field_set_rows(&nested->served, rows);
+
+		vmcs_load(&slot->shadow);
+		for (u16 row = 0; row < count; row++)
+			vmcs_write(&slot->shadow, vmcs_fields[rows[row]].field, 0);
+		vmcs_clear(&slot->shadow);
+	}
+}
+
+static bool take_bitmaps(struct nested *nested)
+{
+	void *pages[4];
+
+	for (u32 i = 0; i < array_size(pages); i++) {
+		pages[i] = page_alloc();
+		if (!pages[i])
+			return false;
+		memset(pages[i], 0xff, PAGE_SIZE);
+	}
+	nested->vmread_bitmap = pages[0];
+	nested->vmwrite_bitmap = pages[1];
+	nested->vmread_bitmap02 = pages[2];
+	nested->vmwrite_bitmap02 = pages[3];
+	return true;
 }
 
 bool shadow_init(struct vcpu *vcpu)
@@ -45,16 +91,13 @@ bool shadow_init(struct vcpu *vcpu)
 			    (nested->hardware->misc & VMX_MISC_VMWRITE_ANY_FIELD);
 	if (!nested->shadowing)
 		return true;
-	nested->vmread_bitmap = page_alloc();
-	nested->vmwrite_bitmap = page_alloc();
-	if (!nested->vmread_bitmap || !nested->vmwrite_bitmap)
+	if (!take_bitmaps(nested))
 		return false;
-	for (u32 i = 0; i < PAGE_SIZE; i++)
-		nested->vmread_bitmap[i] = nested->vmwrite_bitmap[i] = 0xff;
 	choose_fields(nested);
+	clear_shadows(nested);
 	vmcs_load(&vcpu->vmcs01);
 	vmcs_write(&vcpu->vmcs01, VMCS_VMREAD_BITMAP_ADDRESS, phys_of(nested->vmread_bitmap).value);
-	vmcs_write(&vcpu->vmcs01, VMCS_VMWRITE_BITMAP_ADDRESS, phys_of(nested->vmwrite_bitmap).value);
+	use_vmwrite_bitmap(vcpu, nested->vmwrite_bitmap);
 	shadow_unlink(vcpu);
 	return true;
 }
@@ -71,12 +114,20 @@ static void set_control(struct vcpu *vcpu, bool on, u64 link)
 	vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, link);
 }
 
+/* Nothing ever runs from a VMCS that L1 has made a shadow VMCS: L1 may write there whatever it may read. */
 void shadow_link(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	if (!vcpu->nested->shadowing)
+	struct nested *nested = vcpu->nested;
+	bool made_by_l1 = slot_is_shadow(slot);
+
+	if (!nested->shadowing)
 		return;
-	shadow_push(vcpu, slot);
+	if (made_by_l1)
+		shadow_open(vcpu, slot);
+	else
+		shadow_push(vcpu, slot);
 	set_control(vcpu, true, slot->shadow.address.value);
+	use_vmwrite_bitmap(vcpu, made_by_l1 ? nested->vmread_bitmap : nested->vmwrite_bitmap);
 }
 
 /* Without the control every VMREAD and VMWRITE exits, and gets its #UD or VMfailInvalid from L0. */
@@ -95,7 +146,7 @@ static void push_rows(struct nested_slot *slot, const u16 *rows, u16 count)
 	for (u16 i = 0; i < count; i++) {
 		u16 row = rows[i];
 
-		if (slot->shadowed_valid && shadowed[row] == value[row])
+		if (shadowed[row] == value[row])
 			continue;
 		shadowed[row] = value[row];
 		vmcs_write(&slot->shadow, vmcs_fields[row].field, value[row]);
@@ -111,13 +162,16 @@ void shadow_push(struct vcpu *vcpu, struct nested_slot *slot)
 	vmcs_load(&slot->shadow);
 	push_rows(slot, nested->shadow_ro, nested->shadow_ro_count);
 	push_rows(slot, nested->shadow_rw, nested->shadow_rw_count);
-	slot->shadowed_valid = true;
 	vmcs_clear(&slot->shadow);
 	vmcs_load(&vcpu->vmcs01);
 }
 
 void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info)
 {
+	if (slot_is_shadow(slot)) {
+		shadow_update_field(vcpu, slot, info);
+		return;
+	}
 	if (!vcpu->nested->shadowing || info->shadow == SHADOW_NO)
 		return;
 	vmcs_load(&slot->shadow);

@@ -11,6 +11,8 @@
 #include "vmx/nested/nested.h"
 #include "vmx/nested/sync.h"
 
+/* The revision stays as L1 wrote it: it is no data of the VMCS. */
+#define VMCS12_STORED_FROM (offsetof(struct vmcs12, abort_indicator))
 #define VMCS12_STORED_BYTES (offsetof(struct vmcs12, unused))
 
 struct nested_slot *slots_find(struct nested *nested, u64 address)
@@ -45,9 +47,12 @@ void slots_release(struct vcpu *vcpu, struct nested_slot *slot)
 	if (slot == nested->current)
 		slots_set_current(vcpu, NULL);
 	slots_fetch_rare(vcpu, slot);
-	l1_write(nested->memory, l1_gpa(slot->address), slot->vmcs12, VMCS12_STORED_BYTES);
+	shadow_fetch(vcpu, slot);
+	l1_write(nested->memory, l1_gpa(slot->address + VMCS12_STORED_FROM), &slot->vmcs12->abort_indicator,
+		 VMCS12_STORED_BYTES - VMCS12_STORED_FROM);
 	vmcs_clear(&slot->vmcs02);
 	vmcs_load(vcpu->running);
+	slot->remembered = slot->address;
 	slot->address = NO_ADDRESS;
 	slot->written_valid = false;
 }
@@ -59,9 +64,14 @@ void slots_release_all(struct vcpu *vcpu)
 			slots_release(vcpu, &vcpu->nested->slots[i]);
 }
 
-static struct nested_slot *least_recently_used(struct nested *nested)
+/* The one that held it last, a free one, or the least recently used. */
+static struct nested_slot *choose_slot(struct nested *nested, u64 address)
 {
 	struct nested_slot *oldest = NULL;
+
+	for (u32 i = 0; i < NESTED_SLOTS; i++)
+		if (nested->slots[i].address == NO_ADDRESS && nested->slots[i].remembered == address)
+			return &nested->slots[i];
 
 	for (u32 i = 0; i < NESTED_SLOTS; i++) {
 		struct nested_slot *slot = &nested->slots[i];
@@ -74,6 +84,33 @@ static struct nested_slot *least_recently_used(struct nested *nested)
 	return oldest;
 }
 
+/*
+ * L1 clears a shadow VMCS before each entry that links it, and nothing of it changes in between: what the
+ * slot and its own shadow VMCS still have is good if L1's region says the same.
+ */
+static bool is_unchanged(const struct nested *nested, const struct nested_slot *slot, u64 address)
+{
+	const struct vmcs12 *region;
+
+	if (slot->remembered != address || !slot->whole || !slot_is_shadow(slot))
+		return false;
+	region = l1_look(nested->memory, l1_gpa(address));
+	return region && vmcs12_is_shadow(region) && memcmp(&region->fields, &slot->vmcs12->fields, sizeof(region->fields)) == 0;
+}
+
+static void read_region(const struct nested *nested, struct nested_slot *slot, u64 address)
+{
+	l1_read(nested->memory, l1_gpa(address), slot->vmcs12, VMCS12_STORED_BYTES);
+	vmcs12_sanitize(slot->vmcs12);
+	slot->vmcs12->revision = VMCS12_REVISION | (slot->vmcs12->revision & VMCS12_SHADOW_INDICATOR);
+	if (!caps_allow(&nested->offered, WORD_PROC2, PROC2_VMCS_SHADOWING))
+		slot->vmcs12->revision = VMCS12_REVISION;
+	slot->whole = false;
+	slot->rare_in_02 = false;
+	slot->written_valid = false;
+	check_forget(&slot->memo);
+}
+
 struct nested_slot *slots_load(struct vcpu *vcpu, u64 address)
 {
 	struct nested *nested = vcpu->nested;
@@ -81,17 +118,12 @@ struct nested_slot *slots_load(struct vcpu *vcpu, u64 address)
 
 	if (slot)
 		return slot;
-	slot = least_recently_used(nested);
+	slot = choose_slot(nested, address);
 	if (slot->address != NO_ADDRESS)
 		slots_release(vcpu, slot);
-	l1_read(nested->memory, l1_gpa(address), slot->vmcs12, VMCS12_STORED_BYTES);
-	vmcs12_sanitize(slot->vmcs12);
-	slot->vmcs12->revision = VMCS12_REVISION;
+	if (!is_unchanged(nested, slot, address))
+		read_region(nested, slot, address);
 	slot->address = address;
-	slot->rare_in_02 = false;
-	slot->written_valid = false;
-	slot->shadowed_valid = false;
-	check_forget(&slot->memo);
 	return slot;
 }
 
@@ -109,7 +141,8 @@ void slots_set_current(struct vcpu *vcpu, struct nested_slot *slot)
 	if (slot == nested->current)
 		return;
 	if (nested->current) {
-		shadow_pull(vcpu, nested->current);
+		if (!slot_is_shadow(nested->current))
+			shadow_pull(vcpu, nested->current);
 		shadow_unlink(vcpu);
 	}
 	nested->current = slot;

@@ -102,6 +102,7 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 {
 	struct nested *nested = vcpu->nested;
 	struct nested_slot *slot = nested->current;
+	struct merge_shadow shadow;
 	struct merge_input input = {
 		.vmcs12 = slot->vmcs12,
 		.image01 = &nested->image01,
@@ -121,6 +122,11 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 	if (unlikely(nested->io) && !all_io_exits(slot->vmcs12)) {
 		merge_io_bitmaps(vcpu, slot->vmcs12);
 		slot->dirty |= merge_io_is_stale(&slot->image02, &input);
+	}
+	if (unlikely(vmcs12_has(slot->vmcs12, WORD_PROC2, PROC2_VMCS_SHADOWING))) {
+		shadow = shadow_arrange_l2(vcpu, slot->vmcs12);
+		input.shadow = &shadow;
+		slot->dirty |= merge_shadow_is_stale(&slot->image02, &input);
 	}
 	vmcs_load(&slot->vmcs02);
 	merge_and_write(nested, slot, &input);

@@ -13,6 +13,9 @@
 /* Changes with every change of the field table: an old region is refused. */
 #define VMCS12_REVISION UINT32_C(0x54530001)
 
+/* SDM "Format of the VMCS Region", bit 31 of the first word: only VMREAD and VMWRITE work on it. */
+#define VMCS12_SHADOW_INDICATOR UINT32_C(0x80000000)
+
 enum vmcs12_launch_state { LAUNCH_STATE_CLEAR, LAUNCH_STATE_LAUNCHED };
 
 /* Exactly a VMCS region. SDM "Format of the VMCS Region" for the first two. */
@@ -35,6 +38,11 @@ static inline u64 vmcs12_get(const struct vmcs12 *vmcs12, vmcs_field field)
 static inline void vmcs12_set(struct vmcs12 *vmcs12, vmcs_field field, u64 value)
 {
 	image_set(&vmcs12->fields, field, value);
+}
+
+static inline bool vmcs12_is_shadow(const struct vmcs12 *vmcs12)
+{
+	return (vmcs12->revision & VMCS12_SHADOW_INDICATOR) != 0;
 }
 
 /* One of the five control words of vmcs12. */

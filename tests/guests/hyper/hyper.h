@@ -32,6 +32,8 @@ LIST(corner_scenarios);
 LIST(host_state_scenarios);
 LIST(vm_function_scenarios);
 LIST(virtualization_exception_scenarios);
+LIST(vmcs_shadowing_scenarios);
+LIST(shadow_vmcs_scenarios);
 #undef LIST
 
 #define SCENARIOS(name, ...)                              \

@@ -44,5 +44,7 @@ void guest_main(void)
 	scenarios_run(host_state_scenarios, host_state_scenarios_count);
 	scenarios_run(vm_function_scenarios, vm_function_scenarios_count);
 	scenarios_run(virtualization_exception_scenarios, virtualization_exception_scenarios_count);
+	scenarios_run(vmcs_shadowing_scenarios, vmcs_shadowing_scenarios_count);
+	scenarios_run(shadow_vmcs_scenarios, shadow_vmcs_scenarios_count);
 	vmx_off();
 }
