@@ -55,7 +55,7 @@ RULES = {fault.name: fault for fault in [
     Fault("guest IA32_PERF_GLOBAL_CTRL: a reserved bit is 1", "Checks on Guest Control Registers, Debug Registers, and MSRs",
           "Bochs takes every value"),
     Fault("host IA32_PERF_GLOBAL_CTRL: a reserved bit is 1", "Checks on Host Control Registers, MSRs, and SSP", "Bochs takes every value"),
-    Fault("VM-entry MSR-load list, entry 1", "Loading MSRs", "unknown MSRs do not fault in Bochs as these runs use it",
+    Fault("VM-entry MSR-load area: the entry of this number may not be loaded", "Loading MSRs", "unknown MSRs do not fault in Bochs as these runs use it",
           field=0x8005, values=(0x79, 0x9b)),
 ]}
 
