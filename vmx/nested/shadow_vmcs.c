@@ -82,26 +82,6 @@ static bool take_bitmaps(struct nested *nested)
 	return true;
 }
 
-bool shadow_init(struct vcpu *vcpu)
-{
-	struct nested *nested = vcpu->nested;
-
-	/* Exit information can be put there only by VMWRITE to read-only fields. */
-	nested->shadowing = caps_allow(nested->hardware, WORD_PROC2, PROC2_VMCS_SHADOWING) &&
-			    (nested->hardware->misc & VMX_MISC_VMWRITE_ANY_FIELD);
-	if (!nested->shadowing)
-		return true;
-	if (!take_bitmaps(nested))
-		return false;
-	choose_fields(nested);
-	clear_shadows(nested);
-	vmcs_load(&vcpu->vmcs01);
-	vmcs_write(&vcpu->vmcs01, VMCS_VMREAD_BITMAP_ADDRESS, phys_of(nested->vmread_bitmap).value);
-	use_vmwrite_bitmap(vcpu, nested->vmwrite_bitmap);
-	shadow_unlink(vcpu);
-	return true;
-}
-
 static void set_control(struct vcpu *vcpu, bool on, u64 link)
 {
 	struct nested *nested = vcpu->nested;
@@ -112,6 +92,30 @@ static void set_control(struct vcpu *vcpu, bool on, u64 link)
 	vmcs_load(&vcpu->vmcs01);
 	vmcs_write(&vcpu->vmcs01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, proc2);
 	vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, link);
+}
+
+bool shadow_init(struct vcpu *vcpu)
+{
+	struct nested *nested = vcpu->nested;
+
+	/* Exit information can be put there only by VMWRITE to read-only fields. */
+	nested->shadowing = caps_allow(nested->hardware, WORD_PROC2, PROC2_VMCS_SHADOWING) &&
+			    (nested->hardware->misc & VMX_MISC_VMWRITE_ANY_FIELD);
+	if (!nested->shadowing) {
+		/* L0's controls have it on nevertheless, and hardware would look for bitmaps at address 0. */
+		if (caps_allow(nested->hardware, WORD_PROC2, PROC2_VMCS_SHADOWING))
+			set_control(vcpu, false, NO_ADDRESS);
+		return true;
+	}
+	if (!take_bitmaps(nested))
+		return false;
+	choose_fields(nested);
+	clear_shadows(nested);
+	vmcs_load(&vcpu->vmcs01);
+	vmcs_write(&vcpu->vmcs01, VMCS_VMREAD_BITMAP_ADDRESS, phys_of(nested->vmread_bitmap).value);
+	use_vmwrite_bitmap(vcpu, nested->vmwrite_bitmap);
+	shadow_unlink(vcpu);
+	return true;
 }
 
 /* Nothing ever runs from a VMCS that L1 has made a shadow VMCS: L1 may write there whatever it may read. */
