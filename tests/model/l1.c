@@ -31,7 +31,7 @@ static struct l1_result outcome(u64 rip_before)
 		return (struct l1_result){ .outcome = L1_ENDED };
 	if (model_in_l2())
 		return (struct l1_result){ .outcome = L1_IN_L2 };
-	if (processor.injected & INTERRUPTION_VALID)
+	if ((processor.injected & INTERRUPTION_VALID) && !interruption_is_nmi(processor.injected))
 		return (struct l1_result){ .outcome = L1_FAULT, .vector = (u8)processor.injected,
 					   .error = processor.injected_error_code };
 	if (*processor_field(VMCS_GUEST_RIP) != rip_before + LENGTH)

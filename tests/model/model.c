@@ -2,6 +2,8 @@
 /* Bring-up of L0 on the model, and one exit after another: see tests/model/model.h. */
 #include "tests/model/model.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86.h"
@@ -60,6 +62,7 @@ static void forget_world(void)
 	model.apic_disabled = model.panicked = false;
 	model.ended = NULL;
 	model.line_count = 0;
+	model.show_console = getenv("MODEL_SHOW") != NULL;
 }
 
 static void make_handoff(bool sleep_ports)
@@ -68,6 +71,7 @@ static void make_handoff(bool sleep_ports)
 	model.handoff.block_size = FAKE_BLOCK_SIZE;
 	model.handoff.cpu_count = 1;
 	model.handoff.show_cpuid_leaves = 1;
+	model.handoff.show_refusals = 1;
 	if (!sleep_ports)
 		return;
 	model.handoff.sleep_port_count = 1;
@@ -105,6 +109,9 @@ bool model_boot(const struct vmx_caps *caps, bool sleep_ports)
 
 bool model_exit(const struct model_exit *exit)
 {
+	if (model.show_console)
+		fprintf(stderr, "%s exits: %s, qualification 0x%lx\n", model_in_l2() ? "L2" : "L1", exit_name(exit->reason),
+			exit->qualification);
 	if (model.ended)
 		return false;
 	if (setjmp(model.end))

@@ -33,7 +33,7 @@ struct model {
 	bool may_panic, panicked;
 	jmp_buf end;
 	const char *ended;		/* why the machine is no more, or NULL */
-	bool show_console;
+	bool show_console;		/* the environment has MODEL_SHOW: L0's lines and all exits on stderr */
 	char lines[MODEL_LINES][MODEL_LINE];
 	u32 line_count;
 	u64 next_rip;			/* of L1's instruction under way */

@@ -26,12 +26,14 @@ $(MODEL_TESTS): $(BUILD)/unit/%: $(BUILD)/unit/model/tests/model/%.o $(BUILD)/un
 	@echo "  LD    $@"
 	$(Q)$(CC) $(UNIT_CFLAGS) $^ -lcmocka -o $@
 
+# What judges is not what the fuzzer is to explore.
+MODEL_GUIDED = $(if $(filter tests/model/fuzz_%,$<),-fsanitize=fuzzer-no-link,$(if $(filter tests/%,$<),,-fsanitize=fuzzer-no-link))
 $(BUILD)/fuzz/model/%.o: %.c tests/model/model.mk tests/unit/unit.mk
 	@mkdir -p $(@D)
 	@echo "  CC    $< (model)"
-	$(Q)$(FUZZ_CC) $(MODEL_CFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+	$(Q)$(FUZZ_CC) $(MODEL_CFLAGS) $(FUZZ_CFLAGS) $(MODEL_GUIDED) -MMD -MP -c $< -o $@
 
-$(BUILD)/fuzz/libmodel.a: $(MODEL_C:%.c=$(BUILD)/fuzz/model/%.o)
+$(BUILD)/fuzz/libmodel.a: $(patsubst %.c,$(BUILD)/fuzz/model/%.o,$(filter-out tests/model/scene.c,$(MODEL_C)))
 	$(Q)rm -f $@
 	$(Q)ar rcsD $@ $^
 

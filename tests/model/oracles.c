@@ -97,7 +97,8 @@ static bool is_own_page(u16 field, u64 address)
 		return is_within(address, nested->msr_bitmap02, MSR_BITMAP_BYTES);
 	case VMCS_INDEX_IO_BITMAP_A_ADDRESS:
 	case VMCS_INDEX_IO_BITMAP_B_ADDRESS:
-		return is_within(address, nested->io_bitmaps01, IO_BITMAP_BYTES) || is_within(address, nested->io_bitmaps02, IO_BITMAP_BYTES);
+		return is_within(address, nested->io_bitmaps01, IO_BITMAP_BYTES) ||
+		       is_within(address, nested->io_bitmaps02, IO_BITMAP_BYTES);
 	case VMCS_INDEX_ENTRY_MSR_LOAD_ADDRESS:
 		return is_within(address, nested->entry_load, 1);
 	case VMCS_INDEX_VMREAD_BITMAP_ADDRESS:
@@ -252,7 +253,8 @@ static void require_vmcs01(const struct vcpu *vcpu)
 	for (u32 i = 0; i < controls_count; i++)
 		if (controls[i].need == NEED_MUST)
 			require(get(control_fields[controls[i].word]) & UINT32_C(1) << controls[i].bit);
-	require(get(VMCS_EPT_POINTER) == model.machine->eptp01 && get(VMCS_VPID) == VPID01);
+	require(get(VMCS_EPT_POINTER) == model.machine->eptp01);
+	require(!(get(VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_ENABLE_VPID) || get(VMCS_VPID) == VPID01);
 	require(get(VMCS_MSR_BITMAP_ADDRESS) == phys_of(model.machine->msr_bitmap).value);
 	require(link == NO_ADDRESS || (nested->current && link == nested->current->shadow.address.value));
 	require(!get(VMCS_ENTRY_MSR_LOAD_COUNT) || get(VMCS_ENTRY_MSR_LOAD_ADDRESS) == phys_of(nested->exit_load).value);
@@ -273,13 +275,24 @@ void oracles_at_entry(void)
 
 /* --- around an exit ------------------------------------------------------------------- */
 
+struct vmcs_image oracles_exit_state;
+u64 oracles_exits;
 static u64 reflected_before;
+
+bool oracles_l1_is_new(void)
+{
+	return model.cpu.counter[COUNTER_REFLECTED] != reflected_before;
+}
 
 void oracles_before_exit(const struct vcpu *vcpu)
 {
 	nested = vcpu->nested;
 	reflected_before = model.cpu.counter[COUNTER_REFLECTED];
 	first_entry = false;
+	if (nested_in_l2(vcpu)) {
+		oracles_exit_state = processor.current->fields;
+		oracles_exits++;
+	}
 }
 
 /* SDM "Loading Host Segment and Descriptor-Table Registers". */

@@ -125,6 +125,10 @@ enum vmx_result invept(u64 type, u64 eptp)
 	if (!needed || !(processor.caps.ept_vpid & needed))
 		return VMX_FAIL_VALID;
 	tlb_invept(&processor.tlb, type, eptp & EPTP_ADDRESS);
+	if (type == INVEPT_SINGLE)
+		model_flush(&processor.guest_physical, eptp);
+	else
+		memset(&processor.guest_physical, 0, sizeof(processor.guest_physical));
 	return VMX_OK;
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "tests/model/tlb.h"
+#include "tests/unit/ept_model.h"
 #include "vmx/vcpu.h"
 
 #define MODEL_REGIONS 64
@@ -45,15 +46,16 @@ struct processor {
 	u32 msr_count;
 	bool exit_pending;		/* an entry ended in an exit before the guest ran */
 	bool in_guest;
-	u32 refuse_with;		/* the next entry fails with this VM-instruction error */
-	u32 fail_with;			/* the next entry fails with this exit reason, after loading guest state */
+	u32 refuse_with;		/* the next entry to L2 fails with this VM-instruction error */
+	u32 fail_with;			/* the next entry to L2 fails with this exit reason, after loading guest state */
 	u64 entries, vmfails, entry_failures;
 	u64 injected;			/* VM-entry interruption information of the last entry */
 	u32 injected_error_code;
 	const char *refused_rule;	/* why an entry was refused by the model's own checks */
 	u64 ports_written;
 	u64 cr2;
-	struct model_tlb tlb;
+	struct model_tlb tlb;		/* linear and combined mappings */
+	struct model_processor guest_physical;
 };
 
 extern struct processor processor;

@@ -4,7 +4,7 @@
 
 SECONDS ?= 10
 ifdef MINUTES
-FUZZ_TIME = $(shell expr $(MINUTES) \* 60)
+FUZZ_TIME = --total $(shell expr $(MINUTES) \* 60)
 else
 FUZZ_TIME = $(SECONDS)
 endif
@@ -63,7 +63,7 @@ include tests/coverage/coverage.mk
 unit: $(UNIT_TESTS) ## unit tests of the pure core, with ASan and UBSan
 	@tests/unit/run $(UNIT_TESTS)
 
-fuzz: $(FUZZERS) ## every fuzzer for SECONDS (10) or MINUTES
+fuzz: $(FUZZERS) ## every fuzzer for SECONDS (10) each, or all together for MINUTES
 	@tests/fuzz/run $(FUZZ_TIME) $(BUILD)/fuzz $(FUZZERS)
 
 # --- static checks ---------------------------------------------------------
