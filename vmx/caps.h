@@ -29,6 +29,8 @@ struct vmx_caps {
 	u64 efer_valid;			/* bits of IA32_EFER that are not reserved */
 	u64 debugctl_valid;		/* of IA32_DEBUGCTL */
 	u64 perf_global_ctrl_valid;	/* of IA32_PERF_GLOBAL_CTRL */
+	u64 interruptibility_valid;	/* of the guest's interruptibility state */
+	u64 pending_debug_valid;	/* of the guest's pending debug exceptions */
 };
 
 /* IA32_VMX_BASIC. SDM "Basic VMX Information". */

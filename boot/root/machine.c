@@ -104,6 +104,19 @@ static u64 perf_global_ctrl_bits(void)
 	return (BIT(general) - 1) | (BIT(fixed) - 1) << 32;
 }
 
+/* SDM "Format of Interruptibility State": blocking by STI, MOV SS, SMI and NMI, and enclave interruption. */
+static u64 interruptibility_bits(void)
+{
+	return BITS(3, 0) | (bit_is_set(cpuid(7, 0).ebx, 2) ? BIT(4) : 0);
+}
+
+/* SDM "Format of Pending-Debug-Exceptions": B0 to B3, enabled breakpoint, BS; bus lock and RTM where they exist. */
+static u64 pending_debug_bits(void)
+{
+	return BITS(3, 0) | BIT(12) | BIT(14) | (bit_is_set(cpuid(7, 0).ecx, 24) ? BIT(11) : 0) |
+	       (bit_is_set(cpuid(7, 0).ebx, 11) ? BIT(16) : 0);
+}
+
 static void read_capabilities(struct vmx_caps *caps)
 {
 	u32 address_sizes = cpuid(0x80000008, 0).eax;
@@ -116,6 +129,8 @@ static void read_capabilities(struct vmx_caps *caps)
 		caps->efer_valid |= EFER_NXE;
 	caps->debugctl_valid = debugctl_bits();
 	caps->perf_global_ctrl_valid = perf_global_ctrl_bits();
+	caps->interruptibility_valid = interruptibility_bits();
+	caps->pending_debug_valid = pending_debug_bits();
 }
 
 static enum launch_status prepare_once(const struct handoff *handoff, struct machine *machine)

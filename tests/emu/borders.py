@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The launches of the guest `borders`: its lines, the reasons that Testudo gives for its refusals, and where two runs differ.
 
-A line is `L number kind field=value ... > verdict`. Between two of them stand Testudo's reasons for the later one. Every difference is explained
-exactly - by a rule that the emulator lacks (differences.py), by a control that L1 is not offered, by two failures at once - or it is ours.
+A line is `L number kind field=value ... > verdict`, and on Testudo `because rule field value` where it refused: the guest asks for the rule by
+CPUID (docs/cpuid.md), and docs/refusals.md has its words. Every difference is explained exactly - by a rule that the emulator lacks (differences.py), by a control that L1 is not offered, by two failures at once - or it is ours.
 """
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from differences import RULES, SAVED
 from machine import ROOT
 
-LINE = re.compile(r"L (\d+) (\S+)(.*) > (.*)$")
-REASON = re.compile(r"testudo\[\d+\]: VM entry refused(?: by the processor)?[:,] (.*)$")
+LINE = re.compile(r"L (\d+) (\S+)(.*) > (.*?)(?: because (\d+) (\S+) (\S+))?$")
+RULE_ROW = re.compile(r"^\| (\d+) \| (.*?) \| `", re.MULTILINE)
 CAPABILITY = re.compile(r"I capability (0x[0-9a-f]+) (0x[0-9a-f]+|\d)$")
 FIELD_ROW = re.compile(r"^F\((0x[0-9a-f]+), *(\w+)", re.MULTILINE)
 REFUSED = re.compile(r"VMfailValid [78]$|exit 3[34] failed")
@@ -29,11 +29,8 @@ class Launch:
     kind: str
     changes: dict                # field: value; None where the processor has no such field
     verdict: str
-    reasons: list = field(default_factory=list)
-
-    def rules(self):
-        """The reasons without the field's name and value and the section."""
-        return [re.sub(r" \([^()]*0x[0-9a-f]+[^()]*\).*$| - SDM .*$", "", reason) for reason in self.reasons]
+    rule: str = ""               # Testudo's reason, in the words of docs/refusals.md
+    shown_by: tuple = ()         # the field and its value
 
 
 @dataclass
@@ -46,20 +43,24 @@ def number(text):
     return int(text, 0)
 
 
+def is_gap(launch):
+    """The processor refused what all of Testudo's rules let pass: right for L1, but the reason is missing."""
+    return "Testudo lacks the check" in launch.rule
+
+
+def rule_texts():
+    return dict(RULE_ROW.findall((ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")))
+
+
 def read_run(lines):
-    run, reasons = Run({}, {}), []
+    run, rules = Run({}, {}), rule_texts()
     for line in lines:
-        if (match := REASON.match(line)):
-            reasons.append(match[1])
-        elif (match := CAPABILITY.match(line)):
+        if (match := CAPABILITY.match(line)):
             run.capabilities[number(match[1])] = number(match[2])
-        elif line.startswith("T "):
-            reasons = []
         elif (match := LINE.match(line)):
             words = re.findall(r"(\S+?)(?:=(\S+)| absent)", match[3])
             changes = {number(name): number(value) if value else None for name, value in words}
-            run.launches[int(match[1])] = Launch(match[2], changes, match[4], reasons)
-            reasons = []
+            run.launches[int(match[1])] = Launch(match[2], changes, match[4], rules.get(match[5] or "", ""), match.group(6, 7))
     return run
 
 
@@ -78,7 +79,7 @@ def is_not_offered(bare, testudo, launch):
     """A control that the processor has and L1 is not shown was set to 1, and that is what Testudo says."""
     hidden = any(word in launch.changes and launch.changes[word] & ~(testudo.capabilities[msr] >> 32) & (bare.capabilities[msr] >> 32)
                  for word, msr in CONTROLS.items())
-    return hidden and launch.verdict == "VMfailValid 7" and all(rule.endswith("reserved or not offered") for rule in launch.rules())
+    return hidden and launch.verdict == "VMfailValid 7" and launch.rule.endswith("reserved or not offered")
 
 
 def without_saved(verdict, which):
@@ -92,8 +93,8 @@ def explanation(bare, testudo, one, other):
     for which, fault in SAVED.items():
         if without_saved(one.verdict, which) == without_saved(other.verdict, which):
             return fault.name
-    if other.rules() and all(rule in RULES and RULES[rule].explains(other.changes) for rule in other.rules()):
-        return other.rules()[-1]
+    if other.rule in RULES and RULES[other.rule].explains(other.changes):
+        return other.rule
     # SDM "Checks on the Guest State Area": in any order, so either failure may be the one that is told.
     if one.verdict.startswith("exit 33 failed") and other.verdict.startswith("exit 33 failed") and len(other.changes) > 1:
         return TWO_FAILURES
@@ -103,7 +104,9 @@ def explanation(bare, testudo, one, other):
 def describe(launch, other, names):
     changes = ", ".join(f"{names.get(name, hex(name))} = {value:#x}" if value is not None else f"{names.get(name, hex(name))} (no such field)"
                         for name, value in launch.changes.items())
-    why = "; ".join(other.reasons) or "no reason"
+    why = "no reason"
+    if other.rule:
+        why = f"{other.rule}: {names.get(number(other.shown_by[0]), other.shown_by[0])} = {other.shown_by[1]}"
     return f"{launch.kind} with {changes or 'no change'}: bare \"{launch.verdict}\", on Testudo \"{other.verdict}\" ({why})"
 
 
@@ -115,8 +118,8 @@ def unexplained(bare, testudo):
         if one is None or other is None:
             differences[f"launch-{key}"] = f"missing {'bare' if one is None else 'on Testudo'}"
             continue
-        if REFUSED.match(other.verdict) and not other.reasons:
-            silent.append(key)
+        if REFUSED.match(other.verdict) and (not other.rule or is_gap(other)):
+            silent.append(f"{key}, {describe(one, other, names)}")
         if not same_changes(one, other):
             differences[f"launch-{key}"] = f"the changes are not the same: {describe(one, other, names)}; there {other.changes}"
         elif one.verdict != other.verdict:

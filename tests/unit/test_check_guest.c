@@ -131,7 +131,7 @@ static const struct refusal refusals[] = {
 	{ "wait_for_sipi_and_an_nmi", BUILD_LONG, { ACTIVITY(ACTIVITY_WAIT_FOR_SIPI), INJECT(NMI) }, EVENT_RULE, 0 },
 
 	/* interruptibility */
-	{ "interruptibility_bit_5", BUILD_LONG, { BLOCKING(0x20) }, "guest interruptibility: bits 31:5 are not 0", 0 },
+	{ "interruptibility_bit_5", BUILD_LONG, { BLOCKING(0x20) }, "guest interruptibility: a reserved bit is 1", 0 },
 	{ "blocking_by_sti_and_by_mov_ss", BUILD_LONG, { BLOCKING(3), WITH(GUEST_RFLAGS, RFLAGS_IF) },
 	  "guest interruptibility: blocking by STI and by MOV SS at once", 0 },
 	{ "blocking_by_sti_with_if_0", BUILD_LONG, { BLOCKING(1) },
@@ -154,6 +154,7 @@ static const struct refusal refusals[] = {
 	  "guest interruptibility: enclave interruption with blocking by MOV SS", 0 },
 
 	/* pending debug exceptions */
+	{ "pending_debug_bus_lock_of_another_processor", BUILD_LONG, { PENDING(0x800) }, "guest pending debug exceptions: a reserved bit is 1", 0 },
 	{ "pending_debug_bit_13", BUILD_LONG, { PENDING(0x2000) }, "guest pending debug exceptions: a reserved bit is 1", 0 },
 	{ "single_step_after_mov_ss_without_bs", BUILD_LONG, { BLOCKING(2), WITH(GUEST_RFLAGS, RFLAGS_TF) }, STEP_RULE, 0 },
 	{ "single_step_after_mov_ss_with_bs", BUILD_LONG,

@@ -36,6 +36,8 @@ void builder_hardware(struct vmx_caps *caps)
 		.linear_address_bits = 57,
 		.efer_valid = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE,
 		.debugctl_valid = 0x3,
+		.interruptibility_valid = 0x1f,
+		.pending_debug_valid = 0x1500f,
 		.perf_global_ctrl_valid = 0x70000000f,
 	};
 	for (u32 word = 0; word < CONTROL_WORD_COUNT; word++)

@@ -10,9 +10,6 @@
 #define DEBUGCTL_BTF BIT(1)
 #define PENDING_DEBUG_ENABLED BIT(12)
 #define PENDING_DEBUG_RTM BIT(16)
-/* Bit 11 (bus lock) and bit 16 (RTM) are left to hardware: struct vmx_caps does not know whether they exist. */
-#define PENDING_DEBUG_RESERVED (BITS(10, 4) | BIT(13) | BIT(15) | BITS(63, 17))
-#define INTERRUPTIBILITY_RESERVED BITS(31, 5)
 #define INTERRUPTIBILITY_SHADOWS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 #define LINK_POINTER_NONE UINT64_MAX
 #define REVISION_SHADOW BIT(31)
@@ -111,7 +108,7 @@ static bool event_fits_activity(const struct entry_context *context, maybe_unuse
 
 static bool interruptibility_reserved(const struct entry_context *context, maybe_unused u32 which)
 {
-	return (interruptibility(context) & INTERRUPTIBILITY_RESERVED) == 0;
+	return (interruptibility(context) & ~context->caps->interruptibility_valid) == 0;
 }
 
 static bool one_shadow(const struct entry_context *context, maybe_unused u32 which)
@@ -145,7 +142,6 @@ static bool nmi_unblocked(const struct entry_context *context, maybe_unused u32 
 	       (interruptibility(context) & INTERRUPTIBILITY_NMI) == 0;
 }
 
-/* Whether enclaves exist is for hardware to say; this is what holds where they do. */
 static bool enclave_not_after_mov_ss(const struct entry_context *context, maybe_unused u32 which)
 {
 	const u64 both = INTERRUPTIBILITY_ENCLAVE | INTERRUPTIBILITY_MOV_SS;
@@ -162,7 +158,7 @@ static u64 pending_debug(const struct entry_context *context)
 
 static bool pending_debug_reserved(const struct entry_context *context, maybe_unused u32 which)
 {
-	return (pending_debug(context) & PENDING_DEBUG_RESERVED) == 0;
+	return (pending_debug(context) & ~context->caps->pending_debug_valid) == 0;
 }
 
 static bool pending_single_step(const struct entry_context *context, maybe_unused u32 which)
@@ -218,7 +214,7 @@ static const struct entry_check non_register_checks[] = {
 	CHECK(461, hlt_privilege, GUEST_ACTIVITY_STATE, "guest activity state: HLT with SS's DPL not 0"),
 	CHECK(462, active_when_blocking, GUEST_ACTIVITY_STATE, "guest activity state: not active with blocking by STI or MOV SS"),
 	CHECK(463, event_fits_activity, GUEST_ACTIVITY_STATE, "guest activity state: it blocks the injected event"),
-	CHECK(464, interruptibility_reserved, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: bits 31:5 are not 0"),
+	CHECK(464, interruptibility_reserved, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: a reserved bit is 1"),
 	CHECK(465, one_shadow, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by STI and by MOV SS at once"),
 	CHECK(466, sti_with_if, GUEST_INTERRUPTIBILITY_STATE, "guest interruptibility: blocking by STI with RFLAGS.IF 0"),
 	CHECK(467, interrupt_unblocked, GUEST_INTERRUPTIBILITY_STATE,

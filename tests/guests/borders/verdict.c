@@ -7,11 +7,13 @@
 #include "tests/guests/borders/borders.h"
 
 #include "tests/guests/lib/memory.h"
+#include "tests/guests/lib/ops.h"
 #include "tests/guests/lib/report.h"
 #include "tests/guests/lib/vmx_ops.h"
 #include "tests/guests/lib/x86.h"
 
 #define EPT_VIOLATION_DEFINED 0x1ff
+#define LEAF_REFUSALS 0x40000004
 #define EPT_LINEAR_VALID BIT(7)
 #define SOFTWARE_EVENT BIT(10) /* types 4 to 6, of which 7 is none that a delivery can be interrupted in */
 
@@ -164,18 +166,33 @@ static void say_changes(const struct launch *launch)
 	}
 }
 
+/* Testudo's own reason, if there is a new one. Read before anything else is entered; docs/cpuid.md. */
+static void say_reason(u64 since)
+{
+	struct cpuid_result rule, when;
+
+	if (!under_testudo())
+		return;
+	rule = cpuid(LEAF_REFUSALS, 0);
+	when = cpuid(LEAF_REFUSALS + 1, 0);
+	if (((u64)when.edx << 32 | when.ecx) >= since)
+		say(" because %u %x %lx", rule.eax & 0xffff, rule.ebx, (u64)rule.edx << 32 | rule.ecx);
+}
+
 void verdict_say(struct launch *launch)
 {
 	struct vm *vm = launch->subject->vm;
-	u64 failed;
+	u64 failed, since;
 	u32 reason;
 
 	apply(launch);
+	since = rdtsc();
 	say_changes(launch);
 	say(" > ");
 	failed = vm_enter(vm, vm->launched);
 	if (failed) {
 		say("%o", failed == 1 ? OUTCOME_FAIL_INVALID : OUTCOME_FAIL_VALID | (u32)vmread(VM_INSTRUCTION_ERROR));
+		say_reason(since);
 		undo(launch);
 		return;
 	}
@@ -183,5 +200,7 @@ void verdict_say(struct launch *launch)
 	vm->launched |= !(reason & REASON_ENTRY_FAILURE);
 	say_exit(reason);
 	say_saved(launch);
+	if (reason & REASON_ENTRY_FAILURE)
+		say_reason(since);
 	undo(launch);
 }

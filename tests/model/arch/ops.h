@@ -72,11 +72,30 @@ static inline u64 rdtsc(void)
 		(void)value;                \
 	}
 
+DEFINE_NO_EFFECT(write_cr0)
+DEFINE_NO_EFFECT(write_cr4)
 DEFINE_NO_EFFECT(write_dr0)
 DEFINE_NO_EFFECT(write_dr1)
 DEFINE_NO_EFFECT(write_dr2)
 DEFINE_NO_EFFECT(write_dr3)
 DEFINE_NO_EFFECT(write_dr6)
+
+#define DEFINE_ZERO(name)            \
+	static inline u64 name(void) \
+	{                            \
+		return 0;            \
+	}
+
+DEFINE_ZERO(read_dr0)
+DEFINE_ZERO(read_dr1)
+DEFINE_ZERO(read_dr2)
+DEFINE_ZERO(read_dr3)
+DEFINE_ZERO(read_dr6)
+
+static inline u32 rdpkru(void)
+{
+	return 0;
+}
 
 static inline void wbinvd(void)
 {
