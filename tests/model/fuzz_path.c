@@ -257,6 +257,24 @@ static void invalidate(void)
 
 /* --- exits --------------------------------------------------------------------------------- */
 
+/* What WRMSR and MOV to CR0 take, and nothing else, can be there: L1 inherits it. */
+static u64 possible(u32 row, u64 value)
+{
+	static const u64 pats[] = { 0x0007040600070406, 0x0606060606060606, 0x0105040600070406, 0 };
+
+	switch (row) {
+	case VMCS_INDEX_GUEST_IA32_PAT:
+		return pats[value % array_size(pats)];
+	case VMCS_INDEX_GUEST_IA32_EFER:
+		value &= processor.caps.efer_valid & ~(EFER_LMA | EFER_LME);
+		return value & 1 ? value | EFER_LMA | EFER_LME : value;
+	case VMCS_INDEX_GUEST_CR0:
+		return (value & ~(BITS(63, 32) | BITS(28, 19) | BIT(17) | BITS(15, 6) | CR0_NW)) | CR0_NE | CR0_ET;
+	default:
+		return value;
+	}
+}
+
 /* L2 has run: its registers are others. Seldom such that entry would refuse them. */
 static void change_guest(void)
 {
@@ -273,7 +291,7 @@ static void change_guest(void)
 		u32 row = take8() % VMCS_FIELD_COUNT;
 
 		if (vmcs_fields[row].class == CLASS_GUEST && merge_world_is_saved(model.vcpu.nested->current->vmcs12, &vmcs_fields[row]))
-			processor.current->fields.value[row] = take(8) & vmcs_width_mask(vmcs_fields[row].field.encoding);
+			processor.current->fields.value[row] = possible(row, take(8) & vmcs_width_mask(vmcs_fields[row].field.encoding));
 	}
 }
 
@@ -347,6 +365,8 @@ static void step(void)
 {
 	u8 what = take8();
 
+	if (*processor_field(VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI)
+		what = 15;
 	switch (what & 15) {
 	case 0:
 	case 1:
@@ -372,16 +392,12 @@ static void step(void)
 	case 8: {
 		bool was_in_l2 = model_in_l2();
 
-		if (kept && *processor_field(VMCS_GUEST_ACTIVITY_STATE) != ACTIVITY_WAIT_FOR_SIPI &&
-		    !guest_access(take8() % GUEST_PAGES, 1) && !model.ended && was_in_l2 && !model_in_l2())
+		if (kept && !guest_access(take8() % GUEST_PAGES, 1) && !model.ended && was_in_l2 && !model_in_l2())
 			account_exit();
 		break;
 	}
 	default:
 		if (model_in_l2() || (what & 15) > 13) {
-			exit_somehow();
-		} else if (*processor_field(VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_FOR_SIPI ||
-			   !(*processor_field(VMCS_GUEST_CR0) & CR0_PE)) {
 			exit_somehow();
 		} else if ((what & 15) < 12) {
 			enter();
@@ -432,7 +448,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	use_region(0);
 	for (u32 i = 0; i < MAX_STEPS && left && !model.ended; i++)
 		step();
-	for (u32 i = choice >> 5; i < VMCS_FIELD_COUNT; i += 8)
+	for (u32 i = choice >> 5; i < VMCS_FIELD_COUNT && *processor_field(VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_ACTIVE; i += 8)
 		check_row(i);
 	return 0;
 }
