@@ -30,6 +30,19 @@ BLOCKED_INITS = ("at_launch", "at_resume", "with_exception", "with_software_inte
 SCENARIOS = {fault.name: fault for fault in [
     Fault("guest.nmi_with_nmi_blocking_and_virtual_nmis", "Checks on Guest Non-Register State", "Bochs 3.0 does not check this at entry",
           both=True),
+    Fault("guest.long_mode_without_paging", "Checks on Guest Control Registers, Debug Registers, and MSRs",
+          "Bochs 3.0 enters an unrestricted guest in IA-32e mode without CR0.PG"),
+    Fault("guest.debugctl_reserved", "Checks on Guest Control Registers, Debug Registers, and MSRs", "Bochs 3.0 takes every value"),
+    Fault("guest.perf_global_ctrl_reserved", "Checks on Guest Control Registers, Debug Registers, and MSRs", "Bochs 3.0 takes every value"),
+    Fault("guest.rip_unused_bits_differ", "Checks on Guest RIP, RFLAGS, and SSP", "Bochs 3.0 does not check RIP in 64-bit mode"),
+    Fault("guest.pending_step_without_tf", "Checks on Guest Non-Register State", "Bochs 3.0 does not compare BS with RFLAGS.TF"),
+    Fault("guest.tf_without_pending_step", "Checks on Guest Non-Register State", "Bochs 3.0 does not compare BS with RFLAGS.TF"),
+    Fault("guest.nmi_with_sti_blocking", "VM-Entry Failures During or After Loading Guest State",
+          "Bochs 3.0 refuses it with qualification 0", both=True),
+    Fault("v8086.without_protection", "Checks on Guest RIP, RFLAGS, and SSP", "Bochs 3.0 does not compare RFLAGS.VM with CR0.PE"),
+    Fault("feature.posting_without_delivery", "VM-Execution Control Fields",
+          "Bochs 3.0 does not compare posted interrupts with virtual-interrupt delivery"),
+    Fault("feature.host_perf_global_ctrl_reserved", "Checks on Host Control Registers, MSRs, and SSP", "Bochs 3.0 takes every value"),
     Fault("msr_load.no_such_msr", "Loading MSRs", "unknown MSRs do not fault in this run: OVMF reads one, on Bochs 3.0", both=True),
     Fault("unpaged.vmxon", "Restrictions on VMX Operation", "Bochs 3.0's VMXON does not ask for CR0.PG"),
     Fault("init.control_registers", "Processor State After Reset", "Bochs 3.0's INIT keeps CR2, clears EDX and sets CR0.CD and NW"),
@@ -55,7 +68,7 @@ RULES = {fault.name: fault for fault in [
     Fault("guest IA32_PERF_GLOBAL_CTRL: a reserved bit is 1", "Checks on Guest Control Registers, Debug Registers, and MSRs",
           "Bochs takes every value"),
     Fault("host IA32_PERF_GLOBAL_CTRL: a reserved bit is 1", "Checks on Host Control Registers, MSRs, and SSP", "Bochs takes every value"),
-    Fault("VM-entry MSR-load area: the entry of this number may not be loaded", "Loading MSRs", "unknown MSRs do not fault in Bochs as these runs use it",
+    Fault("VM-entry MSR-load list, entry 1", "Loading MSRs", "unknown MSRs do not fault in Bochs as these runs use it",
           field=0x8005, values=(0x79, 0x9b)),
 ]}
 
