@@ -17,6 +17,7 @@
 #include "mm/image.h"
 #include "mm/phys.h"
 #include "vmx/controls.h"
+#include "vmx/nested/nested.h"
 
 #define PATTERN UINT64_C(0x5e1f7e5700000000)
 #define X2APIC_ID (IA32_X2APIC_FIRST + 2)
@@ -68,6 +69,13 @@ static void read_hidden_block(const struct handoff *handoff)
 	(void)read_byte(block + handoff->block_size);
 	log_error("self test: now the block, which is not there");
 	(void)read_byte(block);
+}
+
+/* What is offered is what L0's checks go by: for these, the processor's are the only ones that are left. */
+static void offer_too_much(struct vmx_caps *offered)
+{
+	offered->basic |= VMX_BASIC_ANY_ERROR_CODE;
+	offered->linear_address_bits = 57;
 }
 
 /* The caller's room is read afterwards, so that each call has its own. */
@@ -185,6 +193,9 @@ void self_test(struct cpu_area *area)
 		break;
 	case SELF_TEST_NMI:
 		check("an NMI to this processor", self_test_nmi(area));
+		break;
+	case SELF_TEST_LACKING_CHECKS:
+		offer_too_much(&area->vcpu.nested->offered);
 		break;
 	default:
 		panic("no such self test: %u", TESTUDO_SELF_TEST);

@@ -35,6 +35,8 @@
 /* After these L1 must start as ever. */
 #define SELF_TEST_MSR_FIXUP 10
 #define SELF_TEST_NMI 11
+/* And after this it is offered what the processor does not have, so that VM entry finds it out. */
+#define SELF_TEST_LACKING_CHECKS 25
 
 #ifdef TESTUDO_SELF_TEST
 /* To be called with vmcs01 built and current, before the first VM entry. */

@@ -79,6 +79,7 @@ static const struct entry_case registers[] = {
 	{ "guest.rflags_vm_in_ia32e", SET(GUEST_RFLAGS, RFLAGS_VM), BAD, NULL, 511 },
 	{ "guest.interrupt_with_if_clear", { INJECT(EVENT_EXTERNAL_INTERRUPT | 32) }, BAD, NULL, 455 },
 	{ "guest.gdtr_base", PUT(GUEST_GDTR_BASE, NON), BAD, NULL, 440 },
+	{ "guest.gdtr_base_of_57_bits", PUT(GUEST_GDTR_BASE, 1ull << 47), BAD, NULL, 440 },
 	{ "guest.idtr_base", PUT(GUEST_IDTR_BASE, NON), BAD, NULL, 441 },
 	{ "guest.gdtr_limit", SET(GUEST_GDTR_LIMIT, BIT(16)), BAD, NULL, 442 },
 	{ "guest.idtr_limit", SET(GUEST_IDTR_LIMIT, BIT(31)), BAD, NULL, 443 },
