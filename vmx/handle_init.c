@@ -97,6 +97,11 @@ void handle_sipi(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	u64 vector = exit->qualification & 0xff;
 
+	/* It waits for RESET alone. Which activity the exit saves is not the same everywhere. */
+	if (vcpu->nested->aborted) {
+		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
+		return;
+	}
 	apic_reset();
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CS_SELECTOR, vector << 8);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CS_BASE, vector << 12);

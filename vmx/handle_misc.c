@@ -10,8 +10,8 @@
 #include "drivers/panic.h"
 #include "vmx/emulate.h"
 #include "vmx/exits.h"
-#include "vmx/nested/msr_store.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/vmx_abort.h"
 #include "vmx/shutdown.h"
 
 /* The processor judges the value; XCR0 is the guest's, L0 uses no extended state. */
@@ -83,8 +83,10 @@ void handle_machine_check(struct vcpu *vcpu, const struct vm_exit *exit)
  */
 void handle_entry_failure(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	if (exit->basic == EXIT_MSR_LOADING && vcpu->nested->exit_load_count)
-		msr_vmx_abort(vcpu, ABORT_LOAD_MSRS);
+	if (exit->basic == EXIT_MSR_LOADING && vcpu->nested->exit_load_count) {
+		vmx_abort(vcpu, ABORT_LOAD_MSRS);
+		return;
+	}
 	panic("VM entry of L1 failed: %s, qualification 0x%lx", exit_name(exit->basic), exit->qualification);
 }
 

@@ -26,15 +26,10 @@ static bool is_mtrr(u32 msr)
 	return msr >= IA32_MTRR_PHYSBASE0 && msr <= IA32_MTRR_DEF_TYPE && msr != IA32_PAT;
 }
 
-/* Processor trace writes to physical memory past EPT, L0's too: CPUID does not offer it, and its MSRs do not exist. */
-static bool is_processor_trace(u32 msr)
-{
-	return msr >= IA32_RTIT_FIRST && msr <= IA32_RTIT_LAST;
-}
-
 static bool read_msr(const struct vcpu *vcpu, u32 msr, u64 *value)
 {
-	if (is_processor_trace(msr))
+	/* Processor trace writes to physical memory past EPT, L0's too: CPUID does not offer it, and its MSRs do not exist. */
+	if (msr_list_is_hidden(msr))
 		return false;
 	if (msr == IA32_FEATURE_CONTROL) {
 		*value = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
@@ -55,7 +50,7 @@ static bool write_msr(struct vcpu *vcpu, u32 msr, u64 value)
 {
 	if (is_virtual_tpr(vcpu, msr))
 		return task_priority_write_msr(vcpu->nested->current->vmcs12, vcpu->nested->memory, value);
-	if (is_processor_trace(msr) || msr_hides_block(vcpu->nested->memory, msr, value))
+	if (msr_list_is_hidden(msr) || msr_hides_block(vcpu->nested->memory, msr, value))
 		return false;
 	/* Locked, and read-only. */
 	if (msr == IA32_FEATURE_CONTROL || is_vmx_capability(msr))

@@ -9,7 +9,7 @@ from results import BARE, CPU, SECONDS, judge, measures
 CPU_WITHOUT_SHADOWING = "corei7_ivy_bridge_3770k"
 WITHOUT_SHADOWING = ("hyper", "insn")
 # Guests that other suites run.
-ELSEWHERE = ("borders", "races", "smp", "storm")
+ELSEWHERE = ("abort", "borders", "races", "smp", "storm")
 
 
 def print_measures(report, bare, testudo):

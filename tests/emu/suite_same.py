@@ -14,7 +14,7 @@ LAUNCH_FAULTS = RULES | {fault.name: fault for fault in SAVED.values()}
 SETTINGS = ["log = debug"]
 # Guests with one processor that print results; `bench` only measures, and `stop` belongs to the self-tests.
 WITHOUT_RESULTS = ("bench", "stop")
-ON_MORE_PROCESSORS = ("races", "smp", "storm")
+ON_MORE_PROCESSORS = ("abort", "races", "smp", "storm")
 SECONDS_FOR_A_DEPTH = {2: 300, 3: 600, 4: 3600}
 # Each character of a line costs the time of a serial port: on a slow machine fewer instructions.
 LAUNCH_IPS = 20000000

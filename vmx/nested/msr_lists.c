@@ -22,14 +22,19 @@ static bool is_x2apic_register(u32 index)
 	return index >= IA32_X2APIC_FIRST && index <= IA32_X2APIC_LAST;
 }
 
+/* Processor trace: L1 has none, RDMSR and WRMSR are #GP. */
+bool msr_list_is_hidden(u32 index)
+{
+	return index >= IA32_RTIT_FIRST && index <= IA32_RTIT_LAST;
+}
+
 /*
  * L0 answers RDMSR of these to L1, and WRMSR is refused (the VMX capability MSRs
  * are read-only, FEATURE_CONTROL is locked, processor trace is hidden): hardware must not be asked at all.
  */
 static bool is_read_only(u32 index)
 {
-	return index == IA32_FEATURE_CONTROL || (index >= IA32_VMX_BASIC && index <= IA32_VMX_EXIT_CTLS2) ||
-	       (index >= IA32_RTIT_FIRST && index <= IA32_RTIT_LAST);
+	return index == IA32_FEATURE_CONTROL || (index >= IA32_VMX_BASIC && index <= IA32_VMX_EXIT_CTLS2) || msr_list_is_hidden(index);
 }
 
 /* SDM "Loading MSRs": what may not be written outside SMM, and microcode, which no transition may load. */
@@ -52,7 +57,8 @@ u32 msr_list_refused_load(const struct msr_entry *list, u32 count, maybe_unused 
 u32 msr_list_refused_store(const struct msr_entry *list, u32 count, bool x2apic)
 {
 	for (u32 i = 0; i < count; i++)
-		if (list[i].reserved != 0 || list[i].index == IA32_SMBASE || (x2apic && is_x2apic_register(list[i].index)))
+		if (list[i].reserved != 0 || list[i].index == IA32_SMBASE || msr_list_is_hidden(list[i].index) ||
+		    (x2apic && is_x2apic_register(list[i].index)))
 			return i + 1;
 	return 0;
 }

@@ -31,6 +31,9 @@ void msr_list_read(const struct l1_memory *memory, l1_gpa_t from, u32 count, str
  */
 u32 msr_list_refused_load(const struct msr_entry *list, u32 count, bool at_exit, bool x2apic);
 
+/* MSRs that the processor may have and that L1 must not see, let alone write. */
+bool msr_list_is_hidden(u32 index);
+
 /* The same for the store list at VM exit. */
 u32 msr_list_refused_store(const struct msr_entry *list, u32 count, bool x2apic);
 

@@ -9,7 +9,6 @@
 #include "arch/ops.h"
 #include "arch/x86.h"
 #include "vmx/nested/caps12.h"
-#include "vmx/shutdown.h"
 
 struct switched_msr {
 	u32 msr;
@@ -45,17 +44,7 @@ static bool read_msr(const struct vcpu *vcpu, const struct nested_slot *slot, u3
 	return rdmsr_safe(msr, value);
 }
 
-noreturn void msr_vmx_abort(struct vcpu *vcpu, u32 indicator)
-{
-	struct nested *nested = vcpu->nested;
-
-	if (nested->current)
-		l1_write(nested->memory, l1_gpa(nested->current->address + offsetof(struct vmcs12, abort_indicator)),
-			 &indicator, sizeof(indicator));
-	shutdown("VMX abort while leaving L2");
-}
-
-void msr_store_list(struct vcpu *vcpu, struct nested_slot *slot)
+bool msr_store_list(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	const struct l1_memory *memory = vcpu->nested->memory;
 	u64 address = vmcs12_get(slot->vmcs12, VMCS_EXIT_MSR_STORE_ADDRESS);
@@ -63,17 +52,18 @@ void msr_store_list(struct vcpu *vcpu, struct nested_slot *slot)
 	bool x2apic;
 
 	if (!list_count)
-		return;
+		return true;
 	x2apic = (rdmsr(IA32_APIC_BASE) & BIT(10)) != 0;
 	if (list_count > MSR_LIST_MAX)
-		msr_vmx_abort(vcpu, ABORT_SAVE_MSRS);
+		return false;
 	for (u32 i = 0; i < list_count; i++, address += sizeof(struct msr_entry)) {
 		struct msr_entry entry;
 		u64 value;
 
 		msr_list_read(memory, l1_gpa(address), 1, &entry);
 		if (msr_list_refused_store(&entry, 1, x2apic) || !read_msr(vcpu, slot, entry.index, &value))
-			msr_vmx_abort(vcpu, ABORT_SAVE_MSRS);
+			return false;
 		l1_write(memory, l1_gpa(address + offsetof(struct msr_entry, value)), &value, sizeof(value));
 	}
+	return true;
 }

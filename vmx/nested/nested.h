@@ -108,6 +108,7 @@ struct nested {
 	struct field_set open_in_shadow;	/* fields of a current shadow VMCS that L1 writes without an exit */
 	u64 *vmread_bitmap02, *vmwrite_bitmap02;
 
+	bool aborted;			/* VMX abort: this processor stands still */
 	bool resumed;			/* L0 enters L2 anew, of its own accord */
 	struct reflect_question question;	/* kept, as most of it never changes */
 	bool monitor_trap;		/* L0 has carried out an instruction of an L2 with the monitor trap flag */

@@ -15,6 +15,7 @@
 #include "vmx/nested/switch_parts.h"
 #include "vmx/nested/sync.h"
 #include "vmx/nested/threshold.h"
+#include "vmx/nested/vmx_abort.h"
 
 /* SDM "Recording VM-Exit Information and Updating VM-Entry Control Fields": the valid bit goes. */
 void switch_note_exit(struct vcpu *vcpu)
@@ -130,20 +131,21 @@ static void arrange_exit_load(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
 }
 
 /* SDM "Checking and Loading Host Page-Directory-Pointer-Table Entries": a bad one is a VMX abort. */
-static void load_l1_pdptes(struct vcpu *vcpu)
+static bool load_l1_pdptes(struct vcpu *vcpu)
 {
 	struct nested *nested = vcpu->nested;
 	u64 pdpte[4];
 
 	switch_read_pdptes(nested, image_get(&nested->image01, VMCS_GUEST_CR3), pdpte);
 	if (!check_pdptes(&nested->offered, pdpte))
-		msr_vmx_abort(vcpu, ABORT_HOST_PDPTE);
+		return false;
 	for (u16 i = 0; i < 4; i++)
 		vmcs_write(&vcpu->vmcs01, vmcs_fields[VMCS_INDEX_GUEST_PDPTE0 + i].field, pdpte[i]);
+	return true;
 }
 
-/* SDM "Loading Host State". vmcs01 is current. */
-static void load_l1(struct vcpu *vcpu, const struct vmcs12 *vmcs12, const struct sync_l2_state *l2)
+/* SDM "Loading Host State". vmcs01 is current. False: a VMX abort. */
+static bool load_l1(struct vcpu *vcpu, const struct vmcs12 *vmcs12, const struct sync_l2_state *l2)
 {
 	struct nested *nested = vcpu->nested;
 
@@ -152,26 +154,36 @@ static void load_l1(struct vcpu *vcpu, const struct vmcs12 *vmcs12, const struct
 		if (row_exists(nested, sync_host_fields[i]))
 			vmcs_write(&vcpu->vmcs01, sync_host_fields[i], image_get(&nested->image01, sync_host_fields[i]));
 	if (!vmcs12_has(vmcs12, WORD_EXIT, EXIT_HOST_ADDRESS_SPACE_SIZE) &&
-	    (image_get(&nested->image01, VMCS_GUEST_CR4) & CR4_PAE))
-		load_l1_pdptes(vcpu);
+	    (image_get(&nested->image01, VMCS_GUEST_CR4) & CR4_PAE) && !load_l1_pdptes(vcpu))
+		return false;
 	if (vmcs12_has(vmcs12, WORD_EXIT, EXIT_LOAD_IA32_PERF_GLOBAL_CTRL))
 		(void)wrmsr_safe(IA32_PERF_GLOBAL_CTRL, vmcs12_get(vmcs12, VMCS_HOST_IA32_PERF_GLOBAL_CTRL));
 	/* An exit without VPIDs drops what was cached for VPID 0, which is where L1 lives in its own eyes. */
 	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_VPID) && caps_allow(nested->hardware, WORD_PROC2, PROC2_ENABLE_VPID))
 		(void)invvpid(INVVPID_SINGLE, VPID01, 0);
+	return true;
+}
+
+/* L2's side of the exit, up to L1's MSR-store list. */
+static enum vmx_abort save_l2(struct vcpu *vcpu, struct nested_slot *slot, const struct vm_exit *exit)
+{
+	save_guest(vcpu->nested, slot);
+	record_exit(vcpu->nested, slot, exit);
+	if (!msr_store_list(vcpu, slot))
+		return ABORT_SAVE_MSRS;
+	if (unlikely(!vmcs12_has(slot->vmcs12, WORD_EXIT, EXIT_HOST_ADDRESS_SPACE_SIZE)) &&
+	    (image_get(&slot->written02, VMCS_GUEST_IA32_EFER) & EFER_LMA))
+		return ABORT_ADDRESS_SPACE_SIZE;
+	return ABORT_NONE;
 }
 
 void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
 	struct nested_slot *slot = nested->current;
+	enum vmx_abort abort = exit->entry_failure ? ABORT_NONE : save_l2(vcpu, slot, exit);
 	struct sync_l2_state l2;
 
-	if (!exit->entry_failure) {
-		save_guest(nested, slot);
-		record_exit(nested, slot, exit);
-		msr_store_list(vcpu, slot);
-	}
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_REASON, exit->reason);
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_QUALIFICATION, exit->qualification);
 	nested->nmi_window02 = false; /* the next merge puts the controls right */
@@ -180,7 +192,12 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 	nested->state = NESTED_ROOT_CURRENT;
 	vmcs_load(&vcpu->vmcs01);
 	l2 = l2_state(vcpu, slot, exit);
-	load_l1(vcpu, slot->vmcs12, &l2);
+	if (abort == ABORT_NONE && !load_l1(vcpu, slot->vmcs12, &l2))
+		abort = ABORT_HOST_PDPTE;
+	if (unlikely(abort != ABORT_NONE)) {
+		vmx_abort(vcpu, abort);
+		return;
+	}
 	arrange_exit_load(vcpu, slot->vmcs12);
 	shadow_push(vcpu, slot);
 	count(COUNTER_REFLECTED);
@@ -194,6 +211,8 @@ void switch_leave_unentered(struct vcpu *vcpu, const struct vm_exit *exit, u32 e
 	u64 length = vmcs_read(vcpu->running, VMCS_ENTRY_INSTRUCTION_LENGTH);
 
 	switch_leave_l2(vcpu, exit);
+	if (vcpu->nested->aborted)
+		return;
 	/* vmcs02 tells of the exit before; what was about to be injected was being delivered. */
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error_code);
 	vmcs12_set(slot->vmcs12, VMCS_IDT_VECTORING_INFORMATION, injection & INTERRUPTION_VALID ? injection : 0);
