@@ -60,15 +60,22 @@ static bool has_current(const struct vcpu *vcpu)
 	return vcpu->nested->current != NULL;
 }
 
-/* The checks before any operand, then the 64-bit address that the operand holds. */
-static struct insn_result fetch_pointer(struct vcpu *vcpu, const struct vm_exit *exit, u64 *pointer)
+/* VMCLEAR and VMPTRLD alike: the checks before any operand, then the address that it holds and what may be wrong with that. */
+static struct insn_result fetch_region(struct vcpu *vcpu, const struct vm_exit *exit, u64 *pointer,
+				       enum vm_instruction_error bad_address, enum vm_instruction_error is_vmxon_pointer)
 {
 	struct insn_mode mode = operand_mode(vcpu);
 	struct insn_result result = insn_check_mode(&mode);
 
+	if (result.outcome == INSN_OK)
+		result = operand_read(vcpu, exit, pointer, sizeof(*pointer));
 	if (result.outcome != INSN_OK)
 		return result;
-	return operand_read(vcpu, exit, pointer, sizeof(*pointer));
+	if (!insn_is_region_address(vcpu->nested->memory, *pointer))
+		return insn_fail(has_current(vcpu), bad_address);
+	if (*pointer == vcpu->nested->vmxon_pointer)
+		return insn_fail(has_current(vcpu), is_vmxon_pointer);
+	return insn_ok();
 }
 
 /* --- VMXON, VMXOFF ----------------------------------------------------------- */
@@ -132,14 +139,10 @@ static struct insn_result vmclear_l1(struct vcpu *vcpu, const struct vm_exit *ex
 	struct nested *nested = vcpu->nested;
 	struct nested_slot *slot;
 	u64 pointer;
-	struct insn_result result = fetch_pointer(vcpu, exit, &pointer);
+	struct insn_result result = fetch_region(vcpu, exit, &pointer, VMERR_VMCLEAR_ADDRESS, VMERR_VMCLEAR_VMXON_POINTER);
 
 	if (result.outcome != INSN_OK)
 		return result;
-	if (!insn_is_region_address(nested->memory, pointer))
-		return insn_fail(has_current(vcpu), VMERR_VMCLEAR_ADDRESS);
-	if (pointer == nested->vmxon_pointer)
-		return insn_fail(has_current(vcpu), VMERR_VMCLEAR_VMXON_POINTER);
 	slot = slots_find(nested, pointer);
 	if (slot) {
 		slot->vmcs12->launch_state = LAUNCH_STATE_CLEAR;
@@ -160,14 +163,10 @@ static struct insn_result vmptrld_l1(struct vcpu *vcpu, const struct vm_exit *ex
 	struct nested *nested = vcpu->nested;
 	u64 pointer;
 	u32 revision;
-	struct insn_result result = fetch_pointer(vcpu, exit, &pointer);
+	struct insn_result result = fetch_region(vcpu, exit, &pointer, VMERR_VMPTRLD_ADDRESS, VMERR_VMPTRLD_VMXON_POINTER);
 
 	if (result.outcome != INSN_OK)
 		return result;
-	if (!insn_is_region_address(nested->memory, pointer))
-		return insn_fail(has_current(vcpu), VMERR_VMPTRLD_ADDRESS);
-	if (pointer == nested->vmxon_pointer)
-		return insn_fail(has_current(vcpu), VMERR_VMPTRLD_VMXON_POINTER);
 	l1_read(nested->memory, l1_gpa(pointer), &revision, sizeof(revision));
 	if (!shadow12_is_revision(&nested->offered, revision))
 		return insn_fail(has_current(vcpu), VMERR_VMPTRLD_REVISION);
