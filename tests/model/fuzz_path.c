@@ -235,6 +235,9 @@ static void write_memory(void)
 		((u8 *)l1_pointer(BITMAPS + (value & 0x3fff)))[0] = take8();
 		break;
 	default:	/* a region, which L1 should not write; not its revision, so that it stays of use */
+		if (take8() & 7)
+			break;
+		kept = false;
 		((u8 *)l1_pointer(L1_REGION(take8() % REGIONS)))[4 + (value & 0xff)] = take8();
 		break;
 	}
