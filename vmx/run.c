@@ -92,6 +92,14 @@ static void resume_l2(struct vcpu *vcpu)
 	switch_prepare_resume(vcpu);
 }
 
+/* An L2 that finds such an exit may repeat it. */
+static void tell_unknown(const struct vm_exit *exit)
+{
+	static struct line_budget budget;
+
+	log_info_within(&budget, "L2 exit with unknown reason %u: given to L1", exit->basic);
+}
+
 static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
@@ -106,7 +114,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	else
 		switch_note_exit(vcpu);
 	if (!reflect_is_known(exit->basic))
-		log_info("L2 exit with unknown reason %u: given to L1", exit->basic);
+		tell_unknown(exit);
 
 	nested->question.vmcs12 = nested->current->vmcs12;
 	nested->question.exit = exit;

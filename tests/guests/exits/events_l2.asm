@@ -155,6 +155,42 @@ l2 write
 	mov [rsi], eax
 	vmcall
 
+l2 modify
+	lock add [rsi], eax
+	vmcall
+
+l2 copy
+	rep movsb
+	vmcall
+
+l2 push
+	mov rsp, rsi
+	push rax
+	vmcall
+
+l2 call
+	call rsi
+	vmcall
+
+l2 bit_set
+	bts [rsi], rax
+	vmcall
+
+; Accesses to the APIC page at RSI.
+l2 apic_accesses
+	mov eax, [rsi + 0x20]
+	mov dword [rsi + 0x300], 0x1234
+	mov dword [rsi + 0x80], 0x40
+	add dword [rsi + 0x350], 5
+	mov eax, [rsi + 0x3f]
+	movsq
+	vmcall
+
+; EAX into the register at RSI.
+l2 apic_write
+	mov [rsi], eax
+	vmcall
+
 l2 jump
 	jmp rsi
 
@@ -244,6 +280,19 @@ l2 rdmsr_wrmsr
 	vmcall
 
 ; The same single-stepped, and under STI.
+l2 sti_wrmsr
+	sti
+	wrmsr
+	nop
+	vmcall
+
+l2 mov_ss_wrmsr
+	mov esi, ss
+	mov ss, esi
+	wrmsr
+	nop
+	vmcall
+
 l2 trap_rdmsr
 	pushfq
 	or qword [rsp], 0x100

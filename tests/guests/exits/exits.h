@@ -9,6 +9,9 @@
 LIST(instruction_scenarios);
 LIST(register_scenarios);
 LIST(string_io_scenarios);
+LIST(memory_scenarios);
+LIST(apic_scenarios);
+LIST(carried_out_scenarios);
 LIST(debug_scenarios);
 LIST(fault_scenarios);
 LIST(unblocking_scenarios);

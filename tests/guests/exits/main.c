@@ -21,6 +21,9 @@ void guest_main(void)
 	scenarios_run(instruction_scenarios, instruction_scenarios_count);
 	scenarios_run(register_scenarios, register_scenarios_count);
 	scenarios_run(string_io_scenarios, string_io_scenarios_count);
+	scenarios_run(memory_scenarios, memory_scenarios_count);
+	scenarios_run(apic_scenarios, apic_scenarios_count);
+	scenarios_run(carried_out_scenarios, carried_out_scenarios_count);
 	scenarios_run(debug_scenarios, debug_scenarios_count);
 	scenarios_run(fault_scenarios, fault_scenarios_count);
 	scenarios_run(unblocking_scenarios, unblocking_scenarios_count);
