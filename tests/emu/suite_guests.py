@@ -3,12 +3,13 @@
 import re
 
 import disks
+import refusals
 from results import BARE, CPU, SECONDS, judge, measures
 
 CPU_WITHOUT_SHADOWING = "corei7_ivy_bridge_3770k"
 WITHOUT_SHADOWING = ("hyper", "insn")
 # Guests that other suites run.
-ELSEWHERE = ("borders", "races", "smp", "storm")
+ELSEWHERE = ("abort", "borders", "races", "smp", "storm")
 
 
 def print_measures(report, bare, testudo):
@@ -46,6 +47,8 @@ def guest(name, cpu=CPU, shadowing="hardware", cpus=1):
         print_measures(report, runs["bare"], runs["testudo"])
         if name == "bench":
             check_exits(report, runs["testudo"].lines)
+        if name == "insn" and cpu == CPU:
+            refusals.check(report, runs["testudo"].lines)
         return runs
     return test
 

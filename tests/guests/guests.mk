@@ -34,5 +34,8 @@ $(GUEST_BUILD)/$(1).so: $(call guest_objects,lib) $(call guest_objects,$(1))
 endef
 $(foreach name,$(GUEST_NAMES),$(eval $(call guest_rule,$(name))))
 
+# Its hypervisors outside IA-32e mode are programs of the guest legacy.
+$(GUEST_BUILD)/abort.so: $(patsubst %,$(GUEST_BUILD)/obj/legacy/%.o,program.asm program.c descriptors.c)
+
 $(GUEST_BUILD)/%.efi: $(GUEST_BUILD)/%.so
 	$(Q)objcopy $(GUEST_SECTIONS:%=-j %) --target=efi-app-x86_64 --subsystem=10 $< $@

@@ -154,7 +154,8 @@ static const struct refusal refusals[] = {
 	  "guest interruptibility: enclave interruption with blocking by MOV SS", 0 },
 
 	/* pending debug exceptions */
-	{ "pending_debug_bus_lock_of_another_processor", BUILD_LONG, { PENDING(0x800) }, "guest pending debug exceptions: a reserved bit is 1", 0 },
+	{ "pending_debug_bus_lock_of_another_processor", BUILD_LONG, { PENDING(0x800) },
+	  "guest pending debug exceptions: a reserved bit is 1", 0 },
 	{ "pending_debug_bit_13", BUILD_LONG, { PENDING(0x2000) }, "guest pending debug exceptions: a reserved bit is 1", 0 },
 	{ "single_step_after_mov_ss_without_bs", BUILD_LONG, { BLOCKING(2), WITH(GUEST_RFLAGS, RFLAGS_TF) }, STEP_RULE, 0 },
 	{ "single_step_after_mov_ss_with_bs", BUILD_LONG,

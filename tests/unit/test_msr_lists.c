@@ -106,8 +106,13 @@ static void a_store_refuses_less(void **state)
 	const struct msr_entry good[] = { { .index = IA32_FS_BASE }, { .index = IA32_VMX_BASIC }, { .index = IA32_SMM_MONITOR_CTL } };
 	const struct msr_entry smbase = { .index = IA32_SMBASE }, reserved = { .index = IA32_PAT, .reserved = 1 };
 	const struct msr_entry x2apic = { .index = IA32_X2APIC_FIRST + 8 };
+	const struct msr_entry traced[] = { { .index = IA32_RTIT_FIRST }, { .index = IA32_RTIT_LAST } };
 
 	(void)state;
+	assert_true(msr_list_is_hidden(IA32_RTIT_FIRST));
+	assert_false(msr_list_is_hidden(IA32_RTIT_LAST + 1));
+	assert_int_equal(msr_list_refused_store(&traced[0], 1, false), 1);
+	assert_int_equal(msr_list_refused_store(&traced[1], 1, false), 1);
 	assert_int_equal(msr_list_refused_store(good, 3, true), 0);
 	assert_int_equal(msr_list_refused_store(&smbase, 1, false), 1);
 	assert_int_equal(msr_list_refused_store(&reserved, 1, false), 1);

@@ -246,6 +246,68 @@ static const struct border event[] = {
 	PUT(VM_ENTRY_INSTRUCTION_LENGTH, lengths),
 };
 
+/* --- what rules compare with each other --------------------------------------------------------- */
+
+static const u64 hlt[] = { ACTIVITY_HLT, ACTIVITY_SHUTDOWN };
+static const u64 steps[] = { BIT(14), BIT(14) | BIT(12), BIT(12) | 1 };
+static const u64 code_rights[] = { 0x93, 0x9b, 0x9f, 0xc093, 0xc09b, 0xc0fb, 0xc0ff, 0xa09b, 0xa0fb, 0xa09f };
+static const u64 stack_rights[] = { 0x93, 0xc093, 0xc0f3, 0x10000, 0xc097 };
+
+static const struct border interruption[] = {
+	FLIP(VM_ENTRY_INTERRUPTION_INFORMATION, 0),
+	FLIP(VM_ENTRY_INTERRUPTION_INFORMATION, 0),
+	FLIP(GUEST_INTERRUPTIBILITY_STATE, LOW(4)),
+	FLIP(GUEST_INTERRUPTIBILITY_STATE, LOW(2)),
+	PUT(GUEST_ACTIVITY_STATE, hlt),
+	PUT(GUEST_PENDING_DEBUG_EXCEPTIONS, steps),
+	FLIP(GUEST_RFLAGS, BIT(8) | BIT(9)),
+	FLIP(GUEST_RFLAGS, BIT(8)),
+	FLIP(GUEST_IA32_DEBUGCTL, BIT(1)),
+	FLIP(PIN_BASED_CONTROLS, BIT(3) | BIT(5)),
+	FLIP(PROCESSOR_BASED_CONTROLS, BIT(2) | BIT(22) | BIT(27)),
+	PUT(GUEST_SS_ACCESS_RIGHTS, stack_rights),
+};
+
+static const struct border modes[] = {
+	FLIP(GUEST_CR0, BIT(0) | BIT(31)),
+	FLIP(GUEST_CR0, BIT(31)),
+	FLIP(GUEST_CR4, BIT(5) | BIT(17)),
+	PUT(GUEST_IA32_EFER, efers),
+	FLIP(VM_ENTRY_CONTROLS, BIT(9) | BIT(15)),
+	FLIP(VM_ENTRY_CONTROLS, BIT(9)),
+	FLIP(SECONDARY_CONTROLS, BIT(7) | BIT(1)),
+	FLIP(GUEST_RFLAGS, RFLAGS_VM),
+	PUT(GUEST_CS_ACCESS_RIGHTS, code_rights),
+	PUT(GUEST_SS_ACCESS_RIGHTS, stack_rights),
+	FLIP(GUEST_RIP, BIT(32) | BIT(47)),
+};
+
+static const struct border privileges[] = {
+	PUT(GUEST_CS_ACCESS_RIGHTS, code_rights),
+	FLIP(GUEST_CS_SELECTOR, LOW(3)),
+	PUT(GUEST_SS_ACCESS_RIGHTS, stack_rights),
+	FLIP(GUEST_SS_SELECTOR, LOW(3)),
+	FLIP(GUEST_SS_ACCESS_RIGHTS, FROM(5, 6)),
+	FLIP(GUEST_DS_ACCESS_RIGHTS, FROM(5, 6) | LOW(4)),
+	FLIP(GUEST_DS_SELECTOR, LOW(2)),
+	FLIP(SECONDARY_CONTROLS, BIT(7)),
+};
+
+static const struct border apic[] = {
+	FLIP(PIN_BASED_CONTROLS, BIT(0)),
+	FLIP(PIN_BASED_CONTROLS, BIT(7)),
+	FLIP(PROCESSOR_BASED_CONTROLS, PROC_USE_TPR_SHADOW | PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING),
+	FLIP(SECONDARY_CONTROLS, BIT(0) | BIT(4) | BIT(8) | BIT(9)),
+	FLIP(SECONDARY_CONTROLS, BIT(9)),
+	FLIP(VM_EXIT_CONTROLS, EXIT_ACKNOWLEDGE_INTERRUPT),
+	PUT(TPR_THRESHOLD, thresholds),
+	FLIP(MEMORY_VTPR, FROM(3, 7)),
+	PUT(POSTED_INTERRUPT_NOTIFICATION_VECTOR, vectors),
+	FLIP(POSTED_INTERRUPT_DESCRIPTOR, PAGE_BITS),
+	FLIP(GUEST_INTERRUPT_STATUS, LOW(16)),
+	PAGE_ADDRESS(VIRTUAL_APIC_ADDRESS),
+};
+
 struct group {
 	const struct border *borders;
 	u32 count;
@@ -255,7 +317,8 @@ struct group {
 
 static const struct group groups[] = {
 	GROUP(controls), GROUP(addresses), GROUP(lists), GROUP(host),	GROUP(registers), GROUP(registers),
-	GROUP(segments), GROUP(segments),  GROUP(state), GROUP(pdptes), GROUP(event),	GROUP(event),
+	GROUP(segments), GROUP(segments),  GROUP(state), GROUP(pdptes), GROUP(event),	GROUP(interruption),
+	GROUP(modes),	 GROUP(privileges), GROUP(apic),
 };
 
 /* --- choosing ------------------------------------------------------------------------------------ */
@@ -328,9 +391,13 @@ static void change_event(struct launch *launch)
 		change(launch, GUEST_RFLAGS, RFLAGS_IF, 0, false);
 }
 
-static void change_border(struct launch *launch)
+static const struct group *any_group(struct launch *launch)
 {
-	const struct group *group = &groups[below(launch, ARRAY_SIZE(groups))];
+	return &groups[below(launch, ARRAY_SIZE(groups))];
+}
+
+static void change_border(struct launch *launch, const struct group *group)
+{
 	const struct border *border = &group->borders[below(launch, group->count)];
 
 	if (!border->flips && !border->count)
@@ -345,8 +412,9 @@ void mutations_choose(struct launch *launch)
 {
 	static const u8 how_many[] = { 1, 1, 1, 2, 2, 3 };
 	u64 wanted = how_many[below(launch, ARRAY_SIZE(how_many))];
+	const struct group *group = any_group(launch);
+	bool of_one_group = below(launch, 2); /* many rules compare fields that are neighbours */
 
-	launch->count = 0;
-	while (wanted--)
-		change_border(launch);
+	for (launch->count = 0; wanted--; group = of_one_group ? group : any_group(launch))
+		change_border(launch, group);
 }

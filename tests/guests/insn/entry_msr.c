@@ -11,6 +11,7 @@
 #include "tests/guests/lib/x86.h"
 
 #define NO_SUCH_MSR 0x4000ffff
+#define RULE_MSR_LOAD 4
 
 struct msr_entry {
 	u32 index, reserved;
@@ -52,6 +53,7 @@ void group_entry_msr(void)
 
 		if (cases[i].entries[0].index == NO_SUCH_MSR && attempt(op_write_no_such_msr, 0, 0) == OUTCOME_OK)
 			c.expected = ENTERED;
+		c.rule = c.expected[1] == 'x' ? RULE_MSR_LOAD : 0; /* EXIT_MSR() or ENTERED */
 		memcpy(list, cases[i].entries, sizeof(cases[i].entries));
 		vmwrite(VM_ENTRY_MSR_LOAD_ADDRESS, (u64)list);
 		vmwrite(VM_ENTRY_MSR_LOAD_COUNT, count);

@@ -50,6 +50,9 @@ void group_entry_controls(void);
 void group_entry_host(void);
 void group_entry_guest(void);
 void group_entry_segments(void);
+void group_entry_each(void);
+void group_entry_modes(void);
+void group_entry_features(void);
 void group_entry_msr(void);
 void group_unwind(void);
 

@@ -41,6 +41,9 @@ static const struct scenario groups[] = {
 	{ "group.entry_host", group_entry_host, "complete", NULL },
 	{ "group.entry_guest", group_entry_guest, "complete", NULL },
 	{ "group.entry_segments", group_entry_segments, "complete", NULL },
+	{ "group.entry_each", group_entry_each, "complete", NULL },
+	{ "group.entry_modes", group_entry_modes, "complete", NULL },
+	{ "group.entry_features", group_entry_features, "complete", NULL },
 	{ "group.entry_msr", group_entry_msr, "complete", NULL },
 	{ "group.unwind", group_unwind, "complete", NULL },
 };

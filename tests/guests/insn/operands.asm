@@ -168,6 +168,35 @@ operand_by_stack:
 	xor eax, eax
 	ret
 
+; Prefixes: operand_prefix_NAME(address, field). SDM "Instruction Prefixes": those that are no part of the
+; encoding are ignored or make it another, undefined instruction.
+%macro prefixed 3+
+global operand_prefix_%1:function hidden
+operand_prefix_%1:
+	db %2
+	%3
+	setc al
+	setz cl
+	movzx eax, al
+	movzx ecx, cl
+	shl ecx, 1
+	or eax, ecx
+	ret
+%endmacro
+
+	prefixed lock_vmptrst, 0xf0, {vmptrst [rdi]}
+	prefixed lock_vmread, 0xf0, {vmread [rdi], rsi}
+	prefixed lock_vmresume, 0xf0, {vmresume}
+	prefixed 66_vmread, 0x66, {vmread [rdi], rsi}
+	prefixed f2_vmread, 0xf2, {vmread [rdi], rsi}
+	prefixed f3_vmwrite, 0xf3, {vmwrite rsi, [rdi]}
+	prefixed f2_vmptrst, 0xf2, {vmptrst [rdi]}
+	prefixed f3_vmptrst, 0xf3, {vmptrst [rdi]}
+	prefixed rex_vmread, 0x48, {vmread [rdi], rsi}
+	prefixed rex_vmptrst, 0x48, {vmptrst [rdi]}
+	prefixed segment_vmptrst, 0x2e, {vmptrst [rdi]}
+	prefixed 66_vmresume, 0x66, {vmresume}
+
 section .data
 align 8
 saved_rsp: dq 0

@@ -111,6 +111,70 @@ static void faults(void)
 		      FAULT(VECTOR_SS));
 }
 
+#define PREFIX(name) u32 operand_prefix_##name(u64 address, u64 field)
+PREFIX(lock_vmptrst);
+PREFIX(lock_vmread);
+PREFIX(lock_vmresume);
+PREFIX(66_vmread);
+PREFIX(f2_vmread);
+PREFIX(f3_vmwrite);
+PREFIX(f2_vmptrst);
+PREFIX(f3_vmptrst);
+PREFIX(rex_vmread);
+PREFIX(rex_vmptrst);
+PREFIX(segment_vmptrst);
+PREFIX(66_vmresume);
+
+/* Expect: #UD with LOCK; of the rest the processor decides. */
+static void prefixes(void)
+{
+	static const struct {
+		const char *name;
+		vmx_op op;
+	} list[] = {
+		{ "prefix.lock_vmptrst", operand_prefix_lock_vmptrst }, { "prefix.lock_vmread", operand_prefix_lock_vmread },
+		{ "prefix.lock_vmresume", operand_prefix_lock_vmresume }, { "prefix.66_vmread", operand_prefix_66_vmread },
+		{ "prefix.f2_vmread", operand_prefix_f2_vmread }, { "prefix.f3_vmwrite", operand_prefix_f3_vmwrite },
+		{ "prefix.f2_vmptrst", operand_prefix_f2_vmptrst }, { "prefix.f3_vmptrst", operand_prefix_f3_vmptrst },
+		{ "prefix.rex_vmread", operand_prefix_rex_vmread }, { "prefix.rex_vmptrst", operand_prefix_rex_vmptrst },
+		{ "prefix.segment_vmptrst", operand_prefix_segment_vmptrst }, { "prefix.66_vmresume", operand_prefix_66_vmresume },
+	};
+	u64 *buffer = page_alloc();
+
+	for (u32 i = 0; i < ARRAY_SIZE(list); i++) {
+		*buffer = 0;
+		say("%o", attempt(list[i].op, (u64)buffer, HOST_IA32_SYSENTER_EIP));
+		say(", stored %u", !!*buffer);
+		check_said(list[i].name, i < 3 ? "#6, stored 0" : NULL);
+	}
+}
+
+#define CR3_LAM_U57 BIT(61)
+#define CR3_LAM_U48 BIT(62)
+
+static bool has_address_masking(void)
+{
+	return cpuid(0, 0).eax >= 7 && cpuid(7, 0).eax >= 1 && (cpuid(7, 1).eax & BIT(26));
+}
+
+/* SDM "Linear-Address Masking": what CR3 says of addresses with bit 63 clear. */
+static void address_masking(u64 vmcs)
+{
+	u64 *buffer = page_alloc(), cr3 = read_cr3();
+	u64 six = (u64)buffer | 0x7eull << 56, fifteen = (u64)buffer | 0x7abcull << 48;
+
+	check_outcome("masking.off", attempt(op_vmptrst, six, 0), FAULT(VECTOR_GP));
+	write_cr3(cr3 | CR3_LAM_U57);
+	check_outcome("masking.u57.six_bits", attempt(op_vmptrst, six, 0), OUTCOME_OK);
+	check_outcome("masking.u57.fifteen_bits", attempt(op_vmptrst, fifteen, 0), FAULT(VECTOR_GP));
+	write_cr3(cr3 | CR3_LAM_U48);
+	check_outcome("masking.u48.fifteen_bits", attempt(op_vmptrst, fifteen + 8, 0), OUTCOME_OK);
+	check_outcome("masking.u48.bit_63", attempt(op_vmptrst, fifteen | BIT(63), 0), FAULT(VECTOR_GP));
+	write_cr3(cr3);
+	say("%u %u", buffer[0] == vmcs, buffer[1] == vmcs);
+	check_said("masking.stored", "1 1");
+}
+
 void group_operands(void)
 {
 	u64 vmcs = vmx_region_alloc();
@@ -124,6 +188,10 @@ void group_operands(void)
 	across_pages();
 	memory_width();
 	faults();
+	vmwrite(HOST_IA32_SYSENTER_EIP, 0x77);
+	prefixes();
+	if (has_address_masking())
+		address_masking(vmcs);
 	vmclear(vmcs);
 	say("complete");
 }

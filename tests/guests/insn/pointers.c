@@ -47,6 +47,10 @@ static void refused_addresses(u64 vmcs)
 	check_outcome("vmclear.misaligned", vmclear_at(vmcs + 1), VMFAIL(ERROR_VMCLEAR_ADDRESS));
 	check_outcome("vmclear.beyond_width", vmclear_at(vmcs | BEYOND_PHYSICAL_WIDTH),
 		      VMFAIL(ERROR_VMCLEAR_ADDRESS));
+	check_outcome("vmptrld.first_bit_beyond_width", vmptrld_at(vmcs | BIT(cpuid(0x80000008, 0).eax & 0xff)),
+		      VMFAIL(ERROR_VMPTRLD_ADDRESS));
+	check_outcome("vmclear.first_bit_beyond_width", vmclear_at(vmcs | BIT(cpuid(0x80000008, 0).eax & 0xff)),
+		      VMFAIL(ERROR_VMCLEAR_ADDRESS));
 	check_outcome("vmclear.vmxon_pointer", vmclear_at(vmxon_region),
 		      VMFAIL(ERROR_VMCLEAR_VMXON_POINTER));
 	check_outcome("vmptrld.misaligned", vmptrld_at(vmcs + 0x800), VMFAIL(ERROR_VMPTRLD_ADDRESS));

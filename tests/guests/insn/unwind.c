@@ -10,10 +10,11 @@
 #include "tests/guests/lib/vm.h"
 
 #define VTPR 0x80
+#define RULE_TPR_THRESHOLD 112
 
-static void enter_with(struct vm *vm, volatile u32 *virtual_apic, u32 vtpr, const char *name, const char *expected)
+static void enter_with(struct vm *vm, volatile u32 *virtual_apic, u32 vtpr, const char *name, u32 rule)
 {
-	struct entry_case c = { .name = name, .expected = expected };
+	struct entry_case c = { .name = name, .expected = rule ? ERROR_CONTROLS : ENTERED, .rule = rule };
 
 	virtual_apic[VTPR / 4] = vtpr;
 	entry_cases(vm, NULL, &c, 1);
@@ -32,11 +33,11 @@ void group_unwind(void)
 	vmwrite(VIRTUAL_APIC_ADDRESS, (u64)virtual_apic);
 	vmwrite(TPR_THRESHOLD, 4);
 	vm_set(PROCESSOR_BASED_CONTROLS, PROC_USE_TPR_SHADOW);
-	enter_with(vm, virtual_apic, 0x50, "unwind.vtpr_high", ENTERED);
-	enter_with(vm, virtual_apic, 0x30, "unwind.vtpr_falls", ERROR_CONTROLS);
-	enter_with(vm, virtual_apic, 0x30, "unwind.vtpr_still_low", ERROR_CONTROLS);
-	enter_with(vm, virtual_apic, 0x40, "unwind.vtpr_at_threshold", ENTERED);
-	enter_with(vm, virtual_apic, 0x10, "unwind.vtpr_falls_again", ERROR_CONTROLS);
-	enter_with(vm, virtual_apic, 0xf0, "unwind.vtpr_highest", ENTERED);
+	enter_with(vm, virtual_apic, 0x50, "unwind.vtpr_high", 0);
+	enter_with(vm, virtual_apic, 0x30, "unwind.vtpr_falls", RULE_TPR_THRESHOLD);
+	enter_with(vm, virtual_apic, 0x30, "unwind.vtpr_still_low", RULE_TPR_THRESHOLD);
+	enter_with(vm, virtual_apic, 0x40, "unwind.vtpr_at_threshold", 0);
+	enter_with(vm, virtual_apic, 0x10, "unwind.vtpr_falls_again", RULE_TPR_THRESHOLD);
+	enter_with(vm, virtual_apic, 0xf0, "unwind.vtpr_highest", 0);
 	say("complete");
 }

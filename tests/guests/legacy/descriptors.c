@@ -43,6 +43,8 @@ static void make_gdt(struct program *p, u64 data)
 	p->gdt[SELECTOR_READABLE_CODE / 8] = descriptor(0, LIMIT_4GB, ACCESS_CODE_READABLE, FLAGS_DB | FLAGS_G);
 	p->gdt[SELECTOR_CODE16 / 8] = descriptor(0, LIMIT_4GB, ACCESS_CODE_READABLE, FLAGS_G);
 	p->gdt[SELECTOR_STACK / 8] = descriptor(0, (u64)p >> 12, ACCESS_DATA, FLAGS_DB | FLAGS_G);
+	p->gdt[SELECTOR_LOW_CODE16 / 8] = descriptor(machine_low_page(), 0xffff, ACCESS_CODE_READABLE, 0);
+	p->gdt[SELECTOR_LOW_DATA / 8] = descriptor(machine_low_page(), 0xffff, ACCESS_DATA, 0);
 	set_register(p->gdtr, p->gdt, sizeof(p->gdt));
 }
 

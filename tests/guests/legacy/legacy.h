@@ -18,10 +18,12 @@ enum {
 	SELECTOR_EXPAND_DOWN = 0x38,	/* data, from 0x1000 of the data page up */
 	SELECTOR_READ_ONLY = 0x50,	/* data, flat */
 	SELECTOR_READABLE_CODE = 0x58,	/* code, flat */
+	SELECTOR_CODE16 = 0x60,		/* code, flat, D = 0 */
 	SELECTOR_STACK = 0x68,		/* data, flat up to the program's own page */
 	SELECTOR_EXPAND_DOWN_16 = 0x70,	/* the same as EXPAND_DOWN, with B = 0 */
-	SELECTOR_CODE16 = 0x78,		/* code, flat, D = 0 */
-	GDT_ENTRIES = 16,
+	SELECTOR_LOW_CODE16 = 0x78,	/* code, 64 KB from the page below 1 MB on, D = 0 */
+	SELECTOR_LOW_DATA = 0x80,	/* data, the same 64 KB */
+	GDT_ENTRIES = 17,
 };
 
 /* What a step came to instead of an exception. */
@@ -81,6 +83,10 @@ extern const u8 step_vmxon[], step_vmxoff[], step_vmclear[], step_vmptrld[], ste
 	step_invvpid[], step_mov_cr0[], step_mov_cr4[], step_read_cr0[], step_read_cr4[], step_cpuid_edx[],
 	step_in_16_bit_code[], step_v8086[], step_load[];
 #define LEGACY_STUB_SIZE 16
+
+/* real_mode.asm: the value is the vector of its exception, or 0. */
+extern const u8 step_real_mode[], real_mode_blob[], real_mode_blob_end[], real_mode_blob_segment[], real_mode_blob_instruction[],
+	real_mode_blob_return[], real_mode_blob_vectors[], real_mode_blob_undefined[], real_mode_arrive[];
 
 /* l2.asm */
 extern const u8 l2_cpuid_32[], l2_real_mode[], l2_real_mode_end[];

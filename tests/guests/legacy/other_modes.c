@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Modes without VMX instructions: compatibility mode, virtual-8086 mode, and protected
+ * Modes without VMX instructions: compatibility mode, virtual-8086 and real mode, and protected
  * mode without paging, from which VMX operation cannot be entered. SDM
  * "Restrictions on VMX Operation".
  */
@@ -61,6 +61,51 @@ static void virtual_8086(void)
 	}
 }
 
+#define MAX_INSTRUCTION 3u
+
+static void put16(const u8 *place, u64 value)
+{
+	memcpy((void *)(machine_low_page() + (u64)(place - real_mode_blob)), &value, sizeof(u16));
+}
+
+/* The blob, made to fit where it lies; SDM "Real-Address Mode Operation": vectors are segment and offset. */
+static void make_real_mode_blob(const u8 instruction[MAX_INSTRUCTION])
+{
+	u64 low = machine_low_page(), arrive = (u64)real_mode_arrive;
+
+	memcpy((void *)low, real_mode_blob, (u64)(real_mode_blob_end - real_mode_blob));
+	memcpy((void *)(low + (u64)(real_mode_blob_instruction - real_mode_blob)), instruction, MAX_INSTRUCTION);
+	put16(real_mode_blob_segment, low >> 4);
+	put16(real_mode_blob_return, arrive);
+	put16(real_mode_blob_return + 2, arrive >> 16);
+	put16(real_mode_blob_vectors + VECTOR_UD * 4, (u64)(real_mode_blob_undefined - real_mode_blob));
+	put16(real_mode_blob_vectors + VECTOR_UD * 4 + 2, low >> 4);
+}
+
+/* Expect: #UD through the real-mode vector table, without an error code. */
+static void real_mode(void)
+{
+	static const struct {
+		const char *name, *expected;
+		u8 instruction[MAX_INSTRUCTION];
+	} list[] = {
+		{ "real_mode.nop", "0", { 0x90, 0x90, 0x90 } },		  { "real_mode.cpuid", "0", { 0x0f, 0xa2, 0x90 } },
+		{ "real_mode.vmcall", "6", { 0x0f, 0x01, 0xc1 } },	  { "real_mode.vmlaunch", "6", { 0x0f, 0x01, 0xc2 } },
+		{ "real_mode.vmxoff", "6", { 0x0f, 0x01, 0xc4 } },	  { "real_mode.vmread", "6", { 0x0f, 0x78, 0xc1 } },
+		{ "real_mode.vmptrst", "6", { 0x0f, 0xc7, 0x3f } },	  { "real_mode.vmfunc", "6", { 0x0f, 0x01, 0xd4 } },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(list); i++) {
+		struct program *p = program_new(PAGING_NONE, 0);
+		u32 step = program_step(p, step_real_mode, machine_low_page(), SELECTOR_LOW_CODE16);
+
+		make_real_mode_blob(list[i].instruction);
+		program_run(p);
+		say("%u", p->steps[step].value & 0xffff);
+		check_said(list[i].name, list[i].expected);
+	}
+}
+
 /* Expect: #GP(0), since CR0.PG must be 1 in VMX operation. */
 static void without_paging(void)
 {
@@ -81,7 +126,9 @@ void group_other_modes(void)
 	compatibility("compatibility.root");
 	vmx_off();
 	without_paging();
-	if (machine_low_page())
+	if (machine_low_page()) {
 		virtual_8086();
+		real_mode();
+	}
 	say("complete");
 }

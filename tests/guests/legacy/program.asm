@@ -17,6 +17,7 @@ section .text
 global legacy_run:function hidden
 global legacy_exit_point:data hidden
 global legacy_idt_stubs:data hidden
+global legacy_done:function hidden
 
 %define CODE64 0x08
 %define DATA 0x10
@@ -124,6 +125,7 @@ next:
 	ud2
 
 ; The step went through: its flags first, for everything else may change them.
+legacy_done:
 done:
 	pushfd
 	push eax
