@@ -27,6 +27,7 @@
 #define EPT_USER_EXECUTE BIT(10)	/* with mode-based execute control; EPT_EXECUTE is then for supervisor mode */
 #define EPT_ADDRESS BITS(51, 12)
 #define EPT_SUPPRESS_VE BIT(63)		/* leaves and not-present entries of EPT12: SDM "Convertible EPT Violations" */
+#define EPT_SUB_PAGES BIT(61)		/* 4 KB leaves only, with sub-page write permissions */
 #define EPT_SHARED_TABLE BIT(52)	/* ignored by the processor: set by ept_link_table */
 
 /* What an entry's memory type may be; the SDM's encodings, as in MTRRs. */

@@ -21,14 +21,17 @@ void handle_vmfunc(struct vcpu *vcpu, const struct vm_exit *exit)
 	struct nested *nested = vcpu->nested;
 	struct nested_slot *slot = nested->current;
 	const u64 *gpr = vcpu->regs.gpr;
-	u64 eptp02;
+	u64 eptp02, spptp12 = ept02_spp_pointer12(slot->vmcs12);
 
 	if (!vm_function(slot->vmcs12, &nested->offered, nested->memory, (u32)gpr[REG_RAX], (u32)gpr[REG_RCX])) {
 		switch_leave_l2(vcpu, exit);
 		return;
 	}
-	eptp02 = ept02_eptp(&nested->ept02, vmcs12_get(slot->vmcs12, VMCS_EPT_POINTER));
+	eptp02 = ept02_eptp(&nested->ept02, ept02_pointer12(slot->vmcs12));
 	switch_write_field02(slot, VMCS_EPT_POINTER, eptp02);
+	if (unlikely(spptp12 != 0))
+		switch_write_field02(slot, VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER,
+				     ept02_spptp(&nested->ept02, ept02_pointer12(slot->vmcs12), spptp12));
 	emulate_advance(vcpu);
 }
 

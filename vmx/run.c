@@ -44,8 +44,9 @@ static enum reflect_owner ask_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 		.eptp12 = ept02_pointer12(vmcs12),
 		.address = l2_gpa(vmcs_read(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS)),
 		.qualification = exit->qualification,
-		.misconfiguration = exit->basic == EXIT_EPT_MISCONFIGURATION,
+		.misconfiguration = exit->basic != EXIT_EPT_VIOLATION,
 		.log = &log,
+		.spptp12 = ept02_spp_pointer12(vmcs12),
 	};
 	struct ept02_result result = ept02_handle(&nested->ept02, &miss);
 
@@ -67,6 +68,10 @@ static enum reflect_owner ask_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 		break;
 	case EPT02_LOG_FULL:
 		exit->basic = EXIT_PML_FULL;
+		exit->qualification = result.qualification;
+		break;
+	case EPT02_SPP_EVENT:
+		exit->basic = EXIT_SPP_EVENT;
 		exit->qualification = result.qualification;
 		break;
 	}

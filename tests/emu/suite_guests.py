@@ -7,6 +7,7 @@ import refusals
 from results import BARE, CPU, SECONDS, judge, measures
 
 CPU_WITHOUT_SHADOWING = "corei7_ivy_bridge_3770k"
+CPU_WITH_SUB_PAGES = "corei7_icelake_u"
 WITHOUT_SHADOWING = ("hyper", "insn")
 # Guests that other suites run.
 ELSEWHERE = ("abort", "borders", "races", "smp", "storm")
@@ -60,3 +61,5 @@ def add(suite):
     # Where L1's VMREAD and VMWRITE all exit, other parts of L0 do the work.
     for name in WITHOUT_SHADOWING:
         suite.add(f"guests/{name}-without-shadowing", guest(name, CPU_WITHOUT_SHADOWING, "software"))
+    # Sub-page write permissions, and what else this model has.
+    suite.add("guests/hyper-icelake", guest("hyper", CPU_WITH_SUB_PAGES))

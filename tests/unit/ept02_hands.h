@@ -70,3 +70,15 @@ static inline struct ept_translation seen_by(u64 eptp12, u64 address)
 
 	return ept_lookup(&tables, address);
 }
+
+static inline struct ept_translation seen(u64 address)
+{
+	return seen_by(EPTP, address);
+}
+
+static inline void forget_flushes(void)
+{
+	(void)ept02_take_flush(&world.ept02, EPTP);
+	(void)ept02_take_flush(&world.ept02, EPTP_FLAGS);
+	assert_false(world.ept02.flush_needed);
+}

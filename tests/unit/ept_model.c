@@ -137,6 +137,23 @@ static u64 audit_table(const struct ept02 *ept02, u64 table, unsigned int level,
 	return tables;
 }
 
+/* Sub-page-permission tables: the root is a page of its own, those below are the root's. */
+static u64 audit_sub_pages(const struct ept02 *ept02, u64 table, unsigned int level, u8 *seen)
+{
+	u64 tables = 0;
+
+	model_require(!seen[pool_index(ept02, table)]++);
+	for (unsigned int i = 0; i < 512; i++) {
+		u64 entry = read_entry(table + i * 8);
+
+		if (level == 1)
+			model_require(!(entry & 0xaaaaaaaaaaaaaaaaull));
+		else if (entry)
+			tables += 1 + audit_sub_pages(ept02, entry & ADDRESS, level - 1, seen);
+	}
+	return tables;
+}
+
 static void audit_list(const struct ept02 *ept02, const struct ept02_pages *list, u8 *seen)
 {
 	u32 page = list->first;
@@ -164,13 +181,13 @@ void model_audit(const struct ept02 *ept02)
 		const struct ept02_root *root = &ept02->roots[i];
 		unsigned int levels = root->eptp12 ? (unsigned int)((root->eptp12 >> 3) & 7) + 1 : 4;
 
-		model_require(audit_table(ept02, phys_of(root->table).value, levels, permissions_of(root->eptp12), in_tables) ==
-			      root->tables.count);
+		model_require(audit_table(ept02, phys_of(root->table).value, levels, permissions_of(root->eptp12), in_tables) +
+			      audit_sub_pages(ept02, phys_of(root->spp_table).value, 4, in_tables) == root->tables.count);
 		audit_list(ept02, &root->tables, in_lists);
 	}
 	for (u64 page = 0; page < ept02->pages; page++)
 		listed += in_lists[page];
-	model_require(listed + EPT02_ROOTS + ept02->free.count == ept02->pages);
+	model_require(listed + 2 * EPT02_ROOTS + ept02->free.count == ept02->pages);
 	audit_list(ept02, &ept02->free, in_lists);
 	for (u32 page = ept02->free.first, i = 0; i < ept02->free.count; i++, page = ept02->next[page])
 		model_require(!in_tables[page]);

@@ -320,7 +320,7 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 	bool write = (qualification & 2) || (!(qualification & 0x100) && (eptp12 & EPTP_AD));
 	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
 	u64 page = world_address(n);
-	const struct ept02_miss missed = { eptp12, l2_gpa(page + (qualification & 0xff)), qualification, false, &world->log };
+	const struct ept02_miss missed = { eptp12, l2_gpa(page + (qualification & 0xff)), qualification, false, &world->log, 0 };
 	u16 index = world->log.index;
 	struct ept02_result result;
 	bool dirtied;
@@ -351,6 +351,9 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 		break;
 	case EPT02_LOG_FULL:
 		check_full(world, eptp12, &now, qualification, &result);
+		break;
+	case EPT02_SPP_EVENT:
+		model_broken("no sub-page permissions without the control", __FILE__, __LINE__);
 		break;
 	}
 	return result.outcome;

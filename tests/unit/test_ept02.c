@@ -16,18 +16,6 @@ static struct ept02_result touch(u64 address, u64 access)
 	return touch_as(EPTP, address, access | LINEAR);
 }
 
-static struct ept_translation seen(u64 address)
-{
-	return seen_by(EPTP, address);
-}
-
-static void forget_flushes(void)
-{
-	(void)ept02_take_flush(&world.ept02, EPTP);
-	(void)ept02_take_flush(&world.ept02, EPTP_FLAGS);
-	assert_false(world.ept02.flush_needed);
-}
-
 static void a_mapped_page_is_filled_with_its_permissions_and_type(void **state)
 {
 	(void)state;

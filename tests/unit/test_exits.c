@@ -202,7 +202,6 @@ static void exits_that_l0_must_have_are_never_l1s(void **state)
 	static const struct { u32 reason; u32 control; } must[] = {
 		{ EXIT_VMFUNC, 0 },	/* in L1's name: it decides there what is L1's */
 		{ EXIT_PML_FULL, CONTROL_MASK(PROC2, ENABLE_PML) },
-		{ EXIT_SPP_EVENT, CONTROL_MASK(PROC2, SUB_PAGE_WRITE_PERMISSIONS) },
 	};
 	static struct vmcs12 vmcs12;
 	u32 count = 0;

@@ -10,9 +10,10 @@
 #include "mm/ept.h"
 #include "mm/phys.h"
 #include "vmx/nested/ept12_walk.h"
+#include "vmx/nested/spp.h"
 
-/* Tables that one miss can need: one for each level below the root. */
-#define TABLES_PER_FILL (EPT_MAX_LEVELS - 1)
+/* Tables that one miss can need: one for each level below the roots. */
+#define TABLES_PER_FILL (EPT_MAX_LEVELS - 1 + SPP_TABLES_PER_PAGE)
 /* How often a walk is begun again when L1 changes EPT12 under it; then L2 just misses again. */
 #define WALK_TRIES 8
 
@@ -27,6 +28,8 @@
 #define QUALIFICATION_OF_ACCESS (QUALIFICATION_ACCESS | BITS(8, 7) | BITS(13, 12) | BIT(16))
 /* That of reason 62 has only NMI unblocking and asynchronous, in the same places. SDM "Basic VM-Exit Information". */
 #define QUALIFICATION_OF_LOG_FULL (BIT(12) | BIT(16))
+/* That of reason 66 has them, and whether it is a miss or a misconfiguration. */
+#define QUALIFICATION_SPP_MISS BIT(11)
 
 /* A root being filled: the context of its page source. */
 struct fill {
@@ -79,6 +82,8 @@ static void root_drop(struct ept02 *ept02, struct ept02_root *root)
 	if (root->tables.count == 0)
 		return;		/* leaves are never in the root page itself */
 	__builtin_memset(root->table, 0, PAGE_SIZE);
+	if (unlikely(root->spptp12))
+		__builtin_memset(root->spp_table, 0, PAGE_SIZE);
 	ept02->next[root->tables.last] = ept02->free.first;
 	if (ept02->free.count == 0)
 		ept02->free.last = root->tables.last;
@@ -113,10 +118,14 @@ void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struc
 		.memory = memory, .hardware = hardware, .offered = offered,
 		.pool = first, .next = first, .pages = count,
 	};
-	for (u64 page = count; page-- > link_pages + EPT02_ROOTS;)
+	for (u64 page = count; page-- > link_pages + 2 * EPT02_ROOTS;)
 		pages_push(ept02, &ept02->free, (u32)page);
-	for (u32 i = 0; i < EPT02_ROOTS; i++)
-		ept02->roots[i].table = __builtin_memset(ept02->pool + (link_pages + i) * PAGE_SIZE, 0, PAGE_SIZE);
+	for (u32 i = 0; i < EPT02_ROOTS; i++) {
+		u8 *pages = ept02->pool + (link_pages + 2 * i) * PAGE_SIZE;
+
+		ept02->roots[i].table = __builtin_memset(pages, 0, PAGE_SIZE);
+		ept02->roots[i].spp_table = __builtin_memset(pages + PAGE_SIZE, 0, PAGE_SIZE);
+	}
 }
 
 /* --- roots ---------------------------------------------------------------- */
@@ -151,6 +160,7 @@ static struct ept02_root *root_of(struct ept02 *ept02, u64 eptp12)
 	root_drop(ept02, oldest);
 	ept02->recycled += oldest->eptp12 != 0;
 	oldest->eptp12 = key;
+	oldest->spptp12 = 0;
 	oldest->last_used = ept02->clock;
 	return oldest;
 }
@@ -185,6 +195,20 @@ u64 ept02_eptp(struct ept02 *ept02, u64 eptp12)
 	 * entries for writes, as L1 was promised.
 	 */
 	return ept_pointer(&tables, write_back ? MEMORY_WB : MEMORY_UC, (root->eptp12 & EPTP_ACCESSED_DIRTY) != 0);
+}
+
+u64 ept02_spptp(struct ept02 *ept02, u64 eptp12, u64 spptp12)
+{
+	struct ept02_root *root;
+
+	if (likely(!spptp12))
+		return 0;
+	root = root_of(ept02, eptp12);
+	if (root->spptp12 != spptp12) {
+		root_drop(ept02, root);
+		root->spptp12 = spptp12;
+	}
+	return phys_of(root->spp_table).value;
 }
 
 /* --- misses --------------------------------------------------------------- */
@@ -222,7 +246,7 @@ static bool is_narrower(u64 old, u64 new)
 {
 	if ((old & EPT_PERMISSIONS) == 0)
 		return false;
-	return (old & ~new & EPT_PERMISSIONS) || ((old ^ new) & (EPT_ADDRESS | EPT_MEMORY_TYPE | EPT_IGNORE_PAT));
+	return (old & ~new & (EPT_PERMISSIONS | EPT_SUB_PAGES)) || ((old ^ new) & (EPT_ADDRESS | EPT_MEMORY_TYPE | EPT_IGNORE_PAT));
 }
 
 static void fill_leaf(struct ept02 *ept02, struct ept02_root *root, const struct ept12_walk *walk,
@@ -358,6 +382,75 @@ static bool has_no_room(const struct ept02_root *root, const struct ept12_walk *
 	return miss->log && page_log_is_full(miss->log) && (root->eptp12 & EPTP_ACCESSED_DIRTY) && !ept12_is_marked(walk, write);
 }
 
+/* --- sub-page write permissions --------------------------------------------- */
+
+/* Only a write's own permission is missing, on a page whose leaf asks for it. SDM "Sub-Page Write Permissions". */
+static bool asks_sub_pages(const struct ept12_walk *walk, const struct ept02_miss *miss, u64 access)
+{
+	const u64 final = QUALIFICATION_LINEAR_VALID | QUALIFICATION_TRANSLATED;
+
+	return unlikely(miss->spptp12 != 0) && walk->outcome == EPT12_TRANSLATED && walk->size == PAGE_SIZE &&
+	       (access & ~walk->permissions) == EPT_ACCESS_WRITE && (walk->permissions & EPT_READ) &&
+	       (ept12_last(walk) & EPT_SUB_PAGES) && (miss->qualification & final) == final && miss->address.value >> 48 == 0;
+}
+
+/* Had hardware just this vector, and refused the write all the same? It knows more: where the access ends, its kind. */
+static bool was_refused(const struct ept02 *ept02, const struct ept02_root *root, l2_gpa_t address, u64 vector)
+{
+	struct ept tables = tables_of(ept02, root, NULL);
+	const u64 *had = spp02_vector(root->spp_table, address, NULL, NULL);
+
+	return (ept_lookup(&tables, address.value).value & EPT_SUB_PAGES) && had && *had == vector;
+}
+
+/* The leaf stays without write permission: hardware asks the vector, which must be there with it. */
+static bool fill_sub_pages(struct ept02 *ept02, struct ept02_root *root, struct ept12_walk *walk,
+			   const struct ept02_miss *miss, u64 vector)
+{
+	struct fill fill = { .ept02 = ept02, .root = root };
+	u64 *entry;
+
+	if ((root->eptp12 & EPTP_ACCESSED_DIRTY) && !set_flags(ept02, walk, miss, true))
+		return false;
+	fill_leaf(ept02, root, walk, miss->address, walk->permissions | EPT_SUB_PAGES);
+	entry = spp02_vector(root->spp_table, miss->address, take_page, &fill);
+	if (!entry)
+		return true;
+	if (*entry & ~vector)
+		need_flush(ept02, root);
+	*entry = vector;
+	return true;
+}
+
+/* Writes that EPT12 leaves to L1's sub-page-permission tables. False: walk again. */
+static bool try_sub_pages(struct ept02 *ept02, struct ept02_root *root, struct ept12_walk *walk,
+			  const struct ept02_miss *miss, struct ept02_result *result)
+{
+	struct spp12_walk spp = spp12_walk(ept02->memory, miss->spptp12, miss->address);
+	bool allowed;
+
+	/* The same root; only here for tables that another SPPT12 has left. */
+	(void)ept02_spptp(ept02, miss->eptp12, miss->spptp12);
+	allowed = spp.outcome == SPP_FOUND && spp_allows(spp.vector, miss->address) &&
+		  !was_refused(ept02, root, miss->address, spp.vector);
+	result->qualification = miss->qualification & QUALIFICATION_OF_LOG_FULL;
+	if (spp.outcome != SPP_FOUND) {
+		result->outcome = EPT02_SPP_EVENT;
+		result->qualification |= spp.outcome == SPP_MISS ? QUALIFICATION_SPP_MISS : 0;
+	} else if (!allowed) {
+		result->outcome = EPT02_VIOLATION;
+		result->qualification = violation_of(ept02, walk, miss->qualification, access_of(root, miss->qualification));
+		result->entry = ept12_last(walk);
+	} else if (has_no_room(root, walk, miss, true)) {
+		result->outcome = EPT02_LOG_FULL;
+	} else {
+		result->outcome = EPT02_FILLED;
+		return fill_sub_pages(ept02, root, walk, miss, spp.vector);
+	}
+	forget(ept02, root, miss->address);
+	return true;
+}
+
 /* One walk. False when L1 changed EPT12 under it. */
 static bool try_miss(struct ept02 *ept02, struct ept02_root *root, const struct ept02_miss *miss,
 		     struct ept02_result *result)
@@ -372,6 +465,8 @@ static bool try_miss(struct ept02 *ept02, struct ept02_root *root, const struct 
 	} else if (miss->misconfiguration) {
 		/* EPT02 itself is never misconfigured. Should hardware say so: begin afresh. */
 		result->outcome = EPT02_FILLED;
+	} else if (asks_sub_pages(&walk, miss, access)) {
+		return try_sub_pages(ept02, root, &walk, miss, result);
 	} else if (!is_allowed(ept02, root, &walk, miss->address, access)) {
 		result->outcome = EPT02_VIOLATION;
 		result->qualification = violation_of(ept02, &walk, miss->qualification, access);

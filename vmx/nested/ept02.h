@@ -13,7 +13,7 @@
 #include "vmx/nested/page_log.h"
 
 #define EPT02_ROOTS 8	/* EPTP12 values kept at a time */
-#define EPT02_MIN_PAGES (EPT02_ROOTS * 5)
+#define EPT02_MIN_PAGES (EPT02_ROOTS * 6)
 
 /* Access that missed; the bits of the exit qualification of reason 48. SDM "Exit Qualification for EPT Violations". */
 #define EPT_ACCESS_READ BIT(0)
@@ -30,7 +30,8 @@ enum ept02_outcome {
 	EPT02_FILLED,		/* EPT02 now has the translation: resume L2 */
 	EPT02_VIOLATION,	/* EPT12 forbids it: reflect reason 48 with `qualification` */
 	EPT02_MISCONFIGURED,	/* an entry of EPT12 is bad: reflect reason 49 */
-	EPT02_LOG_FULL		/* no room to log a page: reflect reason 62 with `qualification` */
+	EPT02_LOG_FULL,		/* no room to log a page: reflect reason 62 with `qualification` */
+	EPT02_SPP_EVENT		/* L1's sub-page-permission tables do not tell: reflect reason 66 with `qualification` */
 };
 
 /* An access of L2 that EPT02 did not let pass. */
@@ -40,11 +41,12 @@ struct ept02_miss {
 	u64 qualification;	/* hardware's of reason 48 */
 	bool misconfiguration;	/* reason 49, which has none */
 	struct page_log *log;	/* of the vmcs12; NULL is one that is off */
+	u64 spptp12;		/* ept02_spp_pointer12 */
 };
 
 struct ept02_result {
 	enum ept02_outcome outcome;
-	u64 qualification;	/* for EPT02_VIOLATION and EPT02_LOG_FULL: the complete value for vmcs12 */
+	u64 qualification;	/* for VIOLATION, LOG_FULL and SPP_EVENT: the complete value for vmcs12 */
 	u64 entry;		/* for EPT02_VIOLATION: the last entry of EPT12 that was read; all ones when none was */
 };
 
@@ -57,7 +59,9 @@ struct ept02_pages {
 struct ept02_root {
 	u64 eptp12;			/* the bits of it that matter, with EPT02_MODE_BASED; 0: free */
 	u64 *table;			/* the root page in L0's memory: stays with the slot */
-	struct ept02_pages tables;	/* all tables below it */
+	u64 *spp_table;			/* and that of its sub-page-permission tables, which hold what leaves point to */
+	u64 spptp12;			/* they are of, or 0 */
+	struct ept02_pages tables;	/* all tables below the two */
 	u64 last_used;
 	bool flush_needed;		/* INVEPT this root's EPTP before L2 runs on it */
 };
@@ -85,6 +89,14 @@ static inline u64 ept02_pointer12(const struct vmcs12 *vmcs12)
 	return vmcs12_get(vmcs12, VMCS_EPT_POINTER) | mode;
 }
 
+/* Likewise of its sub-page write permissions: 0 where the control is off, else bit 0 beside the pointer. */
+static inline u64 ept02_spp_pointer12(const struct vmcs12 *vmcs12)
+{
+	if (likely(!vmcs12_has(vmcs12, WORD_PROC2, PROC2_SUB_PAGE_WRITE_PERMISSIONS)))
+		return 0;
+	return vmcs12_get(vmcs12, VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER) | 1;
+}
+
 /*
  * Gives the tables `count` pages of L0's memory in a row, at `first`: at least
  * EPT02_MIN_PAGES. Nothing is allocated later.
@@ -98,6 +110,12 @@ void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struc
  * entry to L2: a root that was not used for long may have become another's.
  */
 u64 ept02_eptp(struct ept02 *ept02, u64 eptp12);
+
+/*
+ * The sub-page-permission-table pointer for hardware that belongs to it; 0 where `spptp12` is. One SPPT12 at a
+ * time is composed into a root: another one makes it begin afresh.
+ */
+u64 ept02_spptp(struct ept02 *ept02, u64 eptp12, u64 spptp12);
 
 /*
  * Walks EPT12 for the miss, sets its accessed and dirty bits as the processor would, with page-modification

@@ -132,6 +132,7 @@ static void merge_addresses(struct vmcs_image *image02, const struct merge_input
 	}
 	image_set(image02, VMCS_MSR_BITMAP_ADDRESS, input->msr_bitmap02.value);
 	image_set(image02, VMCS_EPT_POINTER, input->eptp02);
+	image_set(image02, VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER, input->spptp02);
 	image_set(image02, VMCS_VPID, input->vpid02);
 }
 
@@ -250,6 +251,7 @@ void merge_again(struct vmcs_image *image02, const struct merge_input *input)
 	merge_msr_lists(image02, input);
 	merge_io_control(image02, input);
 	image_set(image02, VMCS_EPT_POINTER, input->eptp02);
+	image_set(image02, VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER, input->spptp02);
 	/* Secondary controls, and with them VPIDs, come and go with a bit that L1 writes without an exit. */
 	image_set(image02, VMCS_VPID, input->vpid02);
 }
@@ -274,6 +276,7 @@ bool merge_is_hot(const struct vmcs_field_info *info)
 		VMCS_FIELD(PIN_BASED_CONTROLS), VMCS_FIELD(PROCESSOR_BASED_CONTROLS),
 		VMCS_FIELD(SECONDARY_PROCESSOR_BASED_CONTROLS), VMCS_FIELD(EXIT_CONTROLS), VMCS_FIELD(ENTRY_CONTROLS),
 		VMCS_FIELD(ENTRY_INTERRUPTION_INFORMATION), VMCS_FIELD(EPT_POINTER), VMCS_FIELD(VPID),
+		VMCS_FIELD(SUB_PAGE_PERMISSION_TABLE_POINTER),
 		VMCS_FIELD(ENTRY_MSR_LOAD_ADDRESS), VMCS_FIELD(ENTRY_MSR_LOAD_COUNT), VMCS_FIELD(EXIT_MSR_STORE_COUNT),
 		VMCS_FIELD(EXIT_MSR_LOAD_COUNT),
 	};

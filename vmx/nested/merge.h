@@ -34,7 +34,7 @@ struct merge_input {
 	const struct vmcs_image *image01;	/* L0's control words and host state */
 	const struct l1_memory *memory;
 	struct merge_l1_state l1;
-	u64 eptp02;
+	u64 eptp02, spptp02;
 	hpa_t msr_bitmap02;
 	const struct merge_io *io;		/* NULL where L0 watches no port */
 	const struct merge_shadow *shadow;	/* NULL without VMCS shadowing */

@@ -98,6 +98,13 @@ static u64 eptp02(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
 	return ept02_eptp(&vcpu->nested->ept02, ept02_pointer12(vmcs12));
 }
 
+static u64 spptp02(struct nested *nested, const struct vmcs12 *vmcs12)
+{
+	u64 spptp12 = ept02_spp_pointer12(vmcs12);
+
+	return likely(!spptp12) ? 0 : ept02_spptp(&nested->ept02, ept02_pointer12(vmcs12), spptp12);
+}
+
 static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 {
 	struct nested *nested = vcpu->nested;
@@ -109,6 +116,7 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 		.memory = nested->memory,
 		.l1 = switch_l1_state(vcpu),
 		.eptp02 = eptp02(vcpu, slot->vmcs12),
+		.spptp02 = spptp02(nested, slot->vmcs12),
 		.msr_bitmap02 = phys_of(nested->msr_bitmap02),
 		.entry_msr_load = phys_of(nested->entry_load),
 		.vpid02 = merge_vpid(slot->vmcs12),

@@ -15,6 +15,7 @@ LIST(ept_page_scenarios);
 LIST(ept_change_scenarios);
 LIST(pml_scenarios);
 LIST(mode_execute_scenarios);
+LIST(spp_scenarios);
 LIST(event_scenarios);
 LIST(vectoring_scenarios);
 LIST(window_scenarios);

@@ -27,6 +27,7 @@ void guest_main(void)
 	scenarios_run(ept_change_scenarios, ept_change_scenarios_count);
 	scenarios_run(pml_scenarios, pml_scenarios_count);
 	scenarios_run(mode_execute_scenarios, mode_execute_scenarios_count);
+	scenarios_run(spp_scenarios, spp_scenarios_count);
 	scenarios_run(event_scenarios, event_scenarios_count);
 	scenarios_run(vectoring_scenarios, vectoring_scenarios_count);
 	scenarios_run(window_scenarios, window_scenarios_count);

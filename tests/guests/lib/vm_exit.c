@@ -84,6 +84,7 @@ static const struct reason reasons[] = {
 	[62] = { "PML_FULL", QUALIFICATION },
 	[63] = { "XSAVES", LENGTH | OTHER_FORM },
 	[64] = { "XRSTORS", LENGTH | OTHER_FORM },
+	[66] = { "SPP_EVENT", QUALIFICATION | GUEST_PHYSICAL },
 };
 
 /* Bits 11:9 of an EPT violation exist only on processors with advanced information. */
