@@ -210,6 +210,49 @@ static void address_space_size(void)
 	}
 }
 
+/* Expect: an entry that fails late comes back like an exit, in the host state, and the VMCS was not launched. */
+static void entry_failure(enum paging paging, const char *prefix)
+{
+	struct entry e = prepare(paging, true);
+	struct exit_steps failed, again;
+	u32 resumed;
+
+	vmwrite(GUEST_RFLAGS, 0);
+	begin(&e);
+	failed = enter(e.p, step_vmlaunch);
+	resumed = program_vmx_step(e.p, step_vmresume, 0, 0);
+	program_step(e.p, step_vmwrite, GUEST_RFLAGS, RFLAGS_FIXED);
+	again = enter(e.p, step_vmlaunch);
+	program_run(e.p);
+	say("%x came by %x, then %o; ", e.p->steps[failed.reason].value, e.p->steps[failed.entry].vector, program_outcome(e.p, resumed));
+	say_exit(e.p, again, (u64)l2_cpuid_32);
+	check_said(case_name(prefix, "entry_failure"),
+		   "0x80000021 came by 0x101, then VMfailValid 5; exit 0xa+2 at 5 eax=0x12345678 flags=2; ");
+}
+
+/* Expect: L2's exception is an exit with its vector, error code and address. */
+static void exceptions(enum paging paging, const char *prefix)
+{
+	struct entry e = prepare(paging, true);
+	struct exit_steps first;
+	u32 vector, code, address;
+
+	vmwrite(GUEST_RIP, 0xa0000000);
+	vmwrite(EXCEPTION_BITMAP, BIT(VECTOR_PF));
+	program_entry(e.p, 0xa0000000, PTE_P, 0);
+	begin(&e);
+	first = enter(e.p, step_vmlaunch);
+	vector = program_step(e.p, step_vmread, VM_EXIT_INTERRUPTION_INFORMATION, 0);
+	code = program_step(e.p, step_vmread, VM_EXIT_INTERRUPTION_ERROR_CODE, 0);
+	address = program_step(e.p, step_vmread, EXIT_QUALIFICATION, 0);
+	program_run(e.p);
+	say("reason %u information %x code %x address %x", e.p->steps[first.reason].value, e.p->steps[vector].value,
+	    e.p->steps[code].value, e.p->steps[address].value);
+	check_said(case_name(prefix, "exception"), paging == PAGING_PAE ?
+		   "reason 0 information 0x80000b0e code 0x10 address 0xa0000000" :
+		   "reason 0 information 0x80000b0e code 0 address 0xa0000000");
+}
+
 /* Expect: what the exit leaves in CR0, CR4 and the flags is the host state's. */
 static void host_registers(enum paging paging, const char *prefix)
 {
@@ -240,6 +283,8 @@ void group_entries(void)
 		if (machine_low_page() && proc2_offers(PROC2_UNRESTRICTED_GUEST))
 			real_mode(modes[i].paging, modes[i].prefix);
 		host_registers(modes[i].paging, modes[i].prefix);
+		entry_failure(modes[i].paging, modes[i].prefix);
+		exceptions(modes[i].paging, modes[i].prefix);
 	}
 	host_pdptes();
 	address_space_size();
