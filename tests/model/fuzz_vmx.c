@@ -327,6 +327,7 @@ static void vmwrite_step(void)
 /* L2 exits at once; its registers and what the exit tells are no longer what L1 wrote. */
 static void come_back(struct reference_region *region, bool ran)
 {
+	reference.mode = KERNEL;
 	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
 		if (vmcs_fields[i].class == CLASS_GUEST || vmcs_fields[i].class == CLASS_INFO || i == VMCS_INDEX_ENTRY_CONTROLS ||
 		    i == VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION)
@@ -406,6 +407,7 @@ static void invvpid_step(void)
 static void mode_step(void)
 {
 	reference.mode = take8() & 3 ? KERNEL : take8() & 1 ? USER : COMPATIBILITY;
+	*processor_field(VMCS_GUEST_RIP) = 0x400000;
 	*processor_field(VMCS_GUEST_SS_ACCESS_RIGHTS) = reference.mode == USER ? 0xc0f3 : 0xc093;
 	*processor_field(VMCS_GUEST_CS_ACCESS_RIGHTS) = reference.mode == USER ? 0xa0fb : reference.mode == KERNEL ? 0xa09b : 0xc09b;
 }

@@ -140,6 +140,7 @@ bool guest_can_exit(const struct model_exit *exit, u32 msr)
 
 /* What L1 may expect: the processor's caches as the SDM describes them for vmcs12. */
 static struct model_tlb expected;
+u64 guest_accessed;
 static u64 physical_of[2][GUEST_PAGES];	/* L1's and L2's linear pages */
 
 void guest_accesses_begin(void)
@@ -204,6 +205,7 @@ static bool judge_cached(const struct tags *tags)
 		for (seen = tlb_find(&expected, tags->seen.vpid, tags->seen.ep4ta, tags->seen.linear, NULL); seen && seen->to != real->to;)
 			seen = tlb_find(&expected, tags->seen.vpid, tags->seen.ep4ta, tags->seen.linear, seen);
 		require(seen != NULL);
+		guest_accessed = real->to;
 		any = true;
 	}
 	return any;
@@ -247,6 +249,7 @@ bool guest_access(u32 n, u64 access)
 			require(result.used.page < FAKE_BLOCK_BASE || result.used.page >= FAKE_BLOCK_BASE + FAKE_BLOCK_SIZE ||
 				result.used.page == model.machine->memory.scratch.value);
 			cache(&tags, physical, result.used.page);
+			guest_accessed = result.used.page;
 			return true;
 		}
 		if (!violation(physical, &result, n, in_l2))

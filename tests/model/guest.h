@@ -18,6 +18,8 @@ bool guest_can_exit(const struct model_exit *exit, u32 msr);
 void guest_accesses_begin(void);
 /* The guest that runs reads its linear page n (below GUEST_PAGES): exits as often as it must. False: L1 got an exit. */
 bool guest_access(u32 n, u64 access);
+/* The page of memory that the last access came to. */
+extern u64 guest_accessed;
 /* Its page tables now have another guest-physical page there; nobody invalidates anything. */
 void guest_edit(u32 n, u64 physical);
 /* What L1 has invalidated, entered and left, in its own eyes. */

@@ -118,7 +118,9 @@ bool model_exit(const struct model_exit *exit)
 		return false;
 	processor_exit(exit);
 	loop_turn(&model.vcpu);
-	return true;
+	if (model.vcpu.nested->aborted)
+		model.ended = "VMX abort";
+	return model.ended == NULL;
 }
 
 bool model_exit_for(u32 reason, u64 qualification)

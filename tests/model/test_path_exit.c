@@ -9,7 +9,7 @@
 
 #include "mm/ept.h"
 #include "vmx/nested/merge.h"
-#include "vmx/nested/msr_store.h"
+#include "vmx/nested/vmx_abort.h"
 
 #define BITMAP UINT64_C(0xa0000)
 #define STORE UINT64_C(0x90000)
@@ -169,6 +169,34 @@ static void a_bad_pdpte_of_l1_is_an_abort(void **state)
 	assert_int_equal(abort_indicator(), ABORT_HOST_PDPTE);
 }
 
+/* L2 has entered IA-32e mode, and L1 is not to return to it. */
+static void a_mode_that_l1_does_not_have_is_an_abort(void **state)
+{
+	(void)state;
+	begin_32_bit();
+	scene_enter();
+	*processor_field(VMCS_GUEST_IA32_EFER) |= EFER_LMA | EFER_LME;
+	assert_false(model_exit_for(EXIT_CPUID, 0));
+	assert_int_equal(abort_indicator(), ABORT_ADDRESS_SPACE_SIZE);
+}
+
+/* Expect: no event reaches the processor after a VMX abort, and it takes its state without complaint. */
+static void a_processor_after_an_abort_stands_still(void **state)
+{
+	(void)state;
+	begin_with_lists(1, 0);
+	put(STORE, 0, 0x1234567, 0);
+	scene_enter();
+	assert_false(model_exit_for(EXIT_CPUID, 0));
+	model.ended = NULL;
+	assert_true(processor.in_guest);
+	assert_int_equal(scene_running(VMCS_GUEST_ACTIVITY_STATE), ACTIVITY_WAIT_FOR_SIPI);
+	model.cpu.nmi_pending = 1;
+	assert_false(model_exit_for(EXIT_SIPI, 0x12));
+	assert_int_equal(scene_running(VMCS_GUEST_ACTIVITY_STATE), ACTIVITY_WAIT_FOR_SIPI);
+	assert_false(processor.injected & INTERRUPTION_VALID);
+}
+
 static void performance_counters_are_loaded(void **state)
 {
 	(void)state;
@@ -286,6 +314,8 @@ int main(void)
 		cmocka_unit_test(an_msr_that_cannot_be_loaded_is_an_abort),
 		cmocka_unit_test(pdptes_of_l1_come_from_memory),
 		cmocka_unit_test(a_bad_pdpte_of_l1_is_an_abort),
+		cmocka_unit_test(a_mode_that_l1_does_not_have_is_an_abort),
+		cmocka_unit_test(a_processor_after_an_abort_stands_still),
 		cmocka_unit_test(performance_counters_are_loaded),
 		cmocka_unit_test(exits_without_vpid_flush_l1),
 		cmocka_unit_test(the_mode_of_an_unrestricted_guest_is_saved),
