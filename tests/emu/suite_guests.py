@@ -38,6 +38,26 @@ def check_shadowing(report, lines, wanted):
     report.judge([] if set(told) == {wanted} else [f"VMCS shadowing was told {told}, not by {wanted}"], "shadowing", wanted)
 
 
+# Exit reasons that the guest `exits` does not bring about, and why.
+UNMET = {
+    "INIT_SIGNAL": "by another processor: smp", "SIPI": "by another processor: smp",
+    "IO_SMI": "exits to the SMM monitor only", "OTHER_SMI": "exits to the SMM monitor only", "RSM": "in SMM only",
+    "GETSEC": "CR4.SMXE cannot be set", "ENCLS": "hidden from L1", "PCONFIG": "hidden from L1",
+    "MACHINE_CHECK_ENTRY": "cannot be caused", "VMFUNC": "hyper", "PML_FULL": "hyper", "SPP_EVENT": "no CPU model has it",
+    "XSAVES": "a CPU model with components in IA32_XSS", "XRSTORS": "a CPU model with components in IA32_XSS",
+    "UMWAIT": "a CPU model with WAITPKG", "TPAUSE": "a CPU model with WAITPKG",
+}
+
+
+def check_reasons(report, lines):
+    """Every exit reason that Testudo knows must have been met, on the bare machine at least, or be among those that cannot."""
+    known = set(re.findall(r"^X\(\s*\d+, (\w+),", (disks.ROOT / "vmx/exits.def").read_text(), re.M))
+    met = {name for line in lines if line.startswith("T ") for name in known if re.search(rf"\b{name}\b", line)}
+    wrong = [f"not met: {name}" for name in sorted(known - met - set(UNMET))]
+    wrong += [f"met, though it should not be ({UNMET[name]}): {name}" for name in sorted(met & set(UNMET))]
+    report.judge(wrong + [f"no such reason: {name}" for name in sorted(set(UNMET) - known)], "reasons", f"{len(met)} of {len(known)} exit reasons met")
+
+
 def guest(name, cpu=CPU, shadowing="hardware", cpus=1):
     """A test that runs it both ways and compares; it returns the two Results for those who want to see more."""
     def test(report):
@@ -48,6 +68,8 @@ def guest(name, cpu=CPU, shadowing="hardware", cpus=1):
         print_measures(report, runs["bare"], runs["testudo"])
         if name == "bench":
             check_exits(report, runs["testudo"].lines)
+        if name == "exits":
+            check_reasons(report, runs["bare"].lines)
         if name == "insn" and cpu == CPU:
             refusals.check(report, runs["testudo"].lines)
         return runs

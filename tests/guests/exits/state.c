@@ -41,7 +41,7 @@ static void rest(u64 activity, u32 event)
 	vmwrite(GUEST_ACTIVITY_STATE, activity);
 	vmwrite(VMX_PREEMPTION_TIMER_VALUE, SOON);
 	if (event)
-		vm_inject(event, 0, 0);
+		vm_inject(event, 0, 2);
 	if (vm_run(vm))
 		vm_say_block(vm);
 	say("; ");
