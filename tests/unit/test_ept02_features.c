@@ -95,16 +95,19 @@ static void the_same_tables_serve_with_and_without_the_control(void **state)
 	assert_int_equal(seen_by(EPTP_MODES, 0).value, 0);
 }
 
-static void the_control_is_part_of_what_ept02_goes_by(void **state)
+static void the_controls_are_part_of_what_ept02_goes_by(void **state)
 {
 	static struct vmcs12 vmcs12;
 
 	(void)state;
 	vmcs12_set(&vmcs12, VMCS_EPT_POINTER, EPTP_FLAGS);
-	vmcs12_set(&vmcs12, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, PROC2_ENABLE_EPT | PROC2_MODE_BASED_EXECUTE);
+	vmcs12_set(&vmcs12, VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER, 0x5000);
+	vmcs12_set(&vmcs12, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, PROC2_ENABLE_EPT | PROC2_SUB_PAGE_WRITE_PERMISSIONS);
 	assert_true(ept02_pointer12(&vmcs12) == EPTP_FLAGS);
-	vmcs12_set(&vmcs12, VMCS_PROCESSOR_BASED_CONTROLS, PROC_ACTIVATE_SECONDARY_CONTROLS);
+	assert_int_equal(ept02_spp_pointer12(&vmcs12), 0x5001);
+	vmcs12_set(&vmcs12, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, PROC2_ENABLE_EPT | PROC2_MODE_BASED_EXECUTE);
 	assert_true(ept02_pointer12(&vmcs12) == (EPTP_FLAGS | EPT02_MODE_BASED));
+	assert_int_equal(ept02_spp_pointer12(&vmcs12), 0);
 }
 
 /* --- page-modification logging -------------------------------------------- */
@@ -369,7 +372,7 @@ int main(void)
 		cmocka_unit_test_setup(a_violation_tells_both_execute_permissions, begin_modes),
 		cmocka_unit_test_setup(a_permission_that_was_taken_away_is_flushed, begin_modes),
 		cmocka_unit_test_setup(the_same_tables_serve_with_and_without_the_control, begin_modes),
-		cmocka_unit_test(the_control_is_part_of_what_ept02_goes_by),
+		cmocka_unit_test(the_controls_are_part_of_what_ept02_goes_by),
 		cmocka_unit_test_setup(the_page_of_a_write_is_logged_when_it_gets_dirty, begin),
 		cmocka_unit_test_setup(a_full_log_ends_an_access_before_its_flags_are_set, begin),
 		cmocka_unit_test_setup(without_flags_in_the_eptp_nothing_is_logged, begin),

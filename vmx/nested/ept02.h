@@ -81,10 +81,10 @@ struct ept02 {
 	u64 fills, recycled;			/* counters */
 };
 
-/* What EPT02 goes by of a vmcs12 with EPT: the `eptp12` of all functions here. */
+/* What EPT02 goes by of a vmcs12 in which EPT is in force: the `eptp12` of all functions here. */
 static inline u64 ept02_pointer12(const struct vmcs12 *vmcs12)
 {
-	u64 mode = vmcs12_has(vmcs12, WORD_PROC2, PROC2_MODE_BASED_EXECUTE) ? EPT02_MODE_BASED : 0;
+	u64 mode = vmcs12_control(vmcs12, WORD_PROC2) & PROC2_MODE_BASED_EXECUTE ? EPT02_MODE_BASED : 0;
 
 	return vmcs12_get(vmcs12, VMCS_EPT_POINTER) | mode;
 }
@@ -92,7 +92,7 @@ static inline u64 ept02_pointer12(const struct vmcs12 *vmcs12)
 /* Likewise of its sub-page write permissions: 0 where the control is off, else bit 0 beside the pointer. */
 static inline u64 ept02_spp_pointer12(const struct vmcs12 *vmcs12)
 {
-	if (likely(!vmcs12_has(vmcs12, WORD_PROC2, PROC2_SUB_PAGE_WRITE_PERMISSIONS)))
+	if (likely(!(vmcs12_control(vmcs12, WORD_PROC2) & PROC2_SUB_PAGE_WRITE_PERMISSIONS)))
 		return 0;
 	return vmcs12_get(vmcs12, VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER) | 1;
 }

@@ -91,18 +91,20 @@ static void merge_io_bitmaps(const struct vcpu *vcpu, const struct vmcs12 *vmcs1
 	sleep_guard_watch(bitmaps, handoff->sleep_ports, handoff->sleep_port_count);
 }
 
-static u64 eptp02(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
+/* The tables that translate for L2: EPT02, or without EPT12 those of L1. */
+static void choose_tables(struct vcpu *vcpu, const struct vmcs12 *vmcs12, struct merge_input *input)
 {
-	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_EPT))
-		return vcpu->machine->eptp01;
-	return ept02_eptp(&vcpu->nested->ept02, ept02_pointer12(vmcs12));
-}
+	struct ept02 *ept02 = &vcpu->nested->ept02;
+	u64 spptp12;
 
-static u64 spptp02(struct nested *nested, const struct vmcs12 *vmcs12)
-{
-	u64 spptp12 = ept02_spp_pointer12(vmcs12);
-
-	return likely(!spptp12) ? 0 : ept02_spptp(&nested->ept02, ept02_pointer12(vmcs12), spptp12);
+	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_EPT)) {
+		input->eptp02 = vcpu->machine->eptp01;
+		return;
+	}
+	input->eptp02 = ept02_eptp(ept02, ept02_pointer12(vmcs12));
+	spptp12 = ept02_spp_pointer12(vmcs12);
+	if (unlikely(spptp12 != 0))
+		input->spptp02 = ept02_spptp(ept02, ept02_pointer12(vmcs12), spptp12);
 }
 
 static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
@@ -115,8 +117,6 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 		.image01 = &nested->image01,
 		.memory = nested->memory,
 		.l1 = switch_l1_state(vcpu),
-		.eptp02 = eptp02(vcpu, slot->vmcs12),
-		.spptp02 = spptp02(nested, slot->vmcs12),
 		.msr_bitmap02 = phys_of(nested->msr_bitmap02),
 		.entry_msr_load = phys_of(nested->entry_load),
 		.vpid02 = merge_vpid(slot->vmcs12),
@@ -125,6 +125,7 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 	};
 
 	count(COUNTER_VMCS02_BUILDS);
+	choose_tables(vcpu, slot->vmcs12, &input);
 	fetch_lists(nested, slot->vmcs12);
 	merge_msr_bitmap(nested, slot->vmcs12);
 	if (unlikely(nested->io) && !all_io_exits(slot->vmcs12)) {
