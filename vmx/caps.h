@@ -28,6 +28,7 @@ struct vmx_caps {
 	u8 linear_address_bits;		/* 48, or 57 with CR4.LA57 possible */
 	u64 efer_valid;			/* bits of IA32_EFER that are not reserved */
 	u64 debugctl_valid;		/* of IA32_DEBUGCTL */
+	u64 s_cet_valid;		/* bits that may be 1 in IA32_S_CET */
 	u64 perf_global_ctrl_valid;	/* of IA32_PERF_GLOBAL_CTRL */
 	u64 interruptibility_valid;	/* of the guest's interruptibility state */
 	u64 pending_debug_valid;	/* of the guest's pending debug exceptions */

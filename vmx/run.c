@@ -75,7 +75,7 @@ static enum reflect_owner ask_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 		exit->qualification = result.qualification;
 		break;
 	}
-	exit->reason = exit->basic;
+	exit->reason = (exit->reason & ~EXIT_REASON_BASIC) | exit->basic; /* enclave mode stays */
 	return OWNER_L1;
 }
 
@@ -146,11 +146,8 @@ static void handle_l1_exit(struct vcpu *vcpu, const struct vm_exit *exit)
 
 	count(COUNTER_EXITS_L1);
 	count_exit_reason(false, exit->basic);
-	if (nested->exit_load_count && !exit->entry_failure) {
-		/* L1's list of the last exit from L2 is loaded: once is enough. */
-		nested->exit_load_count = 0;
-		vmcs_write(&vcpu->vmcs01, VMCS_ENTRY_MSR_LOAD_COUNT, 0);
-	}
+	if (unlikely(nested->loads_once) && !exit->entry_failure)
+		switch_loads_done(vcpu);
 	exits_dispatch(vcpu, exit);
 	/* A VM entry by L1 has switched to vmcs02, which tells of an exit long past. */
 	if (!nested_in_l2(vcpu))

@@ -117,6 +117,24 @@ static u64 pending_debug_bits(void)
 	       (bit_is_set(cpuid(7, 0).ebx, 11) ? BIT(16) : 0);
 }
 
+/*
+ * SDM "Control-Flow Enforcement Technology State Management": what may be 1 in IA32_S_CET, by trying. CPUID may hide
+ * what the processor has from an L0 that is itself a guest. CR4.CET is 0 here, so nothing takes effect.
+ */
+static u64 s_cet_bits(void)
+{
+	const u32 legacy_bitmap_base = 12;
+	u64 present, bits = 0;
+
+	if (!rdmsr_safe(IA32_S_CET, &present))
+		return 0;
+	for (u32 bit = 0; bit <= legacy_bitmap_base; bit++)
+		if (wrmsr_safe(IA32_S_CET, BIT(bit)))
+			bits |= BIT(bit);
+	(void)wrmsr_safe(IA32_S_CET, present);
+	return bits & BIT(legacy_bitmap_base) ? bits | BITS(63, legacy_bitmap_base) : bits;
+}
+
 static void read_capabilities(struct vmx_caps *caps)
 {
 	u32 address_sizes = cpuid(0x80000008, 0).eax;
@@ -131,6 +149,7 @@ static void read_capabilities(struct vmx_caps *caps)
 	caps->perf_global_ctrl_valid = perf_global_ctrl_bits();
 	caps->interruptibility_valid = interruptibility_bits();
 	caps->pending_debug_valid = pending_debug_bits();
+	caps->s_cet_valid = s_cet_bits();
 }
 
 static enum launch_status prepare_once(const struct handoff *handoff, struct machine *machine)

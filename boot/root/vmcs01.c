@@ -104,12 +104,13 @@ static void write_io_bitmaps(struct vcpu *vcpu)
 	vmcs_write(v, VMCS_IO_BITMAP_B_ADDRESS, phys_of(bitmaps + PAGE_SIZE).value);
 }
 
-/* Of features that L0 carries out itself for L2: nothing that hardware could act upon, in vmcs01 and every vmcs02. */
+/* Of features that L0 carries out itself for L2, or does not use: nothing that hardware could act upon, in vmcs01 and every vmcs02. */
 static void write_unused_controls(struct vcpu *vcpu)
 {
 	static const vmcs_field unused[] = {
 		VMCS_FIELD(VM_FUNCTION_CONTROLS), VMCS_FIELD(EPTP_LIST_ADDRESS), VMCS_FIELD(EPTP_INDEX),
-		VMCS_FIELD(VIRTUALIZATION_EXCEPTION_ADDRESS),
+		VMCS_FIELD(VIRTUALIZATION_EXCEPTION_ADDRESS), VMCS_FIELD(HOST_IA32_S_CET), VMCS_FIELD(HOST_SSP),
+		VMCS_FIELD(HOST_IA32_INTERRUPT_SSP_TABLE), VMCS_FIELD(HOST_IA32_PKRS),
 	};
 
 	for (u32 i = 0; i < array_size(unused); i++)

@@ -404,7 +404,7 @@ static void vmcs_enum_is_the_highest_index_that_exists(void **state)
 			highest = index;
 	}
 	assert_true(read(&offered, IA32_VMX_VMCS_ENUM) == highest);
-	assert_int_equal(highest, VMCS_TSC_MULTIPLIER.encoding & 0x3fe);
+	assert_int_equal(highest, VMCS_ENCLV_EXITING_BITMAP.encoding & 0x3fe);
 }
 
 int main(void)

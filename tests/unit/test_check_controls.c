@@ -33,7 +33,7 @@ static const struct refusal refusals[] = {
 	  "primary controls: a bit that must be 1 is 0", 0 },
 	{ "tertiary_controls_are_not_offered", BUILD_LONG, { PRIMARY(ACTIVATE_TERTIARY_CONTROLS) },
 	  "primary controls: a bit is 1 that is reserved or not offered", 0 },
-	{ "a_secondary_control_that_is_not_offered", BUILD_LONG, { SECONDARY(ENABLE_ENCLS_EXITING) },
+	{ "a_secondary_control_that_is_not_offered", BUILD_LONG, { SECONDARY(ENABLE_PCONFIG) },
 	  "secondary controls: a bit is 1 that is reserved or not offered", 0 },
 	{ "secondary_controls_are_ignored_unless_activated", BUILD_LONG_NO_EPT,
 	  { TO(SECONDARY_PROCESSOR_BASED_CONTROLS, UINT32_MAX), TO(VPID, 0), TO(EPT_POINTER, UINT64_MAX) }, NULL, 0 },

@@ -47,6 +47,10 @@ static void an_offered_control_takes_effect(void **state)
 		"PROC2_ENABLE_PML",
 		"PROC2_EPT_VIOLATION_VE",
 		"EXIT_LOAD_IA32_PERF_GLOBAL_CTRL",
+		"EXIT_CLEAR_UINV",
+		"EXIT_LOAD_CET_STATE",
+		"EXIT_LOAD_PKRS",
+		"EXIT_SAVE_IA32_PERF_GLOBAL_CTRL",
 	};
 	u32 found = 0;
 

@@ -137,7 +137,7 @@ static void every_reason_has_its_own_handler(void **state)
 /* Expect: a number that the table lacks, within its range or far beyond, is unknown, and an instruction that L1's processor lacks. */
 static void a_reason_without_a_row_is_an_undefined_opcode(void **state)
 {
-	static const u16 unknown[] = { 35, 38, 42, 69, 75, 77, 78, 100, 0xffff };
+	static const u16 unknown[] = { 35, 38, 42, 69, 74, 77, 78, 100, 0xffff };
 
 	(void)state;
 	for (u32 i = 0; i < array_size(unknown); i++) {

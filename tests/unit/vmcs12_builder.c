@@ -39,6 +39,7 @@ void builder_hardware(struct vmx_caps *caps)
 		.interruptibility_valid = 0x1f,
 		.pending_debug_valid = 0x1500f,
 		.perf_global_ctrl_valid = 0x70000000f,
+		.s_cet_valid = ~(u64)BITS(9, 6),
 	};
 	for (u32 word = 0; word < CONTROL_WORD_COUNT; word++)
 		caps->control[word] = (struct allowed){ required[word], required[word] };

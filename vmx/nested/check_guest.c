@@ -6,6 +6,7 @@
  */
 #include "vmx/events.h"
 #include "vmx/nested/check_common.h"
+#include "vmx/nested/check_protection.h"
 
 /* --- control registers, debug registers, MSRs ------------------------------ */
 
@@ -144,6 +145,10 @@ static const struct entry_check register_checks[] = {
 	CHECK(416, efer_reserved, GUEST_IA32_EFER, "guest IA32_EFER: a reserved bit is 1"),
 	CHECK(417, efer_lma, GUEST_IA32_EFER, "guest IA32_EFER.LMA disagrees with IA-32e mode guest"),
 	CHECK(418, efer_lme, GUEST_IA32_EFER, "guest IA32_EFER.LME disagrees with LMA while paging"),
+	CHECK_OF(419, check_s_cet_reserved, SIDE_GUEST, GUEST_IA32_S_CET, "guest IA32_S_CET: a reserved bit is 1"),
+	CHECK_OF(420, check_s_cet_tracker, SIDE_GUEST, GUEST_IA32_S_CET, "guest IA32_S_CET: SUPPRESS and TRACKER both set"),
+	CHECK_OF(421, check_ssp_table, SIDE_GUEST, GUEST_IA32_INTERRUPT_SSP_TABLE, "guest IA32_INTERRUPT_SSP_TABLE_ADDR: not canonical"),
+	CHECK_OF(422, check_pkrs, SIDE_GUEST, GUEST_IA32_PKRS, "guest IA32_PKRS: bits 63:32 are not 0"),
 };
 
 /* --- descriptor tables ----------------------------------------------------- */
@@ -223,6 +228,8 @@ static const struct entry_check rip_checks[] = {
 	CHECK(453, v8086_not_in_long_mode, GUEST_RFLAGS, "guest RFLAGS.VM: 1 in an IA-32e mode guest"),
 	CHECK(454, v8086_in_protected_mode, GUEST_RFLAGS, "guest RFLAGS.VM: 1 with CR0.PE 0"),
 	CHECK(455, rflags_if, GUEST_RFLAGS, "guest RFLAGS.IF: 0 while an external interrupt is injected"),
+	CHECK_OF(456, check_ssp_aligned, SIDE_GUEST, GUEST_SSP, "guest SSP: bits 1:0 are not 0"),
+	CHECK(457, check_guest_ssp_unused_bits, GUEST_SSP, "guest SSP: bits beyond the linear-address width are not alike"),
 };
 
 const struct entry_section check_guest_registers_section =

@@ -6,6 +6,7 @@
  */
 #include "vmx/events.h"
 #include "vmx/nested/check_common.h"
+#include "vmx/nested/check_protection.h"
 
 #define DEBUGCTL_BTF BIT(1)
 #define PENDING_DEBUG_ENABLED BIT(12)
@@ -231,6 +232,7 @@ static const struct entry_check non_register_checks[] = {
 	      "guest pending debug exceptions: BS does not fit RFLAGS.TF and BTF"),
 	CHECK(474, pending_rtm, GUEST_PENDING_DEBUG_EXCEPTIONS,
 	      "guest pending debug exceptions: RTM with other causes or with MOV SS"),
+	CHECK(475, check_guest_uinv, GUEST_UINV, "guest UINV: bits 15:8 are not 0"),
 };
 
 /* Apart, because hardware never sees L1's link pointer: these are asked at every entry. */

@@ -5,6 +5,7 @@
  * the two sections after it. Pure.
  */
 #include "vmx/nested/check_common.h"
+#include "vmx/nested/check_protection.h"
 
 #define SELECTOR_RPL_TI BITS(2, 0)
 
@@ -96,6 +97,11 @@ static const struct entry_check register_checks[] = {
 	CHECK(309, pat, HOST_IA32_PAT, "host IA32_PAT: a reserved memory type"),
 	CHECK(310, efer_reserved, HOST_IA32_EFER, "host IA32_EFER: a reserved bit is 1"),
 	CHECK(311, efer_long_mode, HOST_IA32_EFER, "host IA32_EFER: LMA and LME disagree with host address-space size"),
+	CHECK_OF(312, check_s_cet_reserved, SIDE_HOST, HOST_IA32_S_CET, "host IA32_S_CET: a reserved bit is 1"),
+	CHECK_OF(313, check_s_cet_tracker, SIDE_HOST, HOST_IA32_S_CET, "host IA32_S_CET: SUPPRESS and TRACKER both set"),
+	CHECK_OF(314, check_ssp_table, SIDE_HOST, HOST_IA32_INTERRUPT_SSP_TABLE, "host IA32_INTERRUPT_SSP_TABLE_ADDR: not canonical"),
+	CHECK_OF(315, check_ssp_aligned, SIDE_HOST, HOST_SSP, "host SSP: bits 1:0 are not 0"),
+	CHECK_OF(316, check_pkrs, SIDE_HOST, HOST_IA32_PKRS, "host IA32_PKRS: bits 63:32 are not 0"),
 };
 
 /* --- segments and descriptor tables --------------------------------------- */
@@ -198,6 +204,10 @@ static const struct entry_check size_checks[] = {
 	CHECK(374, rip_32bit, HOST_RIP, "host RIP: bits 63:32 are not 0 for a host of 32 bits"),
 	CHECK(375, pae_for_64bit_host, HOST_CR4, "host CR4.PAE: 0 with host address-space size"),
 	CHECK(376, rip_canonical, HOST_RIP, "host RIP: not canonical"),
+	CHECK_OF(377, check_host_cet_32bit, FIELD_S_CET, HOST_IA32_S_CET, "host IA32_S_CET: bits 63:32 are not 0 for a host of 32 bits"),
+	CHECK_OF(378, check_host_cet_32bit, FIELD_SSP, HOST_SSP, "host SSP: bits 63:32 are not 0 for a host of 32 bits"),
+	CHECK_OF(379, check_host_cet_canonical, FIELD_S_CET, HOST_IA32_S_CET, "host IA32_S_CET: not canonical"),
+	CHECK_OF(380, check_host_cet_canonical, FIELD_SSP, HOST_SSP, "host SSP: not canonical"),
 };
 
 const struct entry_section check_host_registers_section =

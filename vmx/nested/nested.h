@@ -89,6 +89,7 @@ struct nested {
 	struct merge_io io_addresses;
 	struct msr_entry *entry_load, *exit_load;	/* L0's copies of L1's lists */
 	u32 exit_load_count;		/* to be loaded by the next entry to L1 */
+	bool loads_once;		/* that entry loads this, or CET state, and later ones must not */
 	bool mtrrs_loaded;		/* a list of L1's loads MTRRs: EPT01 follows at the next exit */
 
 	bool exists[VMCS_FIELD_COUNT];	/* rows that the processor has */
@@ -174,6 +175,8 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit);
 void switch_leave_unentered(struct vcpu *vcpu, const struct vm_exit *exit, u32 error_code);
 /* That for an exception in L2 that L0 found and L1 intercepts. */
 void switch_leave_for_event(struct vcpu *vcpu, u32 information, u32 error_code);
+/* L1 exits for the first time after an exit of L2 that made the entry to L1 load something. vmcs01 is current. */
+void switch_loads_done(struct vcpu *vcpu);
 /* The processor refused vmcs02 (VMfail): as though L1's instruction had failed. */
 struct insn_result switch_unwind_entry(struct vcpu *vcpu);
 /* Each exit of L2 that is no failed entry, before anything else. */

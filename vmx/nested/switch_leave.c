@@ -126,6 +126,7 @@ static void arrange_exit_load(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
 		return;
 	switch_fetch_list(nested, nested->exit_load, vmcs12_get(vmcs12, VMCS_EXIT_MSR_LOAD_ADDRESS), count12, true);
 	nested->exit_load_count = count12;
+	nested->loads_once = true;
 	vmcs_write(&vcpu->vmcs01, VMCS_ENTRY_MSR_LOAD_ADDRESS, phys_of(nested->exit_load).value);
 	vmcs_write(&vcpu->vmcs01, VMCS_ENTRY_MSR_LOAD_COUNT, count12);
 }
@@ -158,6 +159,8 @@ static bool load_l1(struct vcpu *vcpu, const struct vmcs12 *vmcs12, const struct
 		return false;
 	if (vmcs12_has(vmcs12, WORD_EXIT, EXIT_LOAD_IA32_PERF_GLOBAL_CTRL))
 		(void)wrmsr_safe(IA32_PERF_GLOBAL_CTRL, vmcs12_get(vmcs12, VMCS_HOST_IA32_PERF_GLOBAL_CTRL));
+	if (unlikely(vmcs12_control(vmcs12, WORD_EXIT) & SWITCH_PROTECTION))
+		switch_load_protection(vcpu, vmcs12);
 	/* An exit without VPIDs drops what was cached for VPID 0, which is where L1 lives in its own eyes. */
 	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_VPID) && caps_allow(nested->hardware, WORD_PROC2, PROC2_ENABLE_VPID))
 		(void)invvpid(INVVPID_SINGLE, VPID01, 0);
@@ -169,6 +172,8 @@ static enum vmx_abort save_l2(struct vcpu *vcpu, struct nested_slot *slot, const
 {
 	save_guest(vcpu->nested, slot);
 	record_exit(vcpu->nested, slot, exit);
+	if (unlikely(vmcs12_control(slot->vmcs12, WORD_EXIT) & EXIT_SAVE_IA32_PERF_GLOBAL_CTRL))
+		switch_save_perf_global_ctrl(slot);
 	if (!msr_store_list(vcpu, slot))
 		return ABORT_SAVE_MSRS;
 	if (unlikely(!vmcs12_has(slot->vmcs12, WORD_EXIT, EXIT_HOST_ADDRESS_SPACE_SIZE)) &&

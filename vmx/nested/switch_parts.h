@@ -21,6 +21,13 @@ void switch_fetch_list(struct nested *nested, struct msr_entry *list, u64 addres
 /* L1's state that L2 inherits. vmcs01 is current. */
 struct merge_l1_state switch_l1_state(const struct vcpu *vcpu);
 
+/* Exit controls that load what else stays in the processor; and doing so, with vmcs01 current. switch_protection.c. */
+#define SWITCH_PROTECTION (EXIT_LOAD_CET_STATE | EXIT_LOAD_PKRS | EXIT_CLEAR_UINV)
+void switch_load_protection(struct vcpu *vcpu, const struct vmcs12 *vmcs12);
+
+/* IA32_PERF_GLOBAL_CTRL of L2 into vmcs12. */
+void switch_save_perf_global_ctrl(struct nested_slot *slot);
+
 /* What the entry checks look at. vmcs01 is current. */
 struct entry_context switch_entry_context(struct vcpu *vcpu);
 

@@ -160,7 +160,7 @@ static void load_registers(struct vmcs_image *image01, const struct vmcs12 *vmcs
 	u64 cr4 = vmcs12_get(vmcs12, VMCS_HOST_CR4) | (long_mode ? CR4_PAE : 0);
 	u32 exit = vmcs12_control(vmcs12, WORD_EXIT);
 	u64 efer = exit & EXIT_LOAD_IA32_EFER ? vmcs12_get(vmcs12, VMCS_HOST_IA32_EFER) : l2->efer;
-	u64 entry = image_get(image01, VMCS_ENTRY_CONTROLS) & ~(u64)ENTRY_IA32E_MODE_GUEST;
+	u64 entry = image_get(image01, VMCS_ENTRY_CONTROLS) & ~(u64)(ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_CET_STATE);
 
 	efer = (efer & ~(EFER_LMA | EFER_LME)) | (long_mode ? EFER_LMA | EFER_LME : 0);
 	image_set(image01, VMCS_GUEST_CR0, cr0);
@@ -175,7 +175,9 @@ static void load_registers(struct vmcs_image *image01, const struct vmcs12 *vmcs
 	image_set(image01, VMCS_GUEST_IA32_SYSENTER_EIP, vmcs12_get(vmcs12, VMCS_HOST_IA32_SYSENTER_EIP));
 	image_set(image01, VMCS_GUEST_IA32_EFER, efer);
 	image_set(image01, VMCS_GUEST_IA32_PAT, exit & EXIT_LOAD_IA32_PAT ? vmcs12_get(vmcs12, VMCS_HOST_IA32_PAT) : l2->pat);
-	image_set(image01, VMCS_ENTRY_CONTROLS, entry | (long_mode ? ENTRY_IA32E_MODE_GUEST : 0));
+	/* SSP can be loaded by a VM entry only: switch_protection.c has its value. */
+	image_set(image01, VMCS_ENTRY_CONTROLS,
+		  entry | (long_mode ? ENTRY_IA32E_MODE_GUEST : 0) | (exit & EXIT_LOAD_CET_STATE ? ENTRY_LOAD_CET_STATE : 0));
 }
 
 void sync_load_host(struct vmcs_image *image01, const struct vmcs12 *vmcs12, const struct sync_l2_state *l2)

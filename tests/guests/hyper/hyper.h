@@ -35,6 +35,8 @@ LIST(vm_function_scenarios);
 LIST(virtualization_exception_scenarios);
 LIST(vmcs_shadowing_scenarios);
 LIST(shadow_vmcs_scenarios);
+LIST(protection_scenarios);
+LIST(shadow_stack_scenarios);
 #undef LIST
 
 #define SCENARIOS(name, ...)                              \

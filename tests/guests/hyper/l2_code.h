@@ -14,6 +14,9 @@ L2(sgdt); L2(sldt); L2(lgdt); L2(mov_dr);
 /* vm_functions_l2.asm */
 L2(vmfunc); L2(vmfunc_read); L2(vmfunc_after_sti); L2(vmfunc_rounds);
 
+/* protection_l2.asm */
+L2(exchange_msr); L2(shadow_call); L2(shadow_mismatch); L2(tracked_jump); L2(tracked_jump_well);
+
 /* ept_l2.asm */
 L2(read); L2(write); L2(write_ret); L2(call); L2(read_write); L2(read_twice);
 

@@ -47,5 +47,7 @@ void guest_main(void)
 	scenarios_run(virtualization_exception_scenarios, virtualization_exception_scenarios_count);
 	scenarios_run(vmcs_shadowing_scenarios, vmcs_shadowing_scenarios_count);
 	scenarios_run(shadow_vmcs_scenarios, shadow_vmcs_scenarios_count);
+	scenarios_run(protection_scenarios, protection_scenarios_count);
+	scenarios_run(shadow_stack_scenarios, shadow_stack_scenarios_count);
 	vmx_off();
 }

@@ -25,6 +25,8 @@
 #define CR4_VMXE BIT(13)
 #define CR4_PCIDE BIT(17)
 #define CR4_OSXSAVE BIT(18)
+#define CR4_CET BIT(23)
+#define CR4_PKS BIT(24)
 
 /* SDM "EFLAGS Register" */
 #define RFLAGS_CF BIT(0)
@@ -46,6 +48,11 @@
 #define IA32_MTRR_DEF_TYPE 0x2ff
 #define IA32_DEBUGCTL 0x1d9
 #define IA32_PAT 0x277
+#define IA32_PERF_GLOBAL_CTRL 0x38f
+#define IA32_S_CET 0x6a2
+#define IA32_INTERRUPT_SSP_TABLE_ADDR 0x6a8
+#define IA32_PKRS 0x6e1
+#define IA32_UINTR_MISC 0x988
 #define IA32_VMX_BASIC 0x480
 #define IA32_VMX_PINBASED_CTLS 0x481
 #define IA32_VMX_PROCBASED_CTLS 0x482
@@ -99,6 +106,7 @@
 #define VECTOR_PF 14
 #define VECTOR_AC 17
 #define VECTOR_VE 20
+#define VECTOR_CP 21
 
 /* SDM "Paging": bits of a paging-structure entry */
 #define PTE_P BIT(0)
