@@ -63,7 +63,7 @@ run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this ter
 	@tools/run $(if $(CPUS),--cpus $(CPUS)) $(RUN_FLAGS)
 
 check: packages ## every test
-	@$(MAKE) --no-print-directory -j$$(nproc) emulator-images guest-images self-test-images $(BUILD)/testudo.img $(UNIT_TESTS) $(FUZZERS)
+	@$(MAKE) --no-print-directory -j$$(nproc) emulator-images guest-images self-test-images $(BUILD)/testudo.img $(UNIT_TESTS) $(FUZZERS) coverage-programs
 	@tests/check
 
 SOAK_RUNS := 20

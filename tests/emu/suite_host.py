@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests that need no emulator: static checks, unit tests, fuzzers, sizes."""
+"""Tests that need no emulator: static checks, unit tests, fuzzers, coverage, sizes."""
 import os
 import re
 
@@ -39,6 +39,15 @@ def fuzz(program, seconds):
     return test
 
 
+def coverage(report):
+    status, output = report.command(["make", "--no-print-directory", "-s", "coverage"], 600)
+    total = re.search(r"^coverage: \S+ ([\d.]+ % of \d+ lines), ([\d.]+ % of \d+ branches)", output, re.M)
+    if status == 0 and total:
+        report.ok(why=f"{total[1]}, {total[2]}")
+    else:
+        report.fail(f"{total[1]} reached" if total else f"status {status}; see {report.log}")
+
+
 def loader_size(report):
     size = LOADER.stat().st_size
     report.judge([f"{size} bytes, more than {LOADER_LIMIT}"] if size > LOADER_LIMIT else [], good=f"{size} bytes of {LOADER_LIMIT}")
@@ -47,6 +56,7 @@ def loader_size(report):
 def add(suite):
     suite.add("lint", lint)
     suite.add("size/loader", loader_size)
+    suite.add("coverage", coverage)
     for program in sorted((BUILD / "unit").glob("test_*")):
         if os.access(program, os.X_OK) and program.is_file():
             suite.add(f"unit/{program.name[5:]}", unit(program))

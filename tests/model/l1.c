@@ -176,6 +176,8 @@ struct l1_result l1_vmread_to_memory(u64 encoding, u64 *value)
 {
 	struct l1_result result;
 
+	if (!model.ended && is_shadowed(VMCS_VMREAD_BITMAP_ADDRESS, encoding))
+		return done_by_shadow(encoding, value, false);
 	model.vcpu.regs.gpr[REG_RBX] = encoding;
 	result = execute(EXIT_VMREAD, MEMORY_OPERAND);
 	memcpy(value, l1_pointer(L1_OPERAND), sizeof(*value));
@@ -184,6 +186,8 @@ struct l1_result l1_vmread_to_memory(u64 encoding, u64 *value)
 
 struct l1_result l1_vmwrite_from_memory(u64 encoding, u64 value)
 {
+	if (!model.ended && is_shadowed(VMCS_VMWRITE_BITMAP_ADDRESS, encoding))
+		return done_by_shadow(encoding, &value, true);
 	model.vcpu.regs.gpr[REG_RBX] = encoding;
 	return with_pointer(EXIT_VMWRITE, value);
 }
