@@ -52,6 +52,12 @@ def output_of(*command):
                           check=False, errors="replace").stdout
 
 
+def newest():
+    """The newest Bochs that was fetched, also one that divides wrongly; None where the one in use is too old to add features."""
+    found = subprocess.run([ROOT / "tools" / "fetch-bochs", "newest"], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
+    return found or None
+
+
 def find_model(program, wanted):
     """The one CPU model whose name ends in what was asked for: skylake-x is corei7_skylake_x."""
     models = output_of(program, "--help", "cpu").split()
@@ -77,6 +83,8 @@ class Bochs:
         self.options = options
         if options.backend == "bochs-system":
             self.program = "bochs"
+        elif options.program:
+            self.program = options.program
         else:
             self.program = subprocess.run([ROOT / "tools" / "fetch-bochs"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
         # Builds that know the flag start without their debugger; older ones always stop in it and have to be told to go on.

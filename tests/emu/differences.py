@@ -51,6 +51,7 @@ SCENARIOS = {fault.name: fault for fault in [
     Fault("ve.eptp_index", "EPTP Switching", "Bochs 3.0 takes the EPTP index from the last VMFUNC, not from the VMCS at VM entry"),
     Fault("pml.violation_when_full", "Page-Modification Logging", "Bochs 3.0 asks for room where no flag of EPT must be set"),
     Fault("mode_execute.data_violation", "Exit Qualification for EPT Violations", "Bochs 3.0 tells bit 6 of fetches only"),
+    Fault("pkrs.entry_checks", "Checks on Host Control Registers, MSRs, and SSP", "Bochs 3.1 lets bits 63:32 of PKRS pass, guest's and host's"),
     Fault("init.apic_mode", "x2APIC State Transitions", "Bochs 3.0's INIT leaves x2APIC mode"),
 ] + [Fault(f"init.blocked.{name}", "Restrictions on VMX Operation", "Bochs 3.0 loses an INIT that comes in VMX root operation")
      for name in BLOCKED_INITS]}

@@ -32,7 +32,8 @@ class Options:
     cpus: int = 1
     ips: int = 0
     quantum: int = 0                    # Bochs: instructions of one processor before the next has its turn, 1 to 32
-    features: str = ""                 # Bochs: what the CPU model has besides, "cet pks"
+    program: str = ""                   # Bochs: another one than tools/fetch-bochs names
+    features: str = ""                  # Bochs: what the CPU model has besides, "cet pks"
     memory: int = 512
     seconds: float = 300
     until: str = None                   # a serial line that matches ends the run

@@ -4,7 +4,9 @@ import re
 
 import disks
 import refusals
-from results import BARE, CPU, SECONDS, judge, measures
+from bochs import newest
+from differences import SCENARIOS
+from results import BARE, CPU, SECONDS, complaints, judge, measures, results
 
 CPU_WITHOUT_SHADOWING = "corei7_ivy_bridge_3770k"
 CPU_WITH_SUB_PAGES = "corei7_icelake_u"
@@ -42,7 +44,7 @@ def check_shadowing(report, lines, wanted):
 UNMET = {
     "INIT_SIGNAL": "by another processor: smp", "SIPI": "by another processor: smp",
     "IO_SMI": "exits to the SMM monitor only", "OTHER_SMI": "exits to the SMM monitor only", "RSM": "in SMM only",
-    "GETSEC": "CR4.SMXE cannot be set", "ENCLS": "hidden from L1", "PCONFIG": "hidden from L1",
+    "GETSEC": "CR4.SMXE cannot be set", "ENCLS": "no CPU model has it", "ENCLV": "no CPU model has it", "INSTRUCTION_TIMEOUT": "no CPU model has it", "PCONFIG": "hidden from L1",
     "MACHINE_CHECK_ENTRY": "cannot be caused", "VMFUNC": "hyper", "PML_FULL": "hyper", "SPP_EVENT": "no CPU model has it",
     "XSAVES": "a CPU model with components in IA32_XSS", "XRSTORS": "a CPU model with components in IA32_XSS",
     "UMWAIT": "a CPU model with WAITPKG", "TPAUSE": "a CPU model with WAITPKG",
@@ -76,6 +78,31 @@ def guest(name, cpu=CPU, shadowing="hardware", cpus=1):
     return test
 
 
+PROTECTION = "cet, pks, uintr"
+PROTECTED = re.compile(r"(cet|pkrs|uinv)\.")
+
+
+def protection(report):
+    """What the models that start OVMF lack: their newest Bochs can add it, and Bochs before 3.1 cannot (docs/emulators.md)."""
+    program = newest()
+    if not program:
+        report.skip("there is no Bochs 3.1, as tools/fetch-bochs keeps it")
+        return
+    runs = {part: report.machine(part, files=disks.guest("hyper", testudo, ["log = debug"]), cpu=CPU, seconds=SECONDS, features=PROTECTION,
+                                 program=program)
+            for part, testudo in (("bare", 0), ("testudo", 1))}
+    found = {part: {name: result for name, result in results(run.lines).items() if PROTECTED.match(name)} for part, run in runs.items()}
+    bad = {part: {name for name in complaints(run.lines) if PROTECTED.match(name)} for part, run in runs.items()}
+    wrong = [f"{part}: {run}" for part, run in runs.items() if run.end != "shutdown"]
+    wrong += [f"on Testudo {name} is not as it should be" for name in sorted(bad["testudo"])]
+    wrong += [f"bare {name} is not as it should be" for name in sorted(bad["bare"] - set(SCENARIOS))]
+    wrong += [f"{name} differs" for name in sorted(set(found["bare"]) | set(found["testudo"]))
+              if found["bare"].get(name) != found["testudo"].get(name) and name not in SCENARIOS]
+    if len(found["testudo"]) < 12:
+        wrong.append(f"only {len(found['testudo'])} scenarios ran")
+    report.judge(wrong, "", f"{len(found['testudo'])} scenarios of CET, PKRS and UINV")
+
+
 def add(suite):
     for image in sorted((disks.BUILD / "guests").glob("*.efi")):
         if image.stem not in ELSEWHERE:
@@ -84,4 +111,5 @@ def add(suite):
     for name in WITHOUT_SHADOWING:
         suite.add(f"guests/{name}-without-shadowing", guest(name, CPU_WITHOUT_SHADOWING, "software"))
     # Sub-page write permissions, and what else this model has.
+    suite.add("guests/hyper-protection", protection)
     suite.add("guests/hyper-icelake", guest("hyper", CPU_WITH_SUB_PAGES))
