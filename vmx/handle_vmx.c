@@ -13,6 +13,7 @@
 #include "vmx/events.h"
 #include "vmx/exits.h"
 #include "vmx/handle_cr.h"
+#include "vmx/handle_vmfail.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/shadow12.h"
@@ -40,9 +41,11 @@ void handle_vmx_apply(struct vcpu *vcpu, struct insn_result result)
 			emulate_exception(vcpu, result.vector, result.error_code);
 		return;
 	case INSN_FAIL_INVALID:
+		handle_vmfail_explain(vcpu, result);
 		set_flags(vcpu, RFLAGS_CF);
 		break;
 	case INSN_FAIL_VALID:
+		handle_vmfail_explain(vcpu, result);
 		set_flags(vcpu, RFLAGS_ZF);
 		vmcs12_set(slot->vmcs12, VMCS_VM_INSTRUCTION_ERROR, result.error);
 		if (slot_is_shadow(slot))

@@ -97,6 +97,24 @@ static void msrs_of_a_whole_processor_are_all_read(void **state)
 	assert_int_equal(asked(&msrs, IA32_VMX_PROCBASED_CTLS2), 1);
 }
 
+/* Expect: EPT and VPIDs share a capability MSR, which is there with either. */
+static void the_msr_of_ept_and_vpid_is_read_for_either(void **state)
+{
+	static const u32 controls_with_it[] = { PROC2_ENABLE_EPT, PROC2_ENABLE_VPID };
+
+	(void)state;
+	for (u32 i = 0; i < array_size(controls_with_it); i++) {
+		struct fake_msrs msrs = { .value = { 0 } };
+		struct vmx_caps caps = { .basic = 0 };
+
+		set_msr(&msrs, IA32_VMX_PROCBASED_CTLS, UINT64_C(0xffffffff00000000));
+		set_msr(&msrs, IA32_VMX_PROCBASED_CTLS2, (u64)controls_with_it[i] << 32);
+		set_msr(&msrs, IA32_VMX_EPT_VPID_CAP, 0x4000);
+		caps_decode(&caps, fake_rdmsr, &msrs);
+		assert_true(caps.ept_vpid == 0x4000);
+	}
+}
+
 static void what_l0_must_have_is_named_when_missing(void **state)
 {
 	struct vmx_caps hardware;
@@ -414,6 +432,7 @@ int main(void)
 		cmocka_unit_test(without_true_msrs_the_plain_ones_are_read),
 		cmocka_unit_test(msrs_that_do_not_exist_are_not_read),
 		cmocka_unit_test(msrs_of_a_whole_processor_are_all_read),
+		cmocka_unit_test(the_msr_of_ept_and_vpid_is_read_for_either),
 		cmocka_unit_test(what_l0_must_have_is_named_when_missing),
 		cmocka_unit_test(l0_controls_obey_the_processor),
 		cmocka_unit_test(l1_is_never_shown_more_than_hardware_has),

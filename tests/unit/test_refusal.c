@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "vmx/nested/check_common.h"
+#include "vmx/nested/insn.h"
 #include "vmx/nested/refusal.h"
 
 static struct refusal_log refusals;
@@ -113,6 +114,27 @@ static void the_last_records_are_kept_the_newest_first(void **state)
 	assert_null(refusal_recent(&refusals, UINT32_MAX));
 }
 
+static void what_is_no_entry_is_counted_without_a_record(void **state)
+{
+	u32 times;
+
+	(void)state;
+	assert_int_equal(refusal_repeated(&refusals, REFUSAL_OF_INSTRUCTION + 12, 0x6c1c, &times), REFUSAL_WHOLE);
+	assert_int_equal(refusal_repeated(&refusals, REFUSAL_OF_INSTRUCTION + 12, 0x6c1c, &times), REFUSAL_SILENT);
+	assert_int_equal(refusal_repeated(&refusals, REFUSAL_OF_INSTRUCTION + 13, 0x6c1c, &times), REFUSAL_WHOLE);
+	assert_null(refusal_recent(&refusals, 0));
+}
+
+static void errors_of_instructions_have_words(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(refusal_of_instruction(VMERR_VMCALL_IN_ROOT), "VMCALL"));
+	assert_non_null(strstr(refusal_of_instruction(VMERR_INVALIDATION_OPERAND), "INVEPT"));
+	assert_string_equal(refusal_of_instruction(0), "an error without a name");
+	assert_string_equal(refusal_of_instruction(VMERR_INVALIDATION_OPERAND + 1), "an error without a name");
+	assert_true(REFUSAL_OF_INSTRUCTION + VMERR_INVALIDATION_OPERAND < RULE_NUMBERS);
+}
+
 static void other_rules_are_found_by_their_numbers(void **state)
 {
 	(void)state;
@@ -133,7 +155,7 @@ struct known {
 
 static void add_rule(struct known *known, u32 number, const char *rule)
 {
-	assert_in_range(number, 1, RULE_NUMBERS - 1);
+	assert_in_range(number, 1, REFUSAL_OF_INSTRUCTION - 1);
 	if (known->rule[number])
 		fail_msg("%u is \"%s\" and \"%s\"", number, known->rule[number], rule);
 	for (u32 i = 0; i < RULE_NUMBERS; i++)
@@ -173,6 +195,8 @@ int main(void)
 		cmocka_unit_test_setup(the_count_does_not_come_round, fresh),
 		cmocka_unit_test_setup(rules_are_counted_apart, fresh),
 		cmocka_unit_test_setup(the_last_records_are_kept_the_newest_first, fresh),
+		cmocka_unit_test_setup(what_is_no_entry_is_counted_without_a_record, fresh),
+		cmocka_unit_test(errors_of_instructions_have_words),
 		cmocka_unit_test(other_rules_are_found_by_their_numbers),
 		cmocka_unit_test(every_rule_has_a_number_and_a_sentence_of_its_own),
 	};

@@ -10,7 +10,7 @@
 struct insn_result insn_fail(bool has_current, enum vm_instruction_error error)
 {
 	if (!has_current)
-		return (struct insn_result){ .outcome = INSN_FAIL_INVALID };
+		return (struct insn_result){ .outcome = INSN_FAIL_INVALID, .error_code = error };
 	return (struct insn_result){ .outcome = INSN_FAIL_VALID, .error = (u16)error };
 }
 

@@ -36,7 +36,7 @@ struct insn_result {
 	u8 outcome;		/* enum insn_outcome; INSN_DONE: nothing is left to do (L2 runs, or L1 got an exit) */
 	u8 vector;		/* INSN_FAULT: #UD, #GP, #SS, #PF */
 	u16 error;		/* INSN_FAIL_VALID: enum vm_instruction_error */
-	u32 error_code;		/* INSN_FAULT, where the vector has one */
+	u32 error_code;		/* INSN_FAULT, where the vector has one; INSN_FAIL_INVALID: the error that has no place, for L0 */
 	u64 cr2;		/* INSN_FAULT with #PF */
 };
 

@@ -6,6 +6,7 @@
 #include "vmx/nested/refusal.h"
 
 #include "arch/bits.h"
+#include "vmx/nested/insn.h"
 
 const struct entry_failure refusal_others[] = {
 	{ .number = RULE_LACKING_CONTROLS, .result = REFUSAL_CONTROLS, .field = VMCS_FIELD(VM_INSTRUCTION_ERROR),
@@ -56,18 +57,44 @@ static enum refusal_line choose_line(struct refusal_seen *seen, u64 value)
 enum refusal_line refusal_note(struct refusal_log *log, const struct entry_failure *failure, u64 vmcs12_address, u64 tsc,
 			       u32 *times)
 {
-	struct refusal_seen *seen = &log->seen[failure->number % RULE_NUMBERS];
-
 	log->record[log->count % REFUSAL_RECORDS] = (struct trace_record){
 		.tsc = tsc, .kind = TRACE_ENTRY_REFUSED, .rule = failure->number, .result = failure->result,
 		.field = failure->field.encoding, .value = failure->value, .vmcs = vmcs12_address,
 		.detail = failure->qualification,
 	};
 	log->count++;
+	return refusal_repeated(log, failure->number, failure->value, times);
+}
+
+enum refusal_line refusal_repeated(struct refusal_log *log, u32 number, u64 value, u32 *times)
+{
+	struct refusal_seen *seen = &log->seen[number % RULE_NUMBERS];
+
 	if (seen->times != UINT32_MAX)
 		seen->times++;
 	*times = seen->times;
-	return choose_line(seen, failure->value);
+	return choose_line(seen, value);
+}
+
+const char *refusal_of_instruction(u32 error)
+{
+	static const char *const reasons[] = {
+		[VMERR_VMCALL_IN_ROOT] = "VMCALL in VMX root operation, where no SMM monitor is",
+		[VMERR_VMCLEAR_ADDRESS] = "VMCLEAR or VMXON with an address that is not page aligned, or beyond the physical-address width",
+		[VMERR_VMCLEAR_VMXON_POINTER] = "VMCLEAR of the VMXON region",
+		[VMERR_VMLAUNCH_NOT_CLEAR] = "VMLAUNCH of a VMCS that is not clear, or of none",
+		[VMERR_VMRESUME_NOT_LAUNCHED] = "VMRESUME of a VMCS that has not been launched",
+		[VMERR_VMPTRLD_ADDRESS] = "VMPTRLD with an address that is not page aligned, or beyond the physical-address width",
+		[VMERR_VMPTRLD_VMXON_POINTER] = "VMPTRLD of the VMXON region",
+		[VMERR_VMPTRLD_REVISION] = "VMPTRLD or VMXON of a region with another VMCS revision, or a shadow VMCS where none may be",
+		[VMERR_UNSUPPORTED_FIELD] = "VMREAD or VMWRITE of a field that is not offered, or without a current VMCS",
+		[VMERR_READ_ONLY_FIELD] = "VMWRITE to a field that may only be read",
+		[VMERR_VMXON_IN_ROOT] = "VMXON in VMX root operation",
+		[VMERR_MOV_SS] = "VMLAUNCH or VMRESUME right after MOV to SS or POP SS",
+		[VMERR_INVALIDATION_OPERAND] = "INVEPT or INVVPID with a type that is not offered, or a wrong descriptor",
+	};
+
+	return error < array_size(reasons) && reasons[error] ? reasons[error] : "an error without a name";
 }
 
 const struct trace_record *refusal_recent(const struct refusal_log *log, u32 age)

@@ -32,6 +32,15 @@ enum refusal_line { REFUSAL_WHOLE, REFUSAL_AGAIN, REFUSAL_SILENT };
 enum refusal_line refusal_note(struct refusal_log *log, const struct entry_failure *failure, u64 vmcs12_address, u64 tsc,
 			       u32 *times);
 
+/* The same for what is no refused entry, and has no record: does it need a line? `number` as of a rule. */
+enum refusal_line refusal_repeated(struct refusal_log *log, u32 number, u64 value, u32 *times);
+
+/* Numbers, in the count of repetitions, of VMX instructions that failed with an error number. */
+#define REFUSAL_OF_INSTRUCTION 720
+
+/* What a VM-instruction error number says. */
+const char *refusal_of_instruction(u32 error);
+
 /* The `age`-th most recent, 0 the last; NULL where there is none any more. */
 const struct trace_record *refusal_recent(const struct refusal_log *log, u32 age);
 
