@@ -26,6 +26,17 @@ static bool has_cet(void)
 	return rdmsr(IA32_VMX_CR4_FIXED1) & CR4_CET;
 }
 
+/* CPUID.7: what a bit of the guest state needs besides VMX. */
+static bool has_sgx(void)
+{
+	return cpuid(7, 0).ebx & BIT(2);
+}
+
+static bool has_rtm(void)
+{
+	return cpuid(7, 0).ebx & BIT(11);
+}
+
 static bool loads_debug(void)
 {
 	return entry_offers(ENTRY_LOAD_DEBUG_CONTROLS);
@@ -62,14 +73,14 @@ static const struct entry_case registers[] = {
 };
 
 static const struct entry_case state[] = {
-	{ "guest.enclave_with_mov_ss_blocking", PUT(GUEST_INTERRUPTIBILITY_STATE, BIT(4) | BLOCKING_BY_MOV_SS), BAD, NULL, 471 },
+	{ "guest.enclave_with_mov_ss_blocking", PUT(GUEST_INTERRUPTIBILITY_STATE, BIT(4) | BLOCKING_BY_MOV_SS), BAD, has_sgx, 471 },
 	{ "guest.pending_step_without_tf",
 	  { { GUEST_INTERRUPTIBILITY_STATE, ~0ull, BLOCKING_BY_MOV_SS }, { GUEST_PENDING_DEBUG_EXCEPTIONS, ~0ull, BIT(14) } }, BAD, NULL,
 	  473 },
 	{ "guest.tf_without_pending_step",
 	  { { GUEST_INTERRUPTIBILITY_STATE, ~0ull, BLOCKING_BY_MOV_SS }, { GUEST_RFLAGS, 0, RFLAGS_TF },
 	    { GUEST_PENDING_DEBUG_EXCEPTIONS, ~0ull, 0 } }, BAD, NULL, 473 },
-	{ "guest.pending_rtm_alone", PUT(GUEST_PENDING_DEBUG_EXCEPTIONS, BIT(16)), BAD, NULL, 474 },
+	{ "guest.pending_rtm_alone", PUT(GUEST_PENDING_DEBUG_EXCEPTIONS, BIT(16)), BAD, has_rtm, 474 },
 	{ "guest.nmi_with_sti_blocking", { { GUEST_INTERRUPTIBILITY_STATE, ~0ull, BLOCKING_BY_STI }, IF_SET, INJECT(EVENT_NMI | 2) },
 	  EXIT_GUEST(3), NULL, 484 },
 };

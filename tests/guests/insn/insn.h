@@ -53,6 +53,7 @@ void group_entry_segments(void);
 void group_entry_each(void);
 void group_entry_modes(void);
 void group_entry_features(void);
+void group_entry_protection(void);
 void group_entry_msr(void);
 void group_unwind(void);
 

@@ -44,6 +44,7 @@ static const struct scenario groups[] = {
 	{ "group.entry_each", group_entry_each, "complete", NULL },
 	{ "group.entry_modes", group_entry_modes, "complete", NULL },
 	{ "group.entry_features", group_entry_features, "complete", NULL },
+	{ "group.entry_protection", group_entry_protection, "complete", NULL },
 	{ "group.entry_msr", group_entry_msr, "complete", NULL },
 	{ "group.unwind", group_unwind, "complete", NULL },
 };
