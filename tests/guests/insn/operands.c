@@ -149,6 +149,37 @@ static void prefixes(void)
 	}
 }
 
+#define STATUS_FLAGS 0x8d5ull
+
+/* SDM "Conventions": each outcome leaves its flag and clears the other five; before, all are set. */
+#define FLAGS_OF(name, instruction)                                             \
+	static u32 flags_of_##name(u64 a, u64 b)                                \
+	{                                                                       \
+		u64 flags = STATUS_FLAGS | RFLAGS_FIXED;                        \
+										\
+		__asm__ volatile("push %0; popfq; " instruction "; pushfq; pop %0" \
+				 : "+r"(flags)                                  \
+				 : "r"(a), "r"(b)                               \
+				 : "cc", "memory");                             \
+		return (u32)(flags & STATUS_FLAGS);                             \
+	}
+FLAGS_OF(vmptrst, "vmptrst (%1)")
+FLAGS_OF(vmptrld, "vmptrld (%1)")
+FLAGS_OF(vmread, "vmread %2, (%1)")
+FLAGS_OF(vmlaunch, "vmlaunch")
+
+static void status_flags(u64 vmcs)
+{
+	u64 buffer = 8, at = (u64)&buffer;
+
+	say("fail valid %x %x", flags_of_vmread(at, 0x69fe), flags_of_vmptrld(at, 0));
+	say(", succeed %x %x", flags_of_vmptrst(at, 0), flags_of_vmread(at, GUEST_RIP));
+	vmclear(vmcs);
+	say(", fail invalid %x %x", flags_of_vmread(at, GUEST_RIP), flags_of_vmlaunch(at, 0));
+	vmptrld(vmcs);
+	check_said("operands.status_flags", "fail valid 0x40 0x40, succeed 0 0, fail invalid 1 1");
+}
+
 #define CR3_LAM_U57 BIT(61)
 #define CR3_LAM_U48 BIT(62)
 
@@ -190,6 +221,7 @@ void group_operands(void)
 	faults();
 	vmwrite(HOST_IA32_SYSENTER_EIP, 0x77);
 	prefixes();
+	status_flags(vmcs);
 	if (has_address_masking())
 		address_masking(vmcs);
 	vmclear(vmcs);
