@@ -123,26 +123,42 @@ void handle_vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
 	handle_vmx_apply(vcpu, vmwrite(vcpu, exit));
 }
 
-static struct insn_result invept12(struct vcpu *vcpu, const struct vm_exit *exit)
+/* INVEPT or INVVPID, as nested/insn.c judges them. */
+struct invalidation {
+	u64 capability;
+	struct insn_result (*check_type)(const struct vmx_caps *offered, u64 type, bool has_current);
+	struct insn_result (*check_descriptor)(const struct vmx_caps *offered, u64 type, const u64 descriptor[2], bool has_current);
+};
+
+static struct insn_result fetch_invalidation(struct vcpu *vcpu, const struct vm_exit *exit, const struct invalidation *what,
+					     u64 *type, u64 descriptor[2])
 {
 	struct nested *nested = vcpu->nested;
 	struct insn_mode mode = operand_mode(vcpu);
-	struct insn_result result = insn_check_invalidation(&mode, &nested->offered, EPT_CAP_INVEPT);
-	u64 type = operand_register(vcpu, operand_info(vcpu).reg2);
-	u64 descriptor[2];
+	struct insn_result result = insn_check_invalidation(&mode, &nested->offered, what->capability);
 
+	*type = operand_register(vcpu, operand_info(vcpu).reg2);
 	if (result.outcome == INSN_OK)
-		result = insn_check_invept(&nested->offered, type, nested->current);
+		result = what->check_type(&nested->offered, *type, nested->current);
 	if (result.outcome == INSN_OK)
-		result = operand_read(vcpu, exit, descriptor, sizeof(descriptor));
+		result = operand_read(vcpu, exit, descriptor, 2 * sizeof(u64));
 	if (result.outcome == INSN_OK)
-		result = insn_check_invept_descriptor(&nested->offered, type, descriptor, nested->current);
+		result = what->check_descriptor(&nested->offered, *type, descriptor, nested->current);
+	return result;
+}
+
+static struct insn_result invept12(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	static const struct invalidation what = { EPT_CAP_INVEPT, insn_check_invept, insn_check_invept_descriptor };
+	u64 type, descriptor[2];
+	struct insn_result result = fetch_invalidation(vcpu, exit, &what, &type, descriptor);
+
 	if (result.outcome != INSN_OK)
 		return result;
 	if (type == INVEPT_SINGLE)
-		ept02_invalidate_single(&nested->ept02, descriptor[0]);
+		ept02_invalidate_single(&vcpu->nested->ept02, descriptor[0]);
 	else
-		ept02_invalidate_all(&nested->ept02);
+		ept02_invalidate_all(&vcpu->nested->ept02);
 	return result;
 }
 
@@ -162,18 +178,10 @@ static void flush_vpid(u64 type, u16 vpid02, u64 address)
 
 static struct insn_result invvpid12(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	struct nested *nested = vcpu->nested;
-	struct insn_mode mode = operand_mode(vcpu);
-	struct insn_result result = insn_check_invalidation(&mode, &nested->offered, VPID_CAP_INVVPID);
-	u64 type = operand_register(vcpu, operand_info(vcpu).reg2);
-	u64 descriptor[2];
+	static const struct invalidation what = { VPID_CAP_INVVPID, insn_check_invvpid, insn_check_invvpid_descriptor };
+	u64 type, descriptor[2];
+	struct insn_result result = fetch_invalidation(vcpu, exit, &what, &type, descriptor);
 
-	if (result.outcome == INSN_OK)
-		result = insn_check_invvpid(&nested->offered, type, nested->current);
-	if (result.outcome == INSN_OK)
-		result = operand_read(vcpu, exit, descriptor, sizeof(descriptor));
-	if (result.outcome == INSN_OK)
-		result = insn_check_invvpid_descriptor(&nested->offered, type, descriptor, nested->current);
 	if (result.outcome == INSN_OK)
 		flush_vpid(type, merge_vpid02((u16)descriptor[0]), descriptor[1]);
 	return result;
