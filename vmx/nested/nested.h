@@ -49,6 +49,10 @@ struct nested_slot {
 	 */
 	bool whole;
 	struct field_set newer;
+	/* shadow_wide.c: the shadow VMCS has all guest state; vmcs02 has the same; how often L1 exited for want of it, and since when. */
+	bool wide, mirrored;
+	u32 wide_exits;
+	u64 wide_since;
 	u64 remembered;			/* what it held before address became NO_ADDRESS */
 	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
 };
@@ -102,9 +106,11 @@ struct nested {
 	bool is_rare[VMCS_FIELD_COUNT];
 	bool shadowing;			/* the processor has VMCS shadowing */
 	u8 *vmread_bitmap, *vmwrite_bitmap;
+	u8 *wide_vmread_bitmap, *wide_vmwrite_bitmap;
 	u16 shadow_ro[VMCS_FIELD_COUNT], shadow_rw[VMCS_FIELD_COUNT];
 	u16 shadow_ro_count, shadow_rw_count;
-	hpa_t vmwrite_bitmap01;		/* that vmcs01 has at the moment */
+	u16 shadow_wide[VMCS_FIELD_COUNT], shadow_wide_count;
+	hpa_t vmread_bitmap01, vmwrite_bitmap01;	/* that vmcs01 has at the moment */
 	struct field_set served;	/* fields that a shadow VMCS has for L2: those that L1 is offered */
 	struct field_set open_in_shadow;	/* fields of a current shadow VMCS that L1 writes without an exit */
 	u64 *vmread_bitmap02, *vmwrite_bitmap02;
@@ -147,6 +153,14 @@ void shadow_push(struct vcpu *vcpu, struct nested_slot *slot);
 void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info);
 /* Shadow VMCS -> vmcs12: the fields that L1 may have written without an exit. */
 void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot);
+
+/* --- shadow_wide.c: slots whose shadow VMCS has all guest state ---------------------- */
+
+bool shadow_wide_has(const struct vmcs_field_info *info);
+/* L1's VMREAD or VMWRITE of this field in its current VMCS has exited. */
+void shadow_wide_learn(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info);
+void shadow_wide_before_push(struct vcpu *vcpu, struct nested_slot *slot);
+void shadow_wide_pull(struct vcpu *vcpu, struct nested_slot *slot);
 
 /* --- shadow_l2.c: the shadow VMCSs that L1 makes (bit 31), and L2's access to them - */
 

@@ -19,18 +19,31 @@ static void open_field(u8 *bitmap, u32 encoding)
 		bitmap[encoding / 8] &= (u8)~(1u << (encoding % 8 + 1));
 }
 
+static void open_wide(struct nested *nested, const struct vmcs_field_info *info)
+{
+	if (!shadow_wide_has(info))
+		return;
+	open_field(nested->wide_vmread_bitmap, info->field.encoding);
+	open_field(nested->wide_vmwrite_bitmap, info->field.encoding);
+	nested->shadow_wide[nested->shadow_wide_count++] = info->field.index;
+}
+
 static void choose_fields(struct nested *nested)
 {
 	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++) {
 		const struct vmcs_field_info *info = &vmcs_fields[i];
 
-		if (info->shadow == SHADOW_NO || !insn_field(&nested->offered, info->field.encoding) ||
-		    !vmcs_field_exists(info, nested->hardware))
+		if (!insn_field(&nested->offered, info->field.encoding) || !vmcs_field_exists(info, nested->hardware))
 			continue;
+		open_wide(nested, info);
+		if (info->shadow == SHADOW_NO)
+			continue;
+		open_field(nested->wide_vmread_bitmap, info->field.encoding);
 		open_field(nested->vmread_bitmap, info->field.encoding);
 		field_set_add(&nested->open_in_shadow, info->field);
 		if (info->shadow == SHADOW_RW) {
 			open_field(nested->vmwrite_bitmap, info->field.encoding);
+			open_field(nested->wide_vmwrite_bitmap, info->field.encoding);
 			nested->shadow_rw[nested->shadow_rw_count++] = i;
 		} else {
 			nested->shadow_ro[nested->shadow_ro_count++] = i;
@@ -38,14 +51,19 @@ static void choose_fields(struct nested *nested)
 	}
 }
 
-static void use_vmwrite_bitmap(struct vcpu *vcpu, const u8 *bitmap)
+/* vmcs01 is current. */
+static void use_bitmaps(struct vcpu *vcpu, const u8 *vmread, const u8 *vmwrite)
 {
 	struct nested *nested = vcpu->nested;
 
-	if (nested->vmwrite_bitmap01.value == phys_of(bitmap).value)
-		return;
-	nested->vmwrite_bitmap01 = phys_of(bitmap);
-	vmcs_write(&vcpu->vmcs01, VMCS_VMWRITE_BITMAP_ADDRESS, nested->vmwrite_bitmap01.value);
+	if (nested->vmread_bitmap01.value != phys_of(vmread).value) {
+		nested->vmread_bitmap01 = phys_of(vmread);
+		vmcs_write(&vcpu->vmcs01, VMCS_VMREAD_BITMAP_ADDRESS, nested->vmread_bitmap01.value);
+	}
+	if (nested->vmwrite_bitmap01.value != phys_of(vmwrite).value) {
+		nested->vmwrite_bitmap01 = phys_of(vmwrite);
+		vmcs_write(&vcpu->vmcs01, VMCS_VMWRITE_BITMAP_ADDRESS, nested->vmwrite_bitmap01.value);
+	}
 }
 
 /* What every shadow VMCS holds is known from the start. */
@@ -67,7 +85,7 @@ static void clear_shadows(struct nested *nested)
 
 static bool take_bitmaps(struct nested *nested)
 {
-	void *pages[4];
+	void *pages[6];
 
 	for (u32 i = 0; i < array_size(pages); i++) {
 		pages[i] = page_alloc();
@@ -79,6 +97,8 @@ static bool take_bitmaps(struct nested *nested)
 	nested->vmwrite_bitmap = pages[1];
 	nested->vmread_bitmap02 = pages[2];
 	nested->vmwrite_bitmap02 = pages[3];
+	nested->wide_vmread_bitmap = pages[4];
+	nested->wide_vmwrite_bitmap = pages[5];
 	return true;
 }
 
@@ -112,8 +132,7 @@ bool shadow_init(struct vcpu *vcpu)
 	choose_fields(nested);
 	clear_shadows(nested);
 	vmcs_load(&vcpu->vmcs01);
-	vmcs_write(&vcpu->vmcs01, VMCS_VMREAD_BITMAP_ADDRESS, phys_of(nested->vmread_bitmap).value);
-	use_vmwrite_bitmap(vcpu, nested->vmwrite_bitmap);
+	use_bitmaps(vcpu, nested->vmread_bitmap, nested->vmwrite_bitmap);
 	shadow_unlink(vcpu);
 	return true;
 }
@@ -122,16 +141,20 @@ bool shadow_init(struct vcpu *vcpu)
 void shadow_link(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
-	bool made_by_l1 = slot_is_shadow(slot);
 
 	if (!nested->shadowing)
 		return;
-	if (made_by_l1)
+	if (slot_is_shadow(slot))
 		shadow_open(vcpu, slot);
 	else
 		shadow_push(vcpu, slot);
 	set_control(vcpu, true, slot->shadow.address.value);
-	use_vmwrite_bitmap(vcpu, made_by_l1 ? nested->vmread_bitmap : nested->vmwrite_bitmap);
+	if (slot_is_shadow(slot))
+		use_bitmaps(vcpu, nested->vmread_bitmap, nested->vmread_bitmap);
+	else if (slot->wide)
+		use_bitmaps(vcpu, nested->wide_vmread_bitmap, nested->wide_vmwrite_bitmap);
+	else
+		use_bitmaps(vcpu, nested->vmread_bitmap, nested->vmwrite_bitmap);
 }
 
 /* Without the control every VMREAD and VMWRITE exits, and gets its #UD or VMfailInvalid from L0. */
@@ -163,9 +186,13 @@ void shadow_push(struct vcpu *vcpu, struct nested_slot *slot)
 
 	if (!nested->shadowing)
 		return;
+	if (unlikely(slot->wide))
+		shadow_wide_before_push(vcpu, slot);
 	vmcs_load(&slot->shadow);
 	push_rows(slot, nested->shadow_ro, nested->shadow_ro_count);
 	push_rows(slot, nested->shadow_rw, nested->shadow_rw_count);
+	if (unlikely(slot->wide))
+		push_rows(slot, nested->shadow_wide, nested->shadow_wide_count);
 	vmcs_clear(&slot->shadow);
 	vmcs_load(&vcpu->vmcs01);
 }
@@ -220,4 +247,6 @@ void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot)
 
 		slot->vmcs12->fields.value[row] = slot->shadowed.value[row];
 	}
+	if (unlikely(slot->wide))
+		shadow_wide_pull(vcpu, slot);
 }
