@@ -91,6 +91,7 @@ def add(suite):
     """In `make check` the group `guests` compares all scenarios at depth 2; this is what it does not."""
     suite.add("same/borders", launches(2, CHECK_LAUNCHES, CHECK_SEED))
     suite.add("same/depth-3/borders", launches(3, 200, CHECK_SEED))
+    suite.add("same/depth-3/hyper", scenarios("hyper", 3))
 
 
 def summary():
