@@ -15,7 +15,9 @@ SETTINGS = ["log = debug"]
 # Guests with one processor that print results; `bench` only measures, and `stop` belongs to the self-tests.
 WITHOUT_RESULTS = ("bench", "stop")
 ON_MORE_PROCESSORS = ("abort", "races", "smp", "storm")
-SECONDS_FOR_A_DEPTH = {2: 300, 3: 600, 4: 3600}
+SECONDS_FOR_A_DEPTH = {2: 300, 3: 1200, 4: 3600}
+# From this depth on the guests take fewer random steps, bare and on Testudo alike.
+DEEP, DEEP_OPTIONS = 4, "steps=300"
 # Each character of a line costs the time of a serial port: on a slow machine fewer instructions.
 LAUNCH_IPS = 20000000
 
@@ -33,8 +35,9 @@ def levels(report, result, depth):
 
 def scenarios(name, depth):
     def test(report):
-        bare = BARE.get(report, name)
-        result = report.machine("testudo", files=disks.guest(name, depth - 1, SETTINGS), cpu=CPU, seconds=seconds(depth))
+        options = DEEP_OPTIONS if depth >= DEEP else ""
+        bare = BARE.get(report, name, options=options)
+        result = report.machine("testudo", files=disks.guest(name, depth - 1, SETTINGS, options), cpu=CPU, seconds=seconds(depth))
         levels(report, result, depth)
         judge(report, bare, result)
     return test

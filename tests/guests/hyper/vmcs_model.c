@@ -15,7 +15,7 @@
 #include "tests/guests/lib/x86.h"
 
 #define MANY 12
-#define STEPS 6000
+#define STEPS 6000 /* without "steps=N" in the load options: deep beneath other hypervisors each takes long */
 #define ANY { 0, 1, 0x5a5a5a5a5a5a5a5a, ~0ull }
 #define CANONICAL { 0, 0x1000, 0x7fffffffffff, 0xffff800000000000 }
 #define LIMITS { 0xffffffff, 0xffff, 0xfff, 0xfffff }
@@ -231,6 +231,8 @@ static void step(u32 number)
 
 static void random_steps(u64 first_seed)
 {
+	const u32 steps = machine_option("steps", STEPS);
+
 	seed = first_seed;
 	wrong = ran = moved = 0;
 	for (u32 v = 0; v < MANY; v++) {
@@ -239,16 +241,17 @@ static void random_steps(u64 first_seed)
 		for (u32 f = 0; f < ARRAY_SIZE(fields); f++)
 			write_field(v, f, fields[f].values[0]);
 	}
-	for (u32 i = 0; i < STEPS; i++)
+	for (u32 i = 0; i < steps; i++)
 		step(i);
 	for (u32 v = 0; v < MANY; v++) {
 		vmptrld(vms[v]->vmcs);
 		for (u32 f = 0; f < ARRAY_SIZE(fields); f++)
-			compare_field(STEPS, v, f);
+			compare_field(steps, v, f);
 	}
 	wrmsr(IA32_FS_BASE, 0);
 	wrmsr(IA32_GS_BASE, 0);
 	say("wrong=%u ran=%u moved=%u", wrong, ran, moved);
+	expect(!wrong && ran && moved);
 }
 
 static void first_seed(void)
@@ -316,10 +319,8 @@ static void reused_region(void)
 }
 
 SCENARIOS(vmcs_model_scenarios,
-	{ "vmcs.random_steps", first_seed,
-	  "wrong=0 ran=2810 moved=191", NULL },
-	{ "vmcs.random_steps_again", second_seed,
-	  "wrong=0 ran=2785 moved=198", NULL },
+	{ "vmcs.random_steps", first_seed, NULL, NULL },
+	{ "vmcs.random_steps_again", second_seed, NULL, NULL },
 	{ "vmcs.exit_information", exit_information, "11, 11 of 11; VMCALL(18) length=3 rip=+3 vectoring=0",
 	  writes_any_field },
 	{ "vmcs.reused_region", reused_region,
