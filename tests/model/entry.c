@@ -118,6 +118,7 @@ static u64 enter_guest(void)
 	if (checked && !check_guest(&now, &failure))
 		return fail_entry(EXIT_INVALID_GUEST_STATE, failure.qualification);
 	flush_without_vpid();
+	protection_load();
 	bad_msr = load_msrs();
 	if (bad_msr)
 		return fail_entry(EXIT_MSR_LOADING, bad_msr);
@@ -184,6 +185,7 @@ void processor_exit(const struct model_exit *exit)
 	*processor_field(VMCS_GUEST_LINEAR_ADDRESS) = exit->linear;
 	*processor_field(VMCS_GUEST_PHYSICAL_ADDRESS) = exit->physical;
 	save_entry_controls();
+	protection_save();
 	flush_without_vpid();
 	/* Lists that hardware carries out at an exit are L0's alone: there are none. */
 	require(get(VMCS_EXIT_MSR_STORE_COUNT) == 0 && get(VMCS_EXIT_MSR_LOAD_COUNT) == 0);

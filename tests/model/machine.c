@@ -101,6 +101,10 @@ void processor_reset(const struct vmx_caps *caps)
 	add_msr(IA32_LSTAR, 0, ~UINT64_C(0));
 	add_msr(IA32_KERNEL_GS_BASE, 0, ~UINT64_C(0));
 	add_msr(IA32_TSC_AUX, 0, UINT32_MAX);
+	add_msr(IA32_S_CET, 0, caps->s_cet_valid);
+	add_msr(IA32_INTERRUPT_SSP_TABLE_ADDR, 0, ~UINT64_C(0));
+	add_msr(IA32_PKRS, 0, UINT32_MAX);
+	add_msr(IA32_UINTR_MISC, 0, BITS(39, 0));
 }
 
 bool rdmsr_safe(u32 msr, u64 *value)

@@ -53,7 +53,7 @@ struct processor {
 	u32 injected_error_code;
 	const char *refused_rule;	/* why an entry was refused by the model's own checks */
 	u64 ports_written;
-	u64 cr2;
+	u64 cr2, ssp;
 	struct model_tlb tlb;		/* linear and combined mappings */
 	struct model_processor guest_physical;
 };
@@ -74,6 +74,10 @@ u64 *processor_field(vmcs_field field);
 
 /* The guest that runs exits. */
 void processor_exit(const struct model_exit *exit);
+
+/* protection.c: at entry and at exit. */
+void protection_load(void);
+void protection_save(void);
 
 /* Broken rules of the model and oracles: says which, and aborts. */
 #define require(condition) ((condition) ? (void)0 : broken_rule(#condition, __FILE__, __LINE__))
