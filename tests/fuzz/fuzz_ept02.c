@@ -44,6 +44,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	world_begin(&world, processors[choice & 3], processors[choice & 3], choice & 4 ? 96 : EPT02_MIN_PAGES);
 	world.mode_based = choice & 32;
 	world.logging = choice & 64;
+	world.sub_pages = choice & 128;
 	if (choice & 8)
 		world_populate(&world);
 	if (choice & 16)

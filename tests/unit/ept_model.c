@@ -65,7 +65,7 @@ static bool is_bad(u64 entry, unsigned int level, const struct vmx_caps *caps, u
 struct model_page model_walk(const struct ept02 *ept02, u64 eptp12, u64 address)
 {
 	unsigned int levels = (unsigned int)((eptp12 >> 3) & 7) + 1;
-	struct model_page found = { .outcome = MODEL_NOT_PRESENT };
+	struct model_page found = { .outcome = MODEL_NOT_PRESENT, .levels = levels };
 	u64 table = eptp12 & ADDRESS, permissions = permissions_of(eptp12), entry, reach;
 
 	if (address >> (12 + 9 * levels))
@@ -94,6 +94,24 @@ struct model_page model_walk(const struct ept02 *ept02, u64 eptp12, u64 address)
 	found.type = entry & 0x78;
 	found.page = l1_page_to_hpa(ept02->memory, (table & ~reach) + (address & reach & ~0xfffull));
 	return found;
+}
+
+enum model_sub_pages model_walk_sub_pages(const struct ept02 *ept02, u64 spptp12, u64 address, u64 *vector)
+{
+	u64 table = spptp12 & ADDRESS, entry = 0, legal = ((1ull << ept02->memory->physical_address_bits) - 1) & ~0xffeull;
+
+	for (unsigned int shift = 39; shift >= 12; shift -= 9) {
+		u64 at = table + ((address >> shift) & 511) * 8;
+
+		entry = read_entry(l1_page_to_hpa(ept02->memory, at & ~0xfffull) + (at & 0xfff));
+		if (shift > 12 && !(entry & 1))
+			return MODEL_SPP_MISS;
+		if (shift > 12 && (entry & ~legal))
+			return MODEL_SPP_MISCONFIGURED;
+		table = entry & ADDRESS;
+	}
+	*vector = entry;
+	return entry & 0xaaaaaaaaaaaaaaaaull ? MODEL_SPP_MISCONFIGURED : MODEL_VECTOR;
 }
 
 /* --- audit ---------------------------------------------------------------- */

@@ -30,12 +30,17 @@ struct model_page {
 	u64 permissions;	/* R, W, X in bits 2:0; with mode-based execute control user-mode X in bit 10 */
 	u64 type;		/* memory type and ignore-PAT bit, as in the leaf */
 	unsigned int entries;	/* entries read */
+	unsigned int levels;	/* of the tables */
 	u64 entry_at[5];	/* where they are */
 	u64 leaf;		/* the last one */
 };
 
 /* EPT12 and then EPT01, for the 4 KB page of `address`. */
 struct model_page model_walk(const struct ept02 *ept02, u64 eptp12, u64 address);
+
+/* What L1's sub-page-permission tables say of a page. */
+enum model_sub_pages { MODEL_VECTOR, MODEL_SPP_MISS, MODEL_SPP_MISCONFIGURED };
+enum model_sub_pages model_walk_sub_pages(const struct ept02 *ept02, u64 spptp12, u64 address, u64 *vector);
 
 /* What hardware finds in EPT02 without any cache. */
 struct model_page model_walk_ept02(u64 eptp02, u64 address);

@@ -63,7 +63,8 @@ static void begin_empty(struct world *world)
 	world->bytes = NULL;
 	world->left = world->random = 0;
 	world->accesses = world->misses = world->reflected = world->misconfigured = world->stale = world->logged = world->full = 0;
-	world->mode_based = world->logging = false;
+	world->mode_based = world->logging = world->sub_pages = false;
+	world->by_sub_page = world->sub_page_events = 0;
 	world->hardware = world->offered = (struct vmx_caps){ 0 };
 }
 
@@ -314,13 +315,33 @@ static void check_full(struct world *world, u64 eptp12, const struct model_page 
 	world->full++;
 }
 
+/* May the answer to this miss come from L1's sub-page-permission tables? */
+static bool asks_sub_pages(const struct world *world, const struct model_page *now, u64 needs, u64 qualification)
+{
+	return world->sub_pages && now->outcome == MODEL_TRANSLATED && (needs & ~now->permissions) == 2 && (now->permissions & 1) &&
+	       (now->leaf >> 61 & 1) && (qualification & 0x180) == 0x180 && now->entries == now->levels;
+}
+
+/* Such a write: filled only if its part allows it, an event only if the tables do not tell. */
+static void check_sub_pages(struct world *world, u64 address, enum ept02_outcome outcome)
+{
+	u64 vector;
+	enum model_sub_pages found = model_walk_sub_pages(&world->ept02, WORLD_SPPTP, address, &vector);
+
+	model_require((found != MODEL_VECTOR) == (outcome == EPT02_SPP_EVENT));
+	model_require(outcome != EPT02_FILLED || (vector >> ((address & 0xfff) / 128 * 2) & 1));
+	world->by_sub_page += outcome == EPT02_FILLED;
+	world->sub_page_events += outcome == EPT02_SPP_EVENT;
+}
+
 /* One miss, of an access that needs these permissions: gives it to EPT02 and judges the answer. */
 static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, u64 needs, u64 qualification)
 {
 	bool write = (qualification & 2) || (!(qualification & 0x100) && (eptp12 & EPTP_AD));
 	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
 	u64 page = world_address(n);
-	const struct ept02_miss missed = { eptp12, l2_gpa(page + (qualification & 0xff)), qualification, false, &world->log, 0 };
+	const struct ept02_miss missed = { eptp12, l2_gpa(page + (qualification & 0xff)), qualification, false, &world->log,
+					 world->sub_pages ? WORLD_SPPTP | 1 : 0 };
 	u16 index = world->log.index;
 	struct ept02_result result;
 	bool dirtied;
@@ -331,6 +352,10 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 	if (++world->misses % AUDIT_EVERY == 0)
 		audit(world);
 	check_flags(world, eptp12, n, result.outcome == EPT02_FILLED, write);
+	if (asks_sub_pages(world, &now, needs, qualification))
+		check_sub_pages(world, missed.address.value, result.outcome);
+	else
+		model_require(result.outcome != EPT02_SPP_EVENT);
 	dirtied = result.outcome == EPT02_FILLED && (eptp12 & EPTP_AD) && write && !(now.leaf & DIRTY);
 	check_log(world, n, dirtied, index);
 	switch (result.outcome) {
@@ -353,7 +378,6 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 		check_full(world, eptp12, &now, qualification, &result);
 		break;
 	case EPT02_SPP_EVENT:
-		model_broken("no sub-page permissions without the control", __FILE__, __LINE__);
 		break;
 	}
 	return result.outcome;
@@ -432,6 +456,8 @@ static u64 some_leaf(struct world *world, unsigned int level)
 	entry |= some_permissions(world);
 	entry |= take(world, 2) << 6;
 	entry |= take(world, 4) << 8;
+	if (world->sub_pages)
+		entry |= take(world, 2) << 61;
 	return entry;
 }
 
@@ -466,6 +492,21 @@ static void edit(struct world *world)
 	world_write(world, table + index * 8, some_entry(world, level));
 }
 
+/* L1 writes its sub-page-permission tables: sound mostly, and everywhere for the pages that are looked at. */
+static void edit_sub_pages(struct world *world)
+{
+	static const u64 indices[] = { 0, 1, 2, 511 };
+	unsigned int level = (unsigned int)take(world, 4);
+	u64 *table = phys_to_ptr(hpa(WORLD_SPP_AT + level * 4096)), entry;
+
+	for (unsigned int i = 0; i < array_size(indices); i++) {
+		entry = level ? (WORLD_SPP_AT + (level - 1) * 4096) | 1 : take(world, 256) * 0x0101010101010101 & 0x5555555555555555;
+		if (!take(world, 16))
+			entry ^= 1ull << take(world, 64);
+		table[indices[i]] = entry;
+	}
+}
+
 bool world_step(struct world *world)
 {
 	static const u64 accesses[] = { 1, 1, 2, 2, 3, 4, 5, 7 }, modes[] = { 1, 2, 2, 3, 4, 4, MODEL_FETCH_USER, MODEL_FETCH_USER };
@@ -477,6 +518,8 @@ bool world_step(struct world *world)
 	eptp12 = world_eptp(world, (unsigned int)take(world, take(world, 4) ? 3 : WORLD_EPTPS));
 	if (world->mode_based && take(world, 3))
 		eptp12 |= EPT02_MODE_BASED;
+	if (world->sub_pages && !take(world, 8))
+		edit_sub_pages(world);
 	switch (take(world, 16)) {
 	case 0: case 1: case 2:
 		edit(world);

@@ -21,6 +21,10 @@
 /* Where pages are logged. */
 #define WORLD_LOG_AT UINT64_C(0x180000)
 
+/* The sub-page-permission tables, one of each level from the vectors up. */
+#define WORLD_SPP_AT UINT64_C(0x184000)
+#define WORLD_SPPTP (WORLD_SPP_AT + 0x3000)
+
 /* L2's pages that are looked at. */
 #define WORLD_PAGES 54
 #define WORLD_VERSIONS 16
@@ -43,12 +47,13 @@ struct world {
 	struct model_processor processor;
 	bool mode_based;	/* some vmcs12s have mode-based execute control */
 	bool logging;		/* all have page-modification logging */
+	bool sub_pages;		/* all have sub-page write permissions: the processor refuses these writes all the same */
 	struct page_log log;
 	struct world_legal legal[2][WORLD_PML4 + WORLD_PML5][WORLD_PAGES]; /* by mode-based execute control */
 	const u8 *bytes;	/* the steps; NULL: from `random` */
 	u64 left;
 	u64 random;
-	u64 accesses, misses, reflected, misconfigured, stale, logged, full;	/* seen so far */
+	u64 accesses, misses, reflected, misconfigured, stale, logged, full, by_sub_page, sub_page_events;	/* seen so far */
 };
 
 /* A new world: EPT02 with `pages` pages, a processor with these capabilities. */

@@ -22,16 +22,17 @@
 static struct world world;
 
 /* Random worlds: every access, answer and table is judged by the model. */
-enum features { NONE, MODES, LOG, BOTH };
+enum features { NONE, MODES, LOG, BOTH, SUB_PAGES, ALL = 7 };
 
 static void run_worlds(u64 ept_vpid, u64 pages, u64 first_seed, unsigned int worlds, enum features features)
 {
-	u64 accesses = 0, reflected = 0, misconfigured = 0, stale = 0, logged = 0, full = 0;
+	u64 accesses = 0, reflected = 0, misconfigured = 0, stale = 0, logged = 0, full = 0, by_sub_page = 0, events = 0;
 
 	for (u64 seed = first_seed; seed < first_seed + worlds; seed++) {
 		world_begin(&world, ept_vpid, ept_vpid, pages);
 		world.mode_based = features & MODES;
 		world.logging = features & LOG;
+		world.sub_pages = features & SUB_PAGES;
 		world.random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 		world_populate(&world);
 		for (unsigned int i = 0; i < 1500; i++)
@@ -42,13 +43,18 @@ static void run_worlds(u64 ept_vpid, u64 pages, u64 first_seed, unsigned int wor
 		stale += world.stale;
 		logged += world.logged;
 		full += world.full;
+		by_sub_page += world.by_sub_page;
+		events += world.sub_page_events;
 	}
-	print_message("%llu accesses, %llu reflected, %llu misconfigured, %llu stale, %llu logged, %llu times full\n",
+	print_message("%llu accesses, %llu reflected, %llu misconfigured, %llu stale, "
+		      "%llu logged, %llu times full, %llu by sub-page, %llu events\n",
 		      (unsigned long long)accesses, (unsigned long long)reflected, (unsigned long long)misconfigured,
-		      (unsigned long long)stale, (unsigned long long)logged, (unsigned long long)full);
+		      (unsigned long long)stale, (unsigned long long)logged, (unsigned long long)full,
+		      (unsigned long long)by_sub_page, (unsigned long long)events);
 	/* Expect: the worlds are not idle; each kind of thing happens often. */
 	assert_true(accesses > 20 * worlds && reflected > 20 * worlds && misconfigured > 2 * worlds && stale > worlds);
 	assert_true(!(features & LOG) || (logged > 20 * worlds && full > worlds));
+	assert_true(!(features & SUB_PAGES) || (by_sub_page > 2 * worlds && events > worlds));
 }
 
 static void random_tables_translate_as_page_by_page_walks(void **state)
@@ -93,6 +99,13 @@ static void each_page_that_gets_dirty_is_logged_once(void **state)
 	(void)state;
 	run_worlds(CAPS, PAGES, 6000, 10, LOG);
 	run_worlds(CAPS | EPT_CAP_5_LEVEL, EPT02_MIN_PAGES, 6100, 6, BOTH);
+}
+
+static void sub_pages_are_asked_where_a_page_says_so(void **state)
+{
+	(void)state;
+	run_worlds(CAPS, PAGES, 7000, 8, SUB_PAGES);
+	run_worlds(CAPS | EPT_CAP_5_LEVEL, EPT02_MIN_PAGES, 7100, 8, ALL);
 }
 
 static int writer_stops;
@@ -160,6 +173,7 @@ int main(void)
 		cmocka_unit_test(random_tables_translate_alike_for_both_execute_modes),
 		cmocka_unit_test(random_tables_translate_alike_where_hardware_tells_less),
 		cmocka_unit_test(each_page_that_gets_dirty_is_logged_once),
+		cmocka_unit_test(sub_pages_are_asked_where_a_page_says_so),
 		cmocka_unit_test(whatever_l1_writes_meanwhile_the_tables_are_sound),
 	};
 
