@@ -334,6 +334,36 @@ static void operand_faults(void)
 	say("%lx %lx", page[0], region_read(region, GUEST_RSP, s->vm->vmcs));
 }
 
+static void become_user(void)
+{
+	vmwrite(GUEST_CR3, paging_identity(PTE_W | PTE_U));
+	vmwrite(GUEST_CS_SELECTOR, SELECTOR_USER_CODE64);
+	vmwrite(GUEST_CS_ACCESS_RIGHTS, 0xa0fb);
+	vmwrite(GUEST_SS_SELECTOR, SELECTOR_USER_DATA);
+	vmwrite(GUEST_SS_ACCESS_RIGHTS, 0xc0f3);
+	for (u32 field = GUEST_ES_ACCESS_RIGHTS; field <= GUEST_ES_ACCESS_RIGHTS + 10; field += 2)
+		if (field != GUEST_CS_ACCESS_RIGHTS)
+			vmwrite((enum vmcs_field)field, 0xc0f3);
+}
+
+/* Expect: at privilege level 3 a bitmap's exit first, then #GP, and nothing is read or written. */
+static void user_mode(void)
+{
+	u64 region = shadow_region();
+	struct shadowing *s = shadowing_create(region);
+
+	close_field(s->read_bitmap, GUEST_RIP);
+	become_user();
+	say_both(s, GUEST_RIP);
+	say("%x %x ", (u32)vmread(VM_EXIT_INTERRUPTION_INFORMATION), (u32)vmread(VM_EXIT_INTERRUPTION_ERROR_CODE));
+	say_both(s, 0x203e);
+	say("%x ", (u32)vmread(VM_EXIT_INTERRUPTION_INFORMATION));
+	say_both(s, 0x10000 | GUEST_RIP);
+	vmwrite(VMCS_LINK_POINTER, ~0ull);
+	say_access(s, l2_shadow_write, GUEST_RIP);
+	say("%lx", region_read(region, GUEST_RIP, s->vm->vmcs));
+}
+
 SCENARIOS(vmcs_shadowing_scenarios,
 	{ "shadowing.all_fields", all_fields, "read by L2: 0 wrong; written by L2: 0 wrong; after VMCLEAR: 0 wrong; ",
 	  has_vmcs_shadowing },
@@ -348,6 +378,8 @@ SCENARIOS(vmcs_shadowing_scenarios,
 	{ "shadowing.unsupported_fields", unsupported,
 	  "0x200c 0x200c 0x200c 0x200c 0x200c 0x200c 0x200c 0x200c 0x200c 0x200c 0x200c 0x200c 0x200c 0x200c 0x200c 0x200c "
 	  "memory 0x200c 0x200c shadow VMCS 77", has_vmcs_shadowing },
+	{ "shadowing.user_mode", user_mode,
+	  "0x10017 0x10000 0x80000b0d 0 0x10000 0x10000 0x80000b0d 0x10017 0x10019 0x10000 0", has_vmcs_shadowing },
 	{ "shadowing.no_link", no_link, "0x1000 0x1000 unsupported 0x1000 closed 0x10017 ", has_vmcs_shadowing },
 	{ "shadowing.read_only_fields", read_only_fields, "0x1234 0x123456789abcdef0", has_vmcs_shadowing },
 	{ "shadowing.memory_operands", memory_operands, "0 0 0xaabbccdd00112233 0 0x5555 0 0xaabbccdd00112233",
