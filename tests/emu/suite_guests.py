@@ -44,7 +44,8 @@ def check_shadowing(report, lines, wanted):
 UNMET = {
     "INIT_SIGNAL": "by another processor: smp", "SIPI": "by another processor: smp",
     "IO_SMI": "exits to the SMM monitor only", "OTHER_SMI": "exits to the SMM monitor only", "RSM": "in SMM only",
-    "GETSEC": "CR4.SMXE cannot be set", "ENCLS": "no CPU model has it", "ENCLV": "no CPU model has it", "INSTRUCTION_TIMEOUT": "no CPU model has it", "PCONFIG": "hidden from L1",
+    "GETSEC": "CR4.SMXE cannot be set", "ENCLS": "no CPU model has it", "ENCLV": "no CPU model has it",
+    "INSTRUCTION_TIMEOUT": "no CPU model has it", "PCONFIG": "hidden from L1",
     "MACHINE_CHECK_ENTRY": "cannot be caused", "VMFUNC": "hyper", "PML_FULL": "hyper", "SPP_EVENT": "no CPU model has it",
     "XSAVES": "a CPU model with components in IA32_XSS", "XRSTORS": "a CPU model with components in IA32_XSS",
     "UMWAIT": "a CPU model with WAITPKG", "TPAUSE": "a CPU model with WAITPKG",
@@ -60,6 +61,29 @@ def check_reasons(report, lines):
     report.judge(wrong + [f"no such reason: {name}" for name in sorted(set(UNMET) - known)], "reasons", f"{len(met)} of {len(known)} exit reasons met")
 
 
+# A control word's MSR, as the guest `caps` prints it.
+WORDS = {"PIN": "IA32_VMX_TRUE_PINBASED_CTLS", "PROC": "IA32_VMX_TRUE_PROCBASED_CTLS", "PROC2": "IA32_VMX_PROCBASED_CTLS2",
+         "EXIT": "IA32_VMX_TRUE_EXIT_CTLS", "ENTRY": "IA32_VMX_TRUE_ENTRY_CTLS"}
+
+
+def check_capabilities(report, bare, testudo):
+    """L1 is shown what the processor has and the table offers, and each bit that must be 1: not one more, not one less."""
+    msr_line = re.compile(r"I (IA32_VMX_\w+) (0x[0-9a-f]+)$")
+    shown = [{m[1]: int(m[2], 16) for m in map(msr_line.match, lines) if m} for lines in (bare, testudo)]
+    table = re.findall(r"^C\((\w+), *(\d+), *\w+, *\w+, *(OFFER|HIDE)", (disks.ROOT / "vmx/controls.def").read_text(), re.M)
+    wrong = []
+    for word, msr in WORDS.items():
+        if msr not in shown[0] or msr not in shown[1]:
+            wrong.append(f"{msr} was not printed")
+            continue
+        had, seen = shown[0][msr], shown[1][msr]
+        must = had & 0xffffffff
+        offered = sum(1 << int(bit) for w, bit, how in table if w == word and how == "OFFER")
+        if seen != must | (had >> 32 & offered | must) << 32:
+            wrong.append(f"{msr} is {seen:#x}, with {had:#x} on the bare machine and {offered:#x} offered")
+    report.judge(wrong, "capabilities", f"{len(table)} controls as the table has them")
+
+
 def guest(name, cpu=CPU, shadowing="hardware", cpus=1):
     """A test that runs it both ways and compares; it returns the two Results for those who want to see more."""
     def test(report):
@@ -70,6 +94,8 @@ def guest(name, cpu=CPU, shadowing="hardware", cpus=1):
         print_measures(report, runs["bare"], runs["testudo"])
         if name == "bench":
             check_exits(report, runs["testudo"].lines)
+        if name == "caps":
+            check_capabilities(report, runs["bare"].lines, runs["testudo"].lines)
         if name == "exits":
             check_reasons(report, runs["bare"].lines)
         if name == "insn" and cpu == CPU:

@@ -215,7 +215,8 @@ static void vmfunc_counts_for_the_monitor_trap_flag(void **state)
 
 static void violate(u64 qualification)
 {
-	const struct model_exit exit = { .reason = EXIT_EPT_VIOLATION, .qualification = qualification, .linear = 0x7000, .physical = 0x7000 };
+	const struct model_exit exit = { .reason = EXIT_EPT_VIOLATION, .qualification = qualification, .linear = 0x7000,
+					 .physical = 0x7000 };
 
 	assert_true(model_exit(&exit));
 }
