@@ -94,7 +94,9 @@ def add(suite):
     """In `make check` the group `guests` compares all scenarios at depth 2; this is what it does not."""
     suite.add("same/borders", launches(2, CHECK_LAUNCHES, CHECK_SEED))
     suite.add("same/depth-3/borders", launches(3, 200, CHECK_SEED))
-    suite.add("same/depth-3/hyper", scenarios("hyper", 3))
+    for name in ("hyper", "insn"):
+        suite.add(f"same/depth-3/{name}", scenarios(name, 3))
+    suite.add("same/depth-4/borders", launches(4, 60, CHECK_SEED))
 
 
 def summary():
