@@ -56,6 +56,12 @@ SCENARIOS = {fault.name: fault for fault in [
 ] + [Fault(f"init.blocked.{name}", "Restrictions on VMX Operation", "Bochs 3.0 loses an INIT that comes in VMX root operation")
      for name in BLOCKED_INITS]}
 
+GUEST_SS_SELECTOR = 0x804
+# Rules about SS that apply to a usable one, whatever its selector.
+OF_A_USABLE_SS = ("guest SS base: bits 63:32 are not 0",) + tuple(f"guest SS access rights: {rule}" for rule in (
+    "type is not that of accessed, writable data", "S is 0", "DPL differs from the selector's RPL", "P is 0", "bits 11:8 are not 0",
+    "G is 1, but bits 11:0 of the limit are not all 1", "G is 0, but bits 31:20 of the limit are not 0", "bits 31:17 are not 0"))
+
 # Testudo refuses the entry for this rule, and the emulator does not check it (or not in this place).
 RULES = {fault.name: fault for fault in [
     Fault("guest IA32_DEBUGCTL: a reserved bit is 1", "Checks on Guest Control Registers, Debug Registers, and MSRs",
@@ -79,7 +85,8 @@ RULES = {fault.name: fault for fault in [
           "Bochs does not compare the two"),
     Fault("VM-entry MSR-load area: the entry of this number may not be loaded", "Loading MSRs",
           "unknown MSRs do not fault in Bochs as these runs use it", field=0x8005, values=(0x79, 0x9b)),
-]}
+] + [Fault(rule, "Checks on Guest Segment Registers", "Bochs checks no more of SS in 64-bit mode when its selector is null",
+           field=GUEST_SS_SELECTOR, values=(0, 1, 2, 3)) for rule in OF_A_USABLE_SS]}
 
 # A field that one of the two runs saved with another value, all else being the same.
 SAVED = {0x2802: Fault("saved GUEST_IA32_DEBUGCTL", "Saving Control Registers, Debug Registers, and MSRs",
