@@ -263,6 +263,24 @@ static void without_the_control_all_exit(void **state)
 	assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_VMREAD);
 }
 
+/* Expect: no link pointer is left in vmcs02 when L1 turns all secondary controls off, for which its VMWRITE does not exit. */
+static void without_secondary_controls_nothing_is_linked(void **state)
+{
+	u64 value;
+
+	(void)state;
+	begin();
+	scene_enter();
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	assert_int_equal(l1_vmclear(SHADOW).outcome, L1_OK);
+	*(u32 *)l1_pointer(SHADOW) &= ~VMCS12_SHADOW_INDICATOR;
+	value = l1_get(VMCS_PROCESSOR_BASED_CONTROLS) & ~(u64)PROC_ACTIVATE_SECONDARY_CONTROLS;
+	assert_int_equal(l1_vmwrite(VMCS_PROCESSOR_BASED_CONTROLS.encoding, value).outcome, L1_OK);
+	scene_enter();
+	assert_false(scene_running(VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_VMCS_SHADOWING);
+	assert_true(scene_running(VMCS_VMCS_LINK_POINTER) == NO_ADDRESS);
+}
+
 /* Expect: error 12 in L1's current VMCS, not in the shadow VMCS; the next instruction of L2. */
 static void fields_that_do_not_exist_fail_in_l2(void **state)
 {
@@ -391,6 +409,7 @@ int main(void)
 		cmocka_unit_test(a_linked_vmcs_may_be_evicted),
 		cmocka_unit_test(closed_fields_exit_to_l1),
 		cmocka_unit_test(without_the_control_all_exit),
+		cmocka_unit_test(without_secondary_controls_nothing_is_linked),
 		cmocka_unit_test(fields_that_do_not_exist_fail_in_l2),
 		cmocka_unit_test(hidden_fields_fail_in_l2),
 		cmocka_unit_test(user_code_of_l2_gets_gp),
