@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control table of controls.def as data, and where each control word
- * lives in a VMCS. No policy: caps.c and merge.c read it. Pure.
+ * The control table of controls.def as data. No policy: caps.c and merge.c read it. Pure.
  */
 #include "vmx/controls.h"
 
@@ -17,14 +16,6 @@ const struct control_info controls[] = {
 };
 
 const u32 controls_count = array_size(controls);
-
-const vmcs_field control_fields[CONTROL_WORD_COUNT] = {
-	[WORD_PIN] = VMCS_FIELD(PIN_BASED_CONTROLS),
-	[WORD_PROC] = VMCS_FIELD(PROCESSOR_BASED_CONTROLS),
-	[WORD_PROC2] = VMCS_FIELD(SECONDARY_PROCESSOR_BASED_CONTROLS),
-	[WORD_EXIT] = VMCS_FIELD(EXIT_CONTROLS),
-	[WORD_ENTRY] = VMCS_FIELD(ENTRY_CONTROLS),
-};
 
 const char *const control_word_names[CONTROL_WORD_COUNT] = {
 	[WORD_PIN] = "pin-based VM-execution controls",

@@ -39,6 +39,14 @@ struct control_info {
 extern const struct control_info controls[];
 extern const u32 controls_count;
 
-/* The VMCS field of a control word, and its name for people. */
-extern const vmcs_field control_fields[CONTROL_WORD_COUNT];
+/* The VMCS field of a control word: here, for compilers to see through it where the word is known. */
+static const vmcs_field control_fields[CONTROL_WORD_COUNT] = {
+	[WORD_PIN] = VMCS_FIELD(PIN_BASED_CONTROLS),
+	[WORD_PROC] = VMCS_FIELD(PROCESSOR_BASED_CONTROLS),
+	[WORD_PROC2] = VMCS_FIELD(SECONDARY_PROCESSOR_BASED_CONTROLS),
+	[WORD_EXIT] = VMCS_FIELD(EXIT_CONTROLS),
+	[WORD_ENTRY] = VMCS_FIELD(ENTRY_CONTROLS),
+};
+
+/* And its name for people. */
 extern const char *const control_word_names[CONTROL_WORD_COUNT];

@@ -28,7 +28,7 @@ static struct entry_context context(void)
 	vmcs.fields = processor.current->fields;
 	return (struct entry_context){
 		.vmcs12 = &vmcs, .caps = &processor.caps, .memory = &memory, .vmcs12_address = l1_gpa(processor.current->address),
-		.l1_in_long_mode = true, .l1_cr4 = CR4_VMXE | CR4_PAE,
+		.l1_in_long_mode = true,
 	};
 }
 

@@ -69,7 +69,6 @@ void merge_world_as_vmcs(const struct merge_world *world, const struct vmcs_imag
 		.memory = &world->builder.memory,
 		.vmcs12_address = l1_gpa(BUILDER_VMCS12),
 		.l1_in_long_mode = true,
-		.l1_cr4 = CR4_VMXE | CR4_PAE,
 	};
 }
 

@@ -170,7 +170,7 @@ void builder_init(struct builder *builder, enum builder_kind kind)
 	*builder = (struct builder){
 		.memory = { .hidden_base = hpa(FAKE_BLOCK_BASE), .hidden_size = FAKE_BLOCK_SIZE,
 			    .scratch = hpa(FAKE_BLOCK_BASE), .physical_address_bits = BUILDER_PHYSICAL_BITS },
-		.context = { .vmcs12_address = l1_gpa(BUILDER_VMCS12), .l1_in_long_mode = true, .l1_cr4 = CR4_VMXE | CR4_PAE },
+		.context = { .vmcs12_address = l1_gpa(BUILDER_VMCS12), .l1_in_long_mode = true },
 	};
 	builder_hardware(&builder->hardware);
 	caps12_derive(&builder->offered, &builder->hardware);

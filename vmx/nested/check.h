@@ -16,7 +16,6 @@ struct entry_context {
 	const struct l1_memory *memory;
 	l1_gpa_t vmcs12_address;		/* where L1 keeps this vmcs12 */
 	bool l1_in_long_mode;			/* L1's IA32_EFER.LMA at VM entry */
-	u64 l1_cr4;				/* L1's CR4 at VM entry */
 };
 
 /* Why an entry was refused. Strings are constant. */

@@ -44,7 +44,6 @@ struct entry_context switch_entry_context(struct vcpu *vcpu)
 		.memory = nested->memory,
 		.vmcs12_address = l1_gpa(nested->current->address),
 		.l1_in_long_mode = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_IA32_EFER) & EFER_LMA,
-		.l1_cr4 = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_CR4),
 	};
 }
 

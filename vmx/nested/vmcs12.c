@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vmcs12 as data: which controls are in force, and the canonical form of a
- * region just read from L1. It decides nothing about validity: check_*.c do.
- * Pure.
+ * The canonical form of a region just read from L1. It decides nothing about
+ * validity: check_*.c do. Pure.
  */
 #include "vmx/nested/vmcs12.h"
-
-bool vmcs12_has(const struct vmcs12 *vmcs12, enum control_word word, u32 mask)
-{
-	if (word == WORD_PROC2 && (vmcs12_control(vmcs12, WORD_PROC) & PROC_ACTIVATE_SECONDARY_CONTROLS) == 0)
-		return false;
-	return (vmcs12_control(vmcs12, word) & mask) == mask;
-}
 
 void vmcs12_sanitize(struct vmcs12 *vmcs12)
 {

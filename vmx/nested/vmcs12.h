@@ -55,7 +55,12 @@ static inline u32 vmcs12_control(const struct vmcs12 *vmcs12, enum control_word 
  * Is this control in force in vmcs12? Secondary controls count as 0 unless
  * activated. SDM "Processor-Based VM-Execution Controls".
  */
-bool vmcs12_has(const struct vmcs12 *vmcs12, enum control_word word, u32 mask);
+static inline bool vmcs12_has(const struct vmcs12 *vmcs12, enum control_word word, u32 mask)
+{
+	if (word == WORD_PROC2 && (vmcs12_control(vmcs12, WORD_PROC) & PROC_ACTIVATE_SECONDARY_CONTROLS) == 0)
+		return false;
+	return (vmcs12_control(vmcs12, word) & mask) == mask;
+}
 
 /* Brings a region just read from L1 into canonical form: values cut to width, state known. */
 void vmcs12_sanitize(struct vmcs12 *vmcs12);
