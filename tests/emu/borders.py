@@ -2,12 +2,13 @@
 """The launches of the guest `borders`: its lines, the reasons that Testudo gives for its refusals, and where two runs differ.
 
 A line is `L number kind field=value ... > verdict`, and on Testudo `because rule field value` where it refused: the guest asks for the rule by
-CPUID (docs/cpuid.md), and docs/refusals.md has its words. Every difference is explained exactly - by a rule that the emulator lacks (differences.py), by a control that L1 is not offered, by two failures at once - or it is ours.
+CPUID (docs/cpuid.md), and docs/refusals.md has its words. Every difference is explained exactly - by a rule that the emulator lacks
+(differences.py), by a control that L1 is not offered, by two failures at once - or it is ours.
 """
 import re
 from dataclasses import dataclass
 
-from differences import RULES, SAVED
+from differences import ENTRY, RULES, SAVED
 from machine import ROOT
 
 LINE = re.compile(r"L (\d+) (\S+)(.*) > (.*?)(?: because (\d+) (\S+) (\S+))?$")
@@ -20,6 +21,11 @@ REFUSED = re.compile(r"VMfailValid [78]$|exit 3[34] failed")
 CONTROLS = {0x4000: 0x48d, 0x4002: 0x48e, 0x401e: 0x48b, 0x400c: 0x48f, 0x4012: 0x490}
 IN_MEMORY = {0x8000: "VTPR", 0x8001: "PDPTE0 in memory", 0x8002: "PDPTE1 in memory", 0x8003: "PDPTE2 in memory", 0x8004: "PDPTE3 in memory",
              0x8005: "MSR in the VM-entry MSR-load list", 0x8006: "value in the VM-entry MSR-load list"}
+# How far an entry came. SDM "VM Entries": controls, host state, guest state, MSRs.
+FAILURES = ("VMfailValid 7", "VMfailValid 8", "exit 33 failed", "exit 34 failed")
+LINK_POINTER, DEBUGCTL = 0x2800, 0x2802
+# Failures of guest state of which the qualification tells; what has 0 may come before or after them.
+QUALIFICATION = re.compile(r"exit 33 failed q=(\w+)")
 NOT_OFFERED = "not offered"
 TWO_FAILURES = "two failures"
 
@@ -82,23 +88,32 @@ def is_not_offered(bare, testudo, launch):
     return hidden and launch.verdict == "VMfailValid 7" and launch.rule.endswith("reserved or not offered")
 
 
-def without_saved(verdict, which):
-    return re.sub(rf" {which:#x}:\S+", "", verdict)
+def how_far(verdict):
+    return next((i for i, failure in enumerate(FAILURES) if verdict.startswith(failure)), len(FAILURES))
+
+
+def saved_otherwise(one, other):
+    """Testudo has saved IA32_DEBUGCTL as L2 had it, not loaded from the field and so 0, and Bochs has not touched the field."""
+    return other.verdict == f"{one.verdict} {DEBUGCTL:#x}:0" and DEBUGCTL in other.changes and not other.changes.get(ENTRY, 4) & 4
+
+
+def are_two_failures(one, other):
+    """SDM "Checks on the Guest State Area": in any order, so of the link pointer's failure and another one either may be told."""
+    told = [QUALIFICATION.match(launch.verdict) for launch in (one, other)]
+    return (all(told) and sorted(match[1] for match in told) == ["0", "4"] and LINK_POINTER in other.changes and len(other.changes) > 1
+            and (number(other.shown_by[0]) == LINK_POINTER) == (told[1][1] == "4"))
 
 
 def explanation(bare, testudo, one, other):
     """The name of the fault in differences.py, or one of the two words above, that explains why it went another way on Testudo; or None."""
     if is_not_offered(bare, testudo, other):
         return NOT_OFFERED
-    for which, fault in SAVED.items():
-        if without_saved(one.verdict, which) == without_saved(other.verdict, which):
-            return fault.name
-    if other.rule in RULES and RULES[other.rule].explains(other.changes):
+    if saved_otherwise(one, other):
+        return SAVED[DEBUGCTL].name
+    # The emulator lets it pass, and so comes at least as far.
+    if other.rule in RULES and how_far(one.verdict) >= how_far(other.verdict) and RULES[other.rule].broken(other):
         return other.rule
-    # SDM "Checks on the Guest State Area": in any order, so either failure may be the one that is told.
-    if one.verdict.startswith("exit 33 failed") and other.verdict.startswith("exit 33 failed") and len(other.changes) > 1:
-        return TWO_FAILURES
-    return None
+    return TWO_FAILURES if are_two_failures(one, other) else None
 
 
 def describe(launch, other, names):
@@ -113,11 +128,11 @@ def describe(launch, other, names):
 def unexplained(bare, testudo):
     """(differences as {name: text}, how often each explanation served, refusals by Testudo without a reason)."""
     names, differences, served, silent = field_names(), {}, {}, []
-    for key in sorted(set(bare.launches) | set(testudo.launches)):
-        one, other = bare.launches.get(key), testudo.launches.get(key)
-        if one is None or other is None:
-            differences[f"launch-{key}"] = f"missing {'bare' if one is None else 'on Testudo'}"
-            continue
+    for where, has, lacks in (("bare", testudo, bare), ("on Testudo", bare, testudo)):
+        if missing := sorted(set(has.launches) - set(lacks.launches)):
+            differences[f"launch-{missing[0]}"] = f"missing {where}" + (f", and {len(missing) - 1} more" if len(missing) > 1 else "")
+    for key in sorted(set(bare.launches) & set(testudo.launches)):
+        one, other = bare.launches[key], testudo.launches[key]
         if REFUSED.match(other.verdict) and (not other.rule or is_gap(other)):
             silent.append(f"{key}, {describe(one, other, names)}")
         if not same_changes(one, other):

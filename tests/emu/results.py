@@ -19,9 +19,9 @@ class Tally:
     def __init__(self):
         self.lock = threading.Lock()
         self.scenarios = self.launches = self.differences = self.explained = self.not_offered = 0
-        self.seen, self.needed = set(), set()
+        self.seen, self.needed, self.excused = set(), set(), set()
 
-    def add(self, seen=(), launches=0, differences=0, explained=0, not_offered=0, needed=()):
+    def add(self, seen=(), launches=0, differences=0, explained=0, not_offered=0, needed=(), excused=()):
         with self.lock:
             self.scenarios += len(seen)
             self.seen |= set(seen)
@@ -30,6 +30,7 @@ class Tally:
             self.explained += explained
             self.not_offered += not_offered
             self.needed |= set(needed)
+            self.excused |= set(excused)
 
 
 TALLY = Tally()
@@ -93,7 +94,7 @@ def compare(report, bare, testudo, excused):
             report.fail(f"bare \"{first.get(name, '(missing)')}\", on Testudo \"{second.get(name, '(missing)')}\"", name)
     if not differ and first:
         report.ok("same", f"{len(first)} results agree")
-    TALLY.add(seen=first, differences=differ, needed=excused)
+    TALLY.add(seen=first, differences=differ, excused=excused)
 
 
 def judge(report, bare, testudo):
@@ -103,7 +104,9 @@ def judge(report, bare, testudo):
         report.skip(str(SCENARIOS[name]), name)
     for way, result, excused in (("bare", bare, both | mended), ("testudo", testudo, both)):
         report.judge(ran(result, excused), way, str(result))
-    compare(report, bare, testudo, both | mended)
+    TALLY.add(needed=both | mended)
+    # What went wrong on Testudo too must have gone wrong in the same way.
+    compare(report, bare, testudo, mended | both - set(complaints(testudo.lines)))
 
 
 class BareRuns:

@@ -245,6 +245,36 @@ static void the_mode_of_an_unrestricted_guest_is_saved(void **state)
 	scene_enter();
 }
 
+/* --- exit information -------------------------------------------------------------------------- */
+
+/* Expect: L1 reads in each field just what the processor has put there. */
+static void exit_information_is_the_processors(void **state)
+{
+	const struct model_exit exit = {
+		.reason = EXIT_EPT_VIOLATION, .qualification = 0x181, .length = 3, .information = 0x11223344,
+		.linear = 0x7111, .physical = 0x123456789, .vectoring = INTERRUPTION_VALID | INTERRUPTION_DELIVER_ERROR_CODE | 0x300 | VECTOR_GP,
+		.vectoring_error_code = 0x58,
+	};
+
+	(void)state;
+	scene_begin(BUILD_LONG);
+	scene_play();
+	scene_enter();
+	for (u32 i = 0; i < 4; i++)
+		*processor_field(vmcs_fields[VMCS_INDEX_IO_RCX + i].field) = 0x5000 + i;
+	assert_true(model_exit(&exit));
+	assert_false(model_in_l2());
+	assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_EPT_VIOLATION);
+	assert_int_equal(l1_get(VMCS_EXIT_INSTRUCTION_LENGTH), exit.length);
+	assert_int_equal(l1_get(VMCS_EXIT_INSTRUCTION_INFORMATION), exit.information);
+	assert_int_equal(l1_get(VMCS_GUEST_LINEAR_ADDRESS), exit.linear);
+	assert_int_equal(l1_get(VMCS_GUEST_PHYSICAL_ADDRESS), exit.physical);
+	assert_int_equal(l1_get(VMCS_IDT_VECTORING_INFORMATION), exit.vectoring);
+	assert_int_equal(l1_get(VMCS_IDT_VECTORING_ERROR_CODE), exit.vectoring_error_code);
+	for (u32 i = 0; i < 4; i++)
+		assert_int_equal(l1_get(vmcs_fields[VMCS_INDEX_IO_RCX + i].field), 0x5000 + i);
+}
+
 /* --- exceptions and NMIs ------------------------------------------------------------------------ */
 
 /* An MSR access of L2's that L0 carries out, and that faults. */
@@ -319,6 +349,7 @@ int main(void)
 		cmocka_unit_test(performance_counters_are_loaded),
 		cmocka_unit_test(exits_without_vpid_flush_l1),
 		cmocka_unit_test(the_mode_of_an_unrestricted_guest_is_saved),
+		cmocka_unit_test(exit_information_is_the_processors),
 		cmocka_unit_test(a_fault_that_l0_finds_is_l2s),
 		cmocka_unit_test(a_fault_that_l1_intercepts_is_an_exit),
 		cmocka_unit_test(nmi_blocking_after_an_exit),
