@@ -251,9 +251,9 @@ static void the_mode_of_an_unrestricted_guest_is_saved(void **state)
 static void exit_information_is_the_processors(void **state)
 {
 	const struct model_exit exit = {
-		.reason = EXIT_EPT_VIOLATION, .qualification = 0x181, .length = 3, .information = 0x11223344,
-		.linear = 0x7111, .physical = 0x123456789, .vectoring = INTERRUPTION_VALID | INTERRUPTION_DELIVER_ERROR_CODE | 0x300 | VECTOR_GP,
-		.vectoring_error_code = 0x58,
+		.reason = EXIT_EPT_VIOLATION, .qualification = 0x181, .length = 3, .instruction_information = 0x11223344,
+		.linear = 0x7111, .physical = 0x123456789, .vectoring_error_code = 0x58,
+		.vectoring_information = INTERRUPTION_VALID | INTERRUPTION_DELIVER_ERROR_CODE | 0x300 | VECTOR_GP,
 	};
 
 	(void)state;
@@ -266,10 +266,10 @@ static void exit_information_is_the_processors(void **state)
 	assert_false(model_in_l2());
 	assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_EPT_VIOLATION);
 	assert_int_equal(l1_get(VMCS_EXIT_INSTRUCTION_LENGTH), exit.length);
-	assert_int_equal(l1_get(VMCS_EXIT_INSTRUCTION_INFORMATION), exit.information);
+	assert_int_equal(l1_get(VMCS_EXIT_INSTRUCTION_INFORMATION), exit.instruction_information);
 	assert_int_equal(l1_get(VMCS_GUEST_LINEAR_ADDRESS), exit.linear);
 	assert_int_equal(l1_get(VMCS_GUEST_PHYSICAL_ADDRESS), exit.physical);
-	assert_int_equal(l1_get(VMCS_IDT_VECTORING_INFORMATION), exit.vectoring);
+	assert_int_equal(l1_get(VMCS_IDT_VECTORING_INFORMATION), exit.vectoring_information);
 	assert_int_equal(l1_get(VMCS_IDT_VECTORING_ERROR_CODE), exit.vectoring_error_code);
 	for (u32 i = 0; i < 4; i++)
 		assert_int_equal(l1_get(vmcs_fields[VMCS_INDEX_IO_RCX + i].field), 0x5000 + i);
