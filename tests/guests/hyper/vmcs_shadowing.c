@@ -7,12 +7,16 @@
 #include "tests/guests/hyper/shadowing.h"
 
 #include "tests/guests/lib/memory.h"
+#include "tests/guests/lib/ops.h"
 #include "tests/guests/lib/paging.h"
 #include "tests/guests/lib/vm_exit.h"
 #include "tests/guests/lib/vmx_ops.h"
 #include "tests/guests/lib/x86.h"
 
+/* SDM "Structure of VMCS Component Encoding" */
 #define LAST_ENCODING 0x6fff
+#define ENCODING_RESERVED 0x1000u
+#define ENCODING_INDEX 0x3feu
 
 bool has_vmcs_shadowing(void)
 {
@@ -118,14 +122,24 @@ static u64 pattern(u32 encoding, u64 round)
 	return (encoding + round) * 0x9e3779b97f4a7c15ull;
 }
 
+/*
+ * Beyond the highest index there is no field (`caps` makes sure of it), and each try costs an exit through all levels beneath. A VMWRITE
+ * here may change the VM-instruction error.
+ */
+static bool may_be_field(u32 encoding, u64 highest)
+{
+	return !(encoding & ENCODING_RESERVED) && (encoding & ENCODING_INDEX) <= highest && encoding != VM_INSTRUCTION_ERROR;
+}
+
 /* What the VMCS makes of a value is what L1 reads after writing it. */
 static u32 fill(u64 region, u64 round, u16 *fields, u64 *values)
 {
+	u64 highest = rdmsr(IA32_VMX_VMCS_ENUM) & ENCODING_INDEX;
 	u32 count = 0;
 
 	vmptrld(region);
 	for (u32 encoding = 0; encoding <= LAST_ENCODING; encoding += 2) {
-		if (encoding == VM_INSTRUCTION_ERROR) /* which a VMWRITE here may change */
+		if (!may_be_field(encoding, highest))
 			continue;
 		if (op_vmwrite(encoding, pattern(encoding, round)) != OUTCOME_OK)
 			continue;
