@@ -178,6 +178,22 @@ static void a_control_goes_with_the_one_it_needs(void **state)
 	assert_true(caps_allow(&offered, WORD_PROC2, PROC2_VIRTUALIZE_APIC_ACCESSES));
 }
 
+/* Expect: else an exit to L1 would write fields and set a control that vmcs01 does not have. */
+static void cet_state_is_loaded_at_exits_only_where_entries_can(void **state)
+{
+	struct vmx_caps hardware, offered;
+
+	(void)state;
+	builder_hardware(&hardware);
+	hardware.control[WORD_EXIT].may_be_1 |= EXIT_LOAD_CET_STATE;
+	hardware.control[WORD_ENTRY].may_be_1 |= ENTRY_LOAD_CET_STATE;
+	caps12_derive(&offered, &hardware);
+	assert_true(caps_allow(&offered, WORD_EXIT, EXIT_LOAD_CET_STATE));
+	hardware.control[WORD_ENTRY].may_be_1 &= ~ENTRY_LOAD_CET_STATE;
+	caps12_derive(&offered, &hardware);
+	assert_false(caps_allow(&offered, WORD_EXIT, EXIT_LOAD_CET_STATE));
+}
+
 static void without_ept_nothing_of_it_is_shown(void **state)
 {
 	struct vmx_caps hardware, offered;
@@ -437,6 +453,7 @@ int main(void)
 		cmocka_unit_test(l0_controls_obey_the_processor),
 		cmocka_unit_test(l1_is_never_shown_more_than_hardware_has),
 		cmocka_unit_test(a_control_goes_with_the_one_it_needs),
+		cmocka_unit_test(cet_state_is_loaded_at_exits_only_where_entries_can),
 		cmocka_unit_test(without_ept_nothing_of_it_is_shown),
 		cmocka_unit_test(without_vmwrite_to_any_field_no_shadowing_is_shown),
 		cmocka_unit_test(without_invvpid_no_vpid_is_shown),

@@ -51,6 +51,8 @@ static void withdraw_dependent(struct vmx_caps *offered)
 		{ WORD_PROC2, WORD_PROC2, PROC2_ENABLE_VM_FUNCTIONS, PROC2_ENABLE_EPT },
 		{ WORD_PROC2, WORD_PROC2, PROC2_EPT_VIOLATION_VE, PROC2_ENABLE_EPT },
 		{ WORD_EXIT, WORD_PIN, EXIT_SAVE_PREEMPTION_TIMER, PIN_ACTIVATE_PREEMPTION_TIMER },
+		/* SSP has no MSR: L0 has the entry to L1 load it. */
+		{ WORD_EXIT, WORD_ENTRY, EXIT_LOAD_CET_STATE, ENTRY_LOAD_CET_STATE },
 	};
 
 	for (u32 i = 0; i < array_size(dependencies); i++) {
