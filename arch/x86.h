@@ -48,6 +48,8 @@
 #define CR3_LAM_U57 BIT(61)
 #define CR3_LAM_U48 BIT(62)
 
+#define DEBUGCTL_BTF BIT(1)
+
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
 #define EFER_LMA BIT(10)
@@ -127,7 +129,6 @@ enum {
 #define IA32_VMX_VMFUNC 0x491
 #define IA32_VMX_PROCBASED_CTLS3 0x492
 #define IA32_VMX_EXIT_CTLS2 0x493
-#define IA32_PKRS 0x6e1
 #define IA32_X2APIC_FIRST 0x800
 #define IA32_X2APIC_LAST 0x8ff
 #define IA32_X2APIC_TPR 0x808

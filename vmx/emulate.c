@@ -9,8 +9,6 @@
 #include "vmx/insn_info.h"
 #include "vmx/nested/nested.h"
 
-#define DEBUGCTL_BTF BIT(1)
-
 u8 emulate_cpl(const struct vcpu *vcpu)
 {
 	return (u8)field_get(vmcs_read(vcpu->running, VMCS_GUEST_SS_ACCESS_RIGHTS), ACCESS_RIGHTS_DPL);
@@ -94,10 +92,9 @@ void emulate_reinject(struct vcpu *vcpu)
 
 void emulate_keep_nmi_blocking(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	const u64 unblocked_by_iret = BIT(12); /* SDM "Exit Qualification for EPT Violations" */
 	u64 pin;
 
-	if (!(exit->qualification & unblocked_by_iret))
+	if (!(exit->qualification & QUALIFICATION_NMI_UNBLOCKING))
 		return;
 	/* The bit is undefined where IRET does not end blocking. */
 	pin = vmcs_read(vcpu->running, VMCS_PIN_BASED_CONTROLS);

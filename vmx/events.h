@@ -37,6 +37,7 @@ enum { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_FOR_SIPI 
 /* Pending debug exceptions. SDM "Guest Non-Register State". */
 #define PENDING_DEBUG_ENABLED_BREAKPOINT BIT(12)
 #define PENDING_DEBUG_BS BIT(14)
+#define PENDING_DEBUG_RTM BIT(16)
 
 static inline enum interruption_type interruption_type(u64 information)
 {

@@ -19,6 +19,9 @@ enum {
 #define EXIT_REASON_BASIC UINT32_C(0x0000ffff)
 #define EXIT_REASON_ENTRY_FAILURE (UINT32_C(1) << 31)
 
+/* Of EPT violations, and of what comes in their place: an IRET has ended blocking. SDM "Exit Qualification for EPT Violations". */
+#define QUALIFICATION_NMI_UNBLOCKING BIT(12)
+
 struct vm_exit {
 	u32 reason;			/* the whole field */
 	u16 basic;			/* its low 16 bits: EXIT_... */

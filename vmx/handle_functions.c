@@ -38,8 +38,7 @@ void handle_vmfunc(struct vcpu *vcpu, const struct vm_exit *exit)
 /* Also where the exception is an exit: SDM "Delivery of Virtualization Exceptions", "normally" includes NMI unblocking. */
 static void raise(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	const u64 unblocked_by_iret = BIT(12); /* SDM "Exit Qualification for EPT Violations" */
-	u32 unblocking = exit->qualification & unblocked_by_iret ? (u32)INTERRUPTION_NMI_UNBLOCKING : 0;
+	u32 unblocking = exit->qualification & QUALIFICATION_NMI_UNBLOCKING ? (u32)INTERRUPTION_NMI_UNBLOCKING : 0;
 
 	if (!bit_is_set(vmcs12_get(vcpu->nested->current->vmcs12, VMCS_EXCEPTION_BITMAP), VECTOR_VE)) {
 		emulate_exception(vcpu, VECTOR_VE, 0);

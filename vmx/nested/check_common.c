@@ -5,10 +5,6 @@
  */
 #include "vmx/nested/check_common.h"
 
-/* CR4.LAM_SUP exists where linear-address masking does; then two bits of CR3 enable it for user addresses. */
-#define CR4_LAM_SUP BIT(28)
-#define CR3_LAM_BITS BITS(62, 61)
-
 bool check_section(const struct entry_section *section, const struct entry_context *context, struct entry_failure *failure)
 {
 	for (u32 i = 0; i < section->count; i++) {
@@ -79,7 +75,8 @@ bool check_fixed_to_0(u64 value, u64 fixed1, u64 free)
 
 bool check_is_cr3_valid(const struct entry_context *context, u64 cr3)
 {
-	u64 lam = (context->caps->cr4_fixed1 & CR4_LAM_SUP) != 0 ? CR3_LAM_BITS : 0;
+	/* CR4.LAM_SUP exists where linear-address masking does; then two bits of CR3 enable it for user addresses. */
+	u64 lam = (context->caps->cr4_fixed1 & CR4_LAM_SUP) != 0 ? CR3_LAM_U57 | CR3_LAM_U48 : 0;
 
 	return is_physical(context, cr3 & ~lam);
 }

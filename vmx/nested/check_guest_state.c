@@ -8,9 +8,6 @@
 #include "vmx/nested/check_common.h"
 #include "vmx/nested/check_protection.h"
 
-#define DEBUGCTL_BTF BIT(1)
-#define PENDING_DEBUG_ENABLED BIT(12)
-#define PENDING_DEBUG_RTM BIT(16)
 #define INTERRUPTIBILITY_SHADOWS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 #define LINK_POINTER_NONE UINT64_MAX
 #define REVISION_SHADOW BIT(31)
@@ -176,7 +173,7 @@ static bool pending_rtm(const struct entry_context *context, maybe_unused u32 wh
 {
 	if ((pending_debug(context) & PENDING_DEBUG_RTM) == 0)
 		return true;
-	return pending_debug(context) == (PENDING_DEBUG_RTM | PENDING_DEBUG_ENABLED) &&
+	return pending_debug(context) == (PENDING_DEBUG_RTM | PENDING_DEBUG_ENABLED_BREAKPOINT) &&
 	       (interruptibility(context) & INTERRUPTIBILITY_MOV_SS) == 0;
 }
 

@@ -6,7 +6,7 @@
 #include "vmx/events.h"
 
 /* A trap that is due: BS, or a breakpoint that was enabled. SDM "Guest Non-Register State". */
-#define PENDING_DEBUG_DUE (PENDING_DEBUG_BS | BIT(12) | BIT(16))
+#define PENDING_DEBUG_DUE (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_RTM)
 
 bool delivery_is_vectoring(const struct delivery_state *state)
 {
