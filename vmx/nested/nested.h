@@ -157,7 +157,7 @@ void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot);
 /* --- shadow_wide.c: slots whose shadow VMCS has all guest state ---------------------- */
 
 bool shadow_wide_has(const struct vmcs_field_info *info);
-/* L1's VMREAD or VMWRITE of this field in its current VMCS has exited. */
+/* L1's VMWRITE of this field in its current VMCS has exited. */
 void shadow_wide_learn(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info);
 void shadow_wide_before_push(struct vcpu *vcpu, struct nested_slot *slot);
 void shadow_wide_pull(struct vcpu *vcpu, struct nested_slot *slot);
