@@ -400,10 +400,126 @@ static void without_shadowing_the_indicator_is_a_wrong_revision(void **state)
 	assert_int_equal(l1_vmptrld(SHADOW).error, VMERR_VMPTRLD_REVISION);
 }
 
+/* --- at random --------------------------------------------------------------------------- */
+
+#define PLACES 12	/* more than there are slots */
+#define PLACE(n) L1_REGION(12 + (n))
+
+static u64 account[PLACES][array_size(kinds)];
+static u64 seed;
+
+static u32 any(u32 count)
+{
+	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (u32)(seed >> 33) % count;
+}
+
+static struct vmcs12 *region_of(u32 place)
+{
+	return l1_pointer(PLACE(place));
+}
+
+static void load(u32 place)
+{
+	assert_int_equal(l1_vmptrld(PLACE(place)).outcome, L1_OK);
+}
+
+static void clear(u32 place)
+{
+	assert_int_equal(l1_vmclear(PLACE(place)).outcome, L1_OK);
+	for (u32 i = 0; i < array_size(kinds); i++)
+		assert_int_equal(vmcs12_get(region_of(place), kinds[i]), account[place][i]);
+}
+
+/* L1 looks at fields of one, or writes them: often enough for L0 to learn of it. */
+static void work_on(u32 place)
+{
+	u32 times = any(20) ? any(8) : 300;
+
+	load(place);
+	for (; times; times--) {
+		u32 i = any(array_size(kinds));
+
+		if (any(2)) {
+			assert_int_equal(l1_get(kinds[i]), account[place][i]);
+		} else {
+			account[place][i] = any(1u << 30);
+			assert_int_equal(l1_vmwrite(kinds[i].encoding, account[place][i]).outcome, L1_OK);
+		}
+	}
+}
+
+/* Another processor, or L1 itself, has it meanwhile: values or even the type are others. */
+static void change_in_memory(u32 place)
+{
+	u32 i = any(array_size(kinds));
+
+	clear(place);
+	if (any(2))
+		vmcs12_set(region_of(place), kinds[i], account[place][i] = any(1u << 30));
+	if (!any(4))
+		region_of(place)->revision ^= VMCS12_SHADOW_INDICATOR;
+}
+
+/* L2 has it linked. */
+static void run_l2_with(u32 place)
+{
+	if (!vmcs12_is_shadow(region_of(place)))
+		return;
+	assert_int_equal(l1_vmptrld(L1_REGION(0)).outcome, L1_OK);
+	assert_int_equal(l1_vmwrite(VMCS_VMCS_LINK_POINTER.encoding, PLACE(place)).outcome, L1_OK);
+	for (u32 entries = any(3) + 1; entries; entries--) {
+		scene_enter();
+		for (u32 times = any(6); times; times--) {
+			u32 i = any(array_size(kinds));
+
+			if (any(2))
+				assert_int_equal(l2_get(kinds[i]), account[place][i]);
+			else
+				l2_set(kinds[i], account[place][i] = any(1u << 30));
+		}
+		scene_exit_to_l1(EXIT_CPUID, 0);
+	}
+}
+
+static void leave_vmx_operation(void)
+{
+	assert_int_equal(l1_vmxoff().outcome, L1_OK);
+	assert_int_equal(l1_vmxon(L1_VMXON).outcome, L1_OK);
+}
+
+/* Expect: whatever comes in between, each VMCS has in each field what was written last. */
+static void values_are_never_lost(void **state)
+{
+	(void)state;
+	for (u64 run = 1; run <= 40; run++) {
+		begin();
+		seed = run;
+		memset(account, 0, sizeof(account));
+			for (u32 place = 0; place < PLACES; place++)
+			any(3) ? make_shadow(PLACE(place)) : l1_make_region(PLACE(place));
+		for (u32 step = 0; step < 200; step++) {
+			u32 place = any(PLACES), what = any(20);
+
+			if (what < 8)
+				work_on(place);
+			else if (what < 14)
+				run_l2_with(place);
+			else if (what < 16)
+				clear(place);
+			else if (what < 19)
+				change_in_memory(place);
+			else
+				leave_vmx_operation();
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_go_back_and_forth),
+		cmocka_unit_test(values_are_never_lost),
 		cmocka_unit_test(a_cleared_vmcs_is_all_in_memory),
 		cmocka_unit_test(nothing_is_copied_when_nothing_has_changed),
 		cmocka_unit_test(a_linked_vmcs_may_be_evicted),
