@@ -126,7 +126,7 @@ def panic_under_load(test, cpus, before, index=0):
 
 def no_restart(report):
     """The other processor panics when the boot processor is not in VMX operation: INIT would restart the machine, and the text be lost."""
-    run = Run(report, "PANIC", until=r"reserved .*\(1 processor\)|^hello:", cpus=2, index=1, seconds=30)
+    run = Run(report, "PANIC", until=r"reserved .*\(1 processor\)|^hello:", cpus=2, index=1, seconds=SECONDS)
     wrong, _, _ = check_dump(run, "time limit")
     if HALTED not in run.own:
         wrong.append("the panic does not come to its end")
