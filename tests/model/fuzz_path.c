@@ -160,6 +160,16 @@ static void write_row(u32 row, u64 value)
 		vmcs12_set(mine(), field, value & vmcs_width_mask(field.encoding));
 }
 
+/* One control, which a value for a field chosen among all seldom comes to. */
+static void flip_control(void)
+{
+	u32 n = take8() % controls_count;
+	vmcs_field field = control_fields[controls[n].word];
+
+	if (current >= 0)
+		write_row(field.index, vmcs12_get(mine(), field) ^ UINT64_C(1) << controls[n].bit);
+}
+
 static void use_region(u32 n)
 {
 	struct l1_result result = l1_vmptrld(L1_REGION(n));
@@ -415,6 +425,9 @@ static void step(void)
 				break;
 			case 3:
 				write_row(VMCS_INDEX_VPID, take8() & 1 ? 0xffff : take8() & 3);
+				break;
+			case 7:
+				flip_control();
 				break;
 			default:
 				invalidate();

@@ -108,6 +108,8 @@ static bool is_own_page(u16 field, u64 address)
 		return is_within(address, nested->vmwrite_bitmap02, 1);
 	case VMCS_INDEX_EPT_POINTER:
 		return address == model.machine->eptp01 || is_within(address, nested->ept02.pool, nested->ept02.pages * PAGE_SIZE);
+	case VMCS_INDEX_SUB_PAGE_PERMISSION_TABLE_POINTER:
+		return is_within(address, nested->ept02.pool, nested->ept02.pages * PAGE_SIZE);
 	default:
 		return false;
 	}
