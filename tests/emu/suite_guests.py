@@ -46,7 +46,7 @@ UNMET = {
     "IO_SMI": "exits to the SMM monitor only", "OTHER_SMI": "exits to the SMM monitor only", "RSM": "in SMM only",
     "GETSEC": "CR4.SMXE cannot be set", "ENCLS": "no CPU model has it", "ENCLV": "no CPU model has it",
     "INSTRUCTION_TIMEOUT": "no CPU model has it", "PCONFIG": "hidden from L1",
-    "MACHINE_CHECK_ENTRY": "cannot be caused", "VMFUNC": "hyper", "PML_FULL": "hyper", "SPP_EVENT": "no CPU model has it",
+    "MACHINE_CHECK_ENTRY": "cannot be caused", "VMFUNC": "hyper", "PML_FULL": "hyper", "SPP_EVENT": "hyper on another CPU model",
     "XSAVES": "a CPU model with components in IA32_XSS", "XRSTORS": "a CPU model with components in IA32_XSS",
     "UMWAIT": "a CPU model with WAITPKG", "TPAUSE": "a CPU model with WAITPKG",
 }
