@@ -46,6 +46,10 @@ class Report:
     def note(self, text):
         self.suite.note(f"     {text}")
 
+    def reached(self, text):
+        """How far the test is, for the sign of life."""
+        self.suite.reached[self.name] = text
+
     def judge(self, wrong, below="", good=""):
         """Passes when the list of complaints is empty."""
         if wrong:
@@ -85,7 +89,7 @@ class Suite:
         self.tests = []
         self.counts = {"ok": 0, "FAIL": 0, "SKIP": 0}
         self.failed = []
-        self.running = {}
+        self.running, self.reached = {}, {}
         self.lock = threading.Lock()
         self.progress = Progress()
 
@@ -117,6 +121,7 @@ class Suite:
                 report.fail("the test itself broke: " + " | ".join(traceback.format_exc().strip().splitlines()[-3:]))
         finally:
             self.running.pop(name, None)
+            self.reached.pop(name, None)
 
     def run(self, patterns, jobs, summary=lambda: []):
         """Runs what matches; returns the exit status. `summary` gives lines to be printed before the count of verdicts."""
@@ -134,7 +139,7 @@ class Suite:
                     now = time.monotonic()
                     with self.lock:
                         self.progress.status(f"... {int(now - begin)} s: " + ", ".join(
-                            f"{name} ({int(now - since)} s)" for name, since in list(self.running.items())))
+                            f"{name} ({int(now - since)} s{self.reached.get(name, '')})" for name, since in list(self.running.items())))
             except KeyboardInterrupt:
                 STOP.set()
                 self.note("interrupted: ending what runs")

@@ -33,11 +33,24 @@ def levels(report, result, depth):
                  f"{depth - 1} of Testudo beneath the guest hypervisor")
 
 
+def progress(report, prefix, expected):
+    """Tells how many of the expected lines there are yet: deep runs take long."""
+    seen = 0
+
+    def on_line(_, line):
+        nonlocal seen
+        if line.startswith(prefix):
+            seen += 1
+            report.reached(f", {seen} of {expected}")
+    return on_line
+
+
 def scenarios(name, depth):
     def test(report):
         options = DEEP_OPTIONS if depth >= DEEP else ""
         bare = BARE.get(report, name, options=options)
-        result = report.machine("testudo", files=disks.guest(name, depth - 1, SETTINGS, options), cpu=CPU, seconds=seconds(depth))
+        result = report.machine("testudo", files=disks.guest(name, depth - 1, SETTINGS, options), cpu=CPU, seconds=seconds(depth),
+                                on_line=progress(report, "T ", len(results(bare.lines))))
         levels(report, result, depth)
         judge(report, bare, result)
     return test
@@ -48,7 +61,7 @@ def launches(depth, count, seed):
 
     def run(report, part, testudos):
         return report.machine(part, files=disks.guest("borders", testudos, SETTINGS, options), cpu=CPU, ips=LAUNCH_IPS,
-                              seconds=seconds(depth) + count / 10)
+                              seconds=seconds(depth) + count / 10, on_line=progress(report, "L ", count))
 
     def test(report):
         report.note(f"{report.name}: seed {seed}, {count} launches")
