@@ -45,3 +45,12 @@ LIST(shadow_stack_scenarios);
 
 /* Linear and guest-physical addresses that no EPT12 maps at first. */
 #define TEST_ADDRESS (5ull << 30)
+
+struct vm;
+
+/*
+ * One interrupt by the APIC's timer when L2 has been entered: in twice the time
+ * that a first run took, which is the slowest. Beneath several hypervisors that is
+ * long. L2 starts anew, with the flags that it has. (interrupts.c)
+ */
+void start_timer_behind_entry(struct vm *vm, u8 vector);

@@ -17,7 +17,7 @@
 #define VECTOR 0x70
 #define X2APIC_ICR 0x830
 #define SPIN_LIMIT 100000
-#define TIMER_TICKS 500000 /* at least: enough to enter L2 first */
+#define TIMER_TICKS 500000 /* at least */
 
 static struct vm *create(const u8 *code, bool exits, bool acknowledges)
 {
@@ -189,22 +189,25 @@ static void nmi_in_l1(void)
 	say("%u", traps_count(VECTOR_NMI));
 }
 
-/*
- * L2 will halt, and only then be interrupted. Beneath several hypervisors an entry takes long: a first run, which is the
- * slowest, tells how long.
- */
-static void start_timer_and_halt(struct vm *vm)
+void start_timer_behind_entry(struct vm *vm, u8 vector)
 {
-	u64 begin = rdtsc(), ticks;
+	const u8 *code = (const u8 *)vm->code;
+	u64 flags = vmread(GUEST_RFLAGS), begin = rdtsc(), ticks;
 
-	vm_clear(PROCESSOR_BASED_CONTROLS, PROC_HLT_EXITING);
 	vm_restart(vm, l2_nops);
 	if (!vm_run(vm))
 		scenario_abort(" (entry refused)");
-	vm_restart(vm, l2_sti_hlt);
-	vm_set(GUEST_RFLAGS, RFLAGS_IF);
+	vm_restart(vm, code);
+	vmwrite(GUEST_RFLAGS, flags);
 	ticks = 2 * (rdtsc() - begin);
-	apic_start_timer(VECTOR, ticks > TIMER_TICKS ? (u32)ticks : TIMER_TICKS);
+	apic_start_timer(vector, ticks > TIMER_TICKS ? (u32)ticks : TIMER_TICKS);
+}
+
+/* L2 does STI and HLT, and only then comes the interrupt. */
+static void halt(struct vm *vm)
+{
+	vm_clear(PROCESSOR_BASED_CONTROLS, PROC_HLT_EXITING);
+	start_timer_behind_entry(vm, VECTOR);
 	vm_step(vm);
 }
 
@@ -213,7 +216,7 @@ static void wakes_halted_l2(void)
 {
 	struct vm *vm = create(l2_sti_hlt, false, false);
 
-	start_timer_and_halt(vm);
+	halt(vm);
 	apic_end_of_interrupt();
 	say(" activity=%lu", vmread(GUEST_ACTIVITY_STATE));
 	vm_skip(vm);
@@ -225,7 +228,7 @@ static void halted_l2_exits(void)
 {
 	struct vm *vm = create(l2_sti_hlt, true, true);
 
-	start_timer_and_halt(vm);
+	halt(vm);
 	apic_end_of_interrupt();
 	say_left();
 }
@@ -235,7 +238,7 @@ static void preempts_spinning_l2(void)
 {
 	struct vm *vm = create(l2_spin, true, true);
 
-	apic_start_timer(VECTOR, TIMER_TICKS);
+	start_timer_behind_entry(vm, VECTOR);
 	say_exit_without_rip(vm);
 	apic_end_of_interrupt();
 	say_left();

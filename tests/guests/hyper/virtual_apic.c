@@ -386,8 +386,8 @@ static void posted_to_running(void)
 {
 	struct vm *vm = create_posting(l2_spin);
 
+	start_timer_behind_entry(vm, NOTIFICATION);
 	post(LOW);
-	apic_start_timer(NOTIFICATION, 500000);
 	run_to_frame(vm);
 	say(" ran=%u", vm->gpr[RBX] > 0);
 	say_vectors();
