@@ -49,6 +49,8 @@ SCENARIOS = {fault.name: fault for fault in [
     Fault("pml.violation_when_full", "Page-Modification Logging", "Bochs 3.0 asks for room where no flag of EPT must be set"),
     Fault("mode_execute.data_violation", "Exit Qualification for EPT Violations", "Bochs 3.0 tells bit 6 of fetches only"),
     Fault("pkrs.entry_checks", "Checks on Host Control Registers, MSRs, and SSP", "Bochs 3.1 lets bits 63:32 of PKRS pass, guest's and host's"),
+    Fault("ve.monitor_trap_flag", "Saving RIP, RSP, RFLAGS, and SSP",
+          "Bochs 3.0 with several processors saves the RIP before an exception that was delivered in the guest"),
     Fault("init.apic_mode", "x2APIC State Transitions", "Bochs 3.0's INIT leaves x2APIC mode"),
 ] + [Fault(f"init.blocked.{name}", "Restrictions on VMX Operation", "Bochs 3.0 loses an INIT that comes in VMX root operation")
      for name in BLOCKED_INITS]}
