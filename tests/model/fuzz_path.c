@@ -341,12 +341,8 @@ static void exit_somehow(void)
 	(void)model_exit(&exit);
 	if (model.ended)
 		return;
-	if (!was_in_l2 || model_in_l2())
-		return;
-	/* L0 went on with L2, and the processor refused a state that no L2 can come to (change_guest). */
-	if (model.vcpu.nested->state == NESTED_ROOT_CURRENT && (l1_get(VMCS_EXIT_REASON) & EXIT_REASON_ENTRY_FAILURE))
-		kept = false;
-	account_exit();
+	if (was_in_l2 && !model_in_l2())
+		account_exit();
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

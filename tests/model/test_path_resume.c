@@ -184,9 +184,32 @@ static void an_event_that_missed_ept02_is_injected_again(void **state)
 	assert_int_equal(l1_get(VMCS_EXIT_QUALIFICATION), 0x181);
 }
 
+/* Expect: an entry of L0's own that fails shows L1 where L2 had come to, and the next entry begins there. */
+static void a_resume_by_l0_that_fails_loses_nothing(void **state)
+{
+	(void)state;
+	scene_begin(BUILD_LONG);
+	scene_control(WORD_PROC, PROC_USE_MSR_BITMAPS, 0);
+	scene_set(VMCS_MSR_BITMAP_ADDRESS, BITMAP);
+	scene_play();
+	scene_enter();
+	*processor_field(VMCS_GUEST_ES_BASE) = 0x1234;
+	*processor_field(VMCS_GUEST_RSP) = 0x5678;
+	processor.fail_with = EXIT_MACHINE_CHECK_ENTRY;
+	model.vcpu.regs.gpr[REG_RCX] = IA32_FEATURE_CONTROL;
+	assert_true(model_exit_for(EXIT_RDMSR, 0));
+	assert_false(model_in_l2());
+	assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_REASON_ENTRY_FAILURE | EXIT_MACHINE_CHECK_ENTRY);
+	assert_int_equal(l1_get(VMCS_GUEST_ES_BASE), 0x1234);
+	assert_int_equal(l1_get(VMCS_GUEST_RSP), 0x5678);
+	scene_enter();
+	assert_int_equal(scene_running(VMCS_GUEST_ES_BASE), 0x1234);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_resume_by_l0_that_fails_loses_nothing),
 		cmocka_unit_test(a_priority_that_sinks_does_not_stop_l2),
 		cmocka_unit_test(a_priority_written_by_msr_is_watched_too),
 		cmocka_unit_test(a_window_keeps_the_watch),

@@ -189,6 +189,9 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 	enum vmx_abort abort = exit->entry_failure ? ABORT_NONE : save_l2(vcpu, slot, exit);
 	struct sync_l2_state l2;
 
+	/* L2 had run, and it was L0's own entry that failed, by a machine check say: L1 has to know where L2 came to. */
+	if (unlikely(exit->entry_failure && nested->resumed))
+		save_guest(nested, slot);
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_REASON, exit->reason);
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_QUALIFICATION, exit->qualification);
 	nested->nmi_window02 = false; /* the next merge puts the controls right */
