@@ -206,10 +206,28 @@ static void a_resume_by_l0_that_fails_loses_nothing(void **state)
 	assert_int_equal(scene_running(VMCS_GUEST_ES_BASE), 0x1234);
 }
 
+/* Expect: that L0 went on with L2 once says nothing of an entry by L1 that is refused later. */
+static void a_refused_entry_after_a_resume_by_l0_is_l1s(void **state)
+{
+	(void)state;
+	scene_begin(BUILD_LONG);
+	scene_control(WORD_PROC, PROC_USE_MSR_BITMAPS, 0);
+	scene_set(VMCS_MSR_BITMAP_ADDRESS, BITMAP);
+	scene_play();
+	scene_enter();
+	scene_exit_to_l0();
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	assert_int_equal(l1_vmwrite(VMCS_GUEST_RFLAGS.encoding, 0).outcome, L1_OK);
+	assert_int_equal(l1_vmwrite(VMCS_GUEST_FS_SELECTOR.encoding, 3).outcome, L1_OK);
+	assert_int_equal(l1_vmresume().outcome, L1_EXITED);
+	assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_REASON_ENTRY_FAILURE | EXIT_INVALID_GUEST_STATE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_resume_by_l0_that_fails_loses_nothing),
+		cmocka_unit_test(a_refused_entry_after_a_resume_by_l0_is_l1s),
 		cmocka_unit_test(a_priority_that_sinks_does_not_stop_l2),
 		cmocka_unit_test(a_priority_written_by_msr_is_watched_too),
 		cmocka_unit_test(a_window_keeps_the_watch),

@@ -224,6 +224,7 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 	bool pae;
 	u64 pdpte[4];
 
+	nested->resumed = false; /* whatever fails from here on is L1's entry */
 	shadow_pull(vcpu, slot);
 	context = switch_entry_context(vcpu);
 	result = check_controls_and_host(vcpu, &context);
@@ -248,7 +249,6 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 	flush_shared_vpid(slot);
 	flush_ept02(nested);
 	nested->state = NESTED_IN_L2;
-	nested->resumed = false;
 	vcpu->running = &slot->vmcs02;
 	return insn_done();
 }
