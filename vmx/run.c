@@ -13,7 +13,7 @@
 #include "vmx/emulate.h"
 #include "vmx/ept01.h"
 #include "vmx/exits.h"
-#include "vmx/handle_functions.h"
+#include "vmx/handle_ept12.h"
 #include "vmx/handle_vmx.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/reflect.h"
@@ -32,51 +32,6 @@ static struct vm_exit read_exit(const struct vcpu *vcpu)
 		.qualification = vmcs_read(vcpu->running, VMCS_EXIT_QUALIFICATION),
 		.interruption_information = (u32)vmcs_read(vcpu->running, VMCS_EXIT_INTERRUPTION_INFORMATION),
 	};
-}
-
-/* EPT12's fault becomes L1's exit, in hardware's words; a mere miss is filled. */
-static enum reflect_owner ask_ept12(struct vcpu *vcpu, struct vm_exit *exit)
-{
-	struct nested *nested = vcpu->nested;
-	struct vmcs12 *vmcs12 = nested->current->vmcs12;
-	struct page_log log = page_log_of(vmcs12);
-	const struct ept02_miss miss = {
-		.eptp12 = ept02_pointer12(vmcs12),
-		.address = l2_gpa(vmcs_read(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS)),
-		.qualification = exit->qualification,
-		.misconfiguration = exit->basic != EXIT_EPT_VIOLATION,
-		.log = &log,
-		.spptp12 = ept02_spp_pointer12(vmcs12),
-	};
-	struct ept02_result result = ept02_handle(&nested->ept02, &miss);
-
-	page_log_save(&log, vmcs12);
-	switch (result.outcome) {
-	case EPT02_FILLED:
-		count(COUNTER_EPT02_FILLS);
-		emulate_keep_nmi_blocking(vcpu, exit);
-		return OWNER_L0;
-	case EPT02_VIOLATION:
-		exit->basic = EXIT_EPT_VIOLATION;
-		exit->qualification = result.qualification;
-		if (unlikely(handle_virtualization_exception(vcpu, exit, result.entry)))
-			return OWNER_L0;
-		break;
-	case EPT02_MISCONFIGURED:
-		exit->basic = EXIT_EPT_MISCONFIGURATION;
-		exit->qualification = 0;
-		break;
-	case EPT02_LOG_FULL:
-		exit->basic = EXIT_PML_FULL;
-		exit->qualification = result.qualification;
-		break;
-	case EPT02_SPP_EVENT:
-		exit->basic = EXIT_SPP_EVENT;
-		exit->qualification = result.qualification;
-		break;
-	}
-	exit->reason = (exit->reason & ~EXIT_REASON_BASIC) | exit->basic; /* enclave mode stays */
-	return OWNER_L1;
 }
 
 /* L0 handled the exit: L2 goes on, unless it came to an exit to L1 after all, or the monitor trap is due. */
@@ -126,7 +81,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	nested->question.msr = (u32)vcpu->regs.gpr[REG_RCX];
 	owner = reflect(&nested->question);
 	if (owner == OWNER_EPT12) {
-		owner = ask_ept12(vcpu, exit);
+		owner = handle_ept12(vcpu, exit);
 		if (owner == OWNER_L0) {
 			resume_l2(vcpu);
 			return;
