@@ -33,6 +33,21 @@ DEFINE_VMX_OP(vmxon, "vmxon")
 DEFINE_VMX_OP(vmclear, "vmclear")
 DEFINE_VMX_OP(vmptrld, "vmptrld")
 
+/* The same where only success is expected: true when it failed. */
+static inline bool vmptrld_failed(const u64 *address)
+{
+	bool failed;
+	__asm__ volatile("vmptrld %1" : "=@ccbe"(failed) : "m"(*address) : "memory");
+	return failed;
+}
+
+static inline bool vmclear_failed(const u64 *address)
+{
+	bool failed;
+	__asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(*address) : "memory");
+	return failed;
+}
+
 static inline enum vmx_result vmxoff(void)
 {
 	bool carry, zero;

@@ -12,7 +12,11 @@
 ; 3. Load the guest's registers; RDI, our pointer, last. MOV leaves the flags of the TEST alone.
 ; 4. VMLAUNCH or VMRESUME. Coming out below it means that the instruction failed: say how.
 ; 5. vcpu_exit is where VM exits land (HOST_RIP), with RSP = &exit_frame.regs (HOST_RSP) and every
-;    other register the guest's. Push one to have a register, store all, and return as vcpu_enter.
+;    other register the guest's. Push one to have a register, store those that C functions may use.
+; 6. Most exits end in vmx/quick.c: quick_handle() answers where `regs` are to resume at once, with
+;    RBX, RBP and R12 to R15 never having left the processor. Or QUICK_ALL: it wants them stored, too.
+; 7. The way back to the guest from there, with a window of its own for NMIs.
+; 8. Else the rest is stored and vcpu_enter returns.
 ;
 ; CR2, debug registers, x87/SSE/AVX state: L0 uses none of it, so the guest's stays in place.
 
@@ -26,16 +30,42 @@ global vcpu_exit:function hidden
 global vcpu_enter_window:function hidden
 global vcpu_enter_window_end:function hidden
 global vcpu_enter_nmi:function hidden
+global vcpu_quick_window:function hidden
+global vcpu_quick_window_end:function hidden
+global vcpu_quick_nmi:function hidden
+extern quick_handle
+extern quick_handle_all
 
 section .text
 
-%macro pop_callee_saved 0
+; What vcpu_enter's caller expects to find again.
+%macro return 0
+	add rsp, 8
 	pop r15
 	pop r14
 	pop r13
 	pop r12
 	pop rbx
 	pop rbp
+	ret
+%endmacro
+
+%macro store_kept 1
+	mov [%1 + REGS_RBX], rbx
+	mov [%1 + REGS_RBP], rbp
+	mov [%1 + REGS_R12], r12
+	mov [%1 + REGS_R13], r13
+	mov [%1 + REGS_R14], r14
+	mov [%1 + REGS_R15], r15
+%endmacro
+
+%macro load_kept 1
+	mov rbx, [%1 + REGS_RBX]
+	mov rbp, [%1 + REGS_RBP]
+	mov r12, [%1 + REGS_R12]
+	mov r13, [%1 + REGS_R13]
+	mov r14, [%1 + REGS_R14]
+	mov r15, [%1 + REGS_R15]
 %endmacro
 
 vcpu_enter:
@@ -45,6 +75,7 @@ vcpu_enter:
 	push r13
 	push r14
 	push r15
+	push rdi				; aligns the stack for the calls below
 	mov [gs:PERCPU_EXIT_REGS], rdi
 	mov [gs:PERCPU_EXIT_RSP], rsp
 
@@ -52,20 +83,15 @@ vcpu_enter_window:
 	cmp qword [gs:PERCPU_STAY], 0		; 2
 	jne vcpu_enter_nmi
 	test sil, sil
-	mov rax, [rdi + REGS_RAX]		; 3
+	load_kept rdi				; 3
+	mov rax, [rdi + REGS_RAX]
 	mov rcx, [rdi + REGS_RCX]
 	mov rdx, [rdi + REGS_RDX]
-	mov rbx, [rdi + REGS_RBX]
-	mov rbp, [rdi + REGS_RBP]
 	mov rsi, [rdi + REGS_RSI]
 	mov r8, [rdi + REGS_R8]
 	mov r9, [rdi + REGS_R9]
 	mov r10, [rdi + REGS_R10]
 	mov r11, [rdi + REGS_R11]
-	mov r12, [rdi + REGS_R12]
-	mov r13, [rdi + REGS_R13]
-	mov r14, [rdi + REGS_R14]
-	mov r15, [rdi + REGS_R15]
 	mov rdi, [rdi + REGS_RDI]
 	jz .launch
 	vmresume				; 4
@@ -76,13 +102,11 @@ vcpu_enter_window_end:
 	mov eax, 1				; ENTRY_FAILED_VALID
 	mov ecx, 2				; ENTRY_FAILED_INVALID
 	cmovc eax, ecx
-	pop_callee_saved
-	ret
+	return
 
 vcpu_enter_nmi:
 	mov eax, 3				; ENTRY_NMI
-	pop_callee_saved
-	ret
+	return
 
 align 16
 vcpu_exit:
@@ -91,21 +115,51 @@ vcpu_exit:
 	mov [rdi + REGS_RAX], rax
 	mov [rdi + REGS_RCX], rcx
 	mov [rdi + REGS_RDX], rdx
-	mov [rdi + REGS_RBX], rbx
-	mov [rdi + REGS_RBP], rbp
 	mov [rdi + REGS_RSI], rsi
 	mov [rdi + REGS_R8], r8
 	mov [rdi + REGS_R9], r9
 	mov [rdi + REGS_R10], r10
 	mov [rdi + REGS_R11], r11
-	mov [rdi + REGS_R12], r12
-	mov [rdi + REGS_R13], r13
-	mov [rdi + REGS_R14], r14
-	mov [rdi + REGS_R15], r15
 	pop qword [rdi + REGS_RDI]
 	mov rsp, [rsp + 8]
+	call quick_handle			; 6
+	cmp rax, 1				; QUICK_ALL
+	jbe vcpu_exit_not_yet
+
+vcpu_quick_window:
+	cmp qword [gs:PERCPU_STAY], 0		; 7
+	jne vcpu_quick_nmi
+	mov rcx, [rax + REGS_RCX]
+	mov rdx, [rax + REGS_RDX]
+	mov rsi, [rax + REGS_RSI]
+	mov rdi, [rax + REGS_RDI]
+	mov r8, [rax + REGS_R8]
+	mov r9, [rax + REGS_R9]
+	mov r10, [rax + REGS_R10]
+	mov r11, [rax + REGS_R11]
+	mov rax, [rax + REGS_RAX]
+	vmresume
+vcpu_quick_window_end:
+	mov rdi, [gs:PERCPU_EXIT_REGS]
+	store_kept rdi
+	jmp vcpu_enter_window_end		; the flags still say how it failed
+
+vcpu_quick_nmi:
+	mov rdi, [gs:PERCPU_EXIT_REGS]
+	store_kept rdi
+	jmp vcpu_enter_nmi
+
+vcpu_exit_not_yet:
+	mov rdi, [gs:PERCPU_EXIT_REGS]		; 8
+	store_kept rdi
+	jb .slow
+	call quick_handle_all
+	test rax, rax
+	jz .slow
+	load_kept rax
+	jmp vcpu_quick_window
+.slow:
 	xor eax, eax				; ENTRY_EXITED
-	pop_callee_saved
-	ret
+	return
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -22,7 +22,7 @@ void vmcs_clear(struct vmcs *vmcs)
 
 	count(COUNTER_VMCLEARS);
 	if (vmclear(&vmcs->address.value) != VMX_OK)
-		panic("VMCLEAR of %s at 0x%lx failed", vmcs->name, vmcs->address.value);
+		vmcs_load_failed(vmcs);
 	vmcs->launched = false;
 	if (cpu->current_vmcs == vmcs)
 		cpu->current_vmcs = NULL;
@@ -36,8 +36,13 @@ void vmcs_load(const struct vmcs *vmcs)
 		return;
 	count(COUNTER_VMPTRLDS);
 	if (vmptrld(&vmcs->address.value) != VMX_OK)
-		panic("VMPTRLD of %s at 0x%lx failed", vmcs->name, vmcs->address.value);
+		vmcs_load_failed(vmcs);
 	cpu->current_vmcs = vmcs;
+}
+
+noreturn void vmcs_load_failed(const struct vmcs *vmcs)
+{
+	panic("VMPTRLD or VMCLEAR of %s at 0x%lx failed", vmcs->name, vmcs->address.value);
 }
 
 noreturn void vmcs_access_failed(const struct vmcs *vmcs, u32 encoding, bool write)

@@ -17,6 +17,7 @@
 extern hidden const u64 vector_stubs[HOST_VECTORS];	/* vectors.asm */
 extern hidden const struct fixup fixup_table_start[], fixup_table_end[];
 extern hidden const u8 vcpu_enter_window[], vcpu_enter_window_end[], vcpu_enter_nmi[];
+extern hidden const u8 vcpu_quick_window[], vcpu_quick_window_end[], vcpu_quick_nmi[];
 
 /* Written by the first CPU: to others that are at work an NMI may come at any time. */
 static struct gate idt[HOST_VECTORS];
@@ -76,6 +77,8 @@ static void take_nmi(struct trap_frame *frame)
 	percpu()->nmi_pending = 1;
 	if (frame->rip >= (u64)(uintptr_t)vcpu_enter_window && frame->rip < (u64)(uintptr_t)vcpu_enter_window_end)
 		frame->rip = (u64)(uintptr_t)vcpu_enter_nmi;
+	if (frame->rip >= (u64)(uintptr_t)vcpu_quick_window && frame->rip < (u64)(uintptr_t)vcpu_quick_window_end)
+		frame->rip = (u64)(uintptr_t)vcpu_quick_nmi;
 }
 
 static void print_frame(const struct trap_frame *frame)

@@ -11,6 +11,17 @@ enum vmx_result { VMX_OK, VMX_FAIL_VALID, VMX_FAIL_INVALID };
 
 enum vmx_result vmclear(const u64 *address);
 enum vmx_result vmptrld(const u64 *address);
+
+static inline bool vmptrld_failed(const u64 *address)
+{
+	return vmptrld(address) != VMX_OK;
+}
+
+static inline bool vmclear_failed(const u64 *address)
+{
+	return vmclear(address) != VMX_OK;
+}
+
 bool vmread_failed(u64 encoding, u64 *value);
 bool vmwrite_failed(u64 encoding, u64 value);
 
