@@ -5,40 +5,40 @@ bits 64
 default rel
 section .text
 
-global l2_cpuid_loop:data hidden
-global l2_touch_loop:data hidden
-global l2_sweep:data hidden
-
+; One instruction that exits, again and again; L1 moves RIP past it.
+%macro EXIT_LOOP 2+
+global %1:data hidden
 align 16
-l2_cpuid_loop:
-	cpuid
-	jmp l2_cpuid_loop
+%1:
+	%2
+	jmp %1
+%endmacro
+
+EXIT_LOOP l2_cpuid_loop, cpuid
+EXIT_LOOP l2_vmcall_loop, vmcall
+EXIT_LOOP l2_rdmsr_loop, rdmsr
+EXIT_LOOP l2_out_loop, out 0x80, al
+EXIT_LOOP l2_in_loop, in al, 0x80
+EXIT_LOOP l2_hlt_loop, hlt
+; Nothing but what comes from outside ends it.
+EXIT_LOOP l2_spin, pause
 
 ; Touches one page after another from RSI on.
+global l2_touch_loop:data hidden
 align 16
 l2_touch_loop:
 	mov rax, [rsi]
 	add rsi, 4096
 	jmp l2_touch_loop
 
-; Reads RCX pages from RSI on, one word of each, and says the ticks in RAX.
+; Reads a word of each of RCX pages that are RDX bytes apart, from RSI on.
+global l2_sweep:data hidden
 align 16
 l2_sweep:
-	lfence
-	rdtsc
-	shl rdx, 32
-	or rax, rdx
-	mov r8, rax
-.next:
 	mov rax, [rsi]
-	add rsi, 4096
+	add rsi, rdx
 	dec rcx
-	jnz .next
-	lfence
-	rdtsc
-	shl rdx, 32
-	or rax, rdx
-	sub rax, r8
+	jnz l2_sweep
 	vmcall
 
 section .note.GNU-stack noalloc noexec nowrite progbits

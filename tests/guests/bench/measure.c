@@ -1,37 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Medians of single rounds, and L0's counters around a whole loop. Reading a
- * counter is itself one exit: only that is taken off.
+ * Medians of single rounds, and L0's counters around all of them. Reading the
+ * counters makes exits of its own: an empty measurement tells how many, and
+ * they are taken off.
  */
 #include "tests/guests/bench/bench.h"
 
-#include "tests/guests/lib/machine.h"
 #include "tests/guests/lib/memory.h"
 #include "tests/guests/lib/ops.h"
 #include "tests/guests/lib/report.h"
 
-static u64 samples[SAMPLES];
-static u32 used;
+static u64 samples[SAMPLES], sum;
+static u32 used, taken;
+static u64 before[KIND_COUNT], own[KIND_COUNT], done[KIND_COUNT];
+static bool counted, calibrated;
 
-static const struct {
-	const char *suffix;
-	enum l0_counter counter;
-} counters[] = {
-	{ ".l0_exits", L0_EXITS },	 { ".l0_vmreads", L0_VMREADS },
-	{ ".l0_vmwrites", L0_VMWRITES }, { ".l0_vmptrlds", L0_VMPTRLDS },
-	{ ".l0_vmclears", L0_VMCLEARS },
-};
-static u64 before[ARRAY_SIZE(counters)];
-
-void sample_begin(void)
+static void difference(u64 out[KIND_COUNT])
 {
-	used = 0;
+	u64 after[KIND_COUNT];
+
+	if (!counters_read(after))
+		return;
+	for (u32 i = 0; i < KIND_COUNT; i++)
+		out[i] = before[i] == COUNTER_UNKNOWN ? COUNTER_UNKNOWN : after[i] - before[i];
 }
 
-void sample_add(u64 ticks)
+static void calibrate(void)
+{
+	/* The second time: caches of L0's, its code paths too, are warm then. */
+	for (u32 i = 0; i < 2 && counters_read(before); i++)
+		difference(own);
+	calibrated = true;
+}
+
+void measure_begin(void)
+{
+	if (!calibrated)
+		calibrate();
+	used = taken = 0;
+	sum = 0;
+	counted = counters_read(before);
+}
+
+void measure_sample(u64 ticks)
 {
 	u32 at;
 
+	sum += ticks;
+	taken++;
 	if (used == SAMPLES)
 		return;
 	for (at = used++; at > 0 && samples[at - 1] > ticks; at--)
@@ -39,72 +55,93 @@ void sample_add(u64 ticks)
 	samples[at] = ticks;
 }
 
-u64 sample_median(void)
-{
-	return used ? samples[used / 2] : 0;
-}
-
-static u64 counter_read(enum l0_counter counter)
-{
-	struct cpuid_result r = cpuid(0x40000002, counter);
-
-	return ((u64)r.edx << 32) | r.eax;
-}
-
-void counters_begin(void)
-{
-	if (!under_testudo())
-		return;
-	for (u32 i = ARRAY_SIZE(counters); i-- > 0;)
-		before[i] = counter_read(counters[i].counter);
-}
-
-void counters_end(const char *name, u64 count)
+static void print(const char *name, const char *suffix, u64 hundredths)
 {
 	char full[80];
 	u32 length = 0;
 
-	if (!under_testudo())
+	for (const char *s = name; *s && length < 50; s++)
+		full[length++] = *s;
+	full[length++] = '.';
+	for (const char *s = suffix; *s; s++)
+		full[length++] = *s;
+	full[length] = 0;
+	measured(full, hundredths);
+}
+
+u64 measure_exits(void)
+{
+	return counted && done[KIND_EXITS] != COUNTER_UNKNOWN ? done[KIND_EXITS] : 0;
+}
+
+void measure_stop(void)
+{
+	if (!counted)
 		return;
-	/* The exits first: what happened since the last read before, less that read. */
-	for (u32 i = 0; i < ARRAY_SIZE(counters); i++) {
-		u64 difference = counter_read(counters[i].counter) - before[i];
+	difference(done);
+	for (u32 i = 0; i < KIND_COUNT; i++)
+		if (done[i] != COUNTER_UNKNOWN)
+			done[i] -= done[i] < own[i] ? done[i] : own[i];
+}
 
-		if (counters[i].counter == L0_EXITS)
-			difference -= 2; /* under_testudo() above and one read */
-		for (length = 0; name[length] && length < 50; length++)
-			full[length] = name[length];
-		for (const char *s = counters[i].suffix; *s; s++)
-			full[length++] = *s;
-		full[length] = 0;
-		measured(full, difference * 100 / count);
+static void print_all(const char *name, u64 count, u64 entries, u64 overhead)
+{
+	u64 median = used ? samples[used / 2] : 0, mean = taken ? sum * 100 / taken : 0;
+
+	measured(name, median > overhead ? (median - overhead) * 100 : 0);
+	print(name, "mean", mean > overhead * 100 ? mean - overhead * 100 : 0);
+	print(name, "entries", entries * 100 / count);
+	for (u32 i = 0; counted && i < KIND_COUNT; i++)
+		if (done[i] != COUNTER_UNKNOWN)
+			print(name, counter_names[i], done[i] * 100 / count);
+}
+
+void measure_print(const char *name, u64 count, u64 entries)
+{
+	print_all(name, count, entries, 0);
+}
+
+static __attribute__((noinline, noclone)) u32 run(const struct row *row, u32 rounds)
+{
+	u32 good = 0;
+
+	for (u32 i = 0; i < rounds; i++) {
+		u64 start;
+
+		if (row->before)
+			row->before();
+		start = rdtsc();
+		good += row->round();
+		measure_sample(rdtsc() - start);
 	}
+	return good;
 }
 
-static void nothing(void)
+static bool nothing(void)
 {
+	return true;
 }
 
-static u64 median_of(void (*volatile op)(void))
-{
-	sample_begin();
-	for (u32 i = 0; i < SAMPLES; i++) {
-		u64 start = rdtsc();
+/* The compiler must call it as it calls any other round. */
+static bool (*volatile empty_round)(void) = nothing;
 
-		op();
-		sample_add(rdtsc() - start);
+void measure(const struct row *row)
+{
+	static u64 overhead;
+	u32 good;
+
+	if (!overhead) {
+		measure_begin();
+		run(&(struct row){ "", NULL, empty_round, SAMPLES, 0, 0 }, SAMPLES);
+		overhead = samples[used / 2];
 	}
-	return sample_median();
-}
-
-void bench(const char *name, void (*op)(void))
-{
-	u64 overhead = median_of(nothing);
-	u64 median = median_of(op);
-
-	measured(name, (median - overhead) * 100);
-	counters_begin();
-	for (u32 i = 0; i < SAMPLES; i++)
-		op();
-	counters_end(name, SAMPLES);
+	run(row, row->warm_up);
+	measure_begin();
+	good = run(row, row->rounds);
+	measure_stop();
+	print_all(row->name, row->rounds, (u64)row->entries * row->rounds, overhead);
+	if (good == row->rounds)
+		say("all rounds good");
+	else
+		say("%u of %u rounds good", good, row->rounds);
 }
