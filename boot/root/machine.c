@@ -162,6 +162,8 @@ static enum launch_status prepare_once(const struct handoff *handoff, struct mac
 	if (scratch == NULL || machine->msr_bitmap == NULL)
 		return LAUNCH_NO_MEMORY;
 	read_capabilities(&machine->hardware);
+	if (!handoff->use_vmcs_shadowing)
+		machine->hardware.control[WORD_PROC2].may_be_1 &= ~PROC2_VMCS_SHADOWING;
 	missing = caps_missing_for_l0(&machine->hardware);
 	if (missing != NULL) {
 		log_error("the processor lacks the VMX control %s (%s, bit %u)", missing->name,

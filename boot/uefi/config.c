@@ -51,6 +51,7 @@ static const struct key keys[] = {
 	  { { "stop", CONFIG_UNLAUNCHED_STOP }, { "leave", CONFIG_UNLAUNCHED_LEAVE } }, "stop, leave" },
 	{ "leaves", CHOICE, AT(leaves), 0, { { "on", 1 }, { "off", 0 } }, "on, off" },
 	{ "refusals", CHOICE, AT(refusals), 0, { { "on", 1 }, { "off", 0 } }, "on, off" },
+	{ "shadowing", CHOICE, AT(shadowing), 0, { { "on", 1 }, { "off", 0 } }, "on, off" },
 };
 
 /* Which keys this source has set, to tell of repetitions. */
@@ -358,6 +359,7 @@ void config_defaults(struct config *config)
 		.unlaunched = CONFIG_UNLAUNCHED_STOP,
 		.leaves = 1,
 		.refusals = 1,
+		.shadowing = 1,
 	};
 }
 
@@ -382,7 +384,7 @@ void config_describe(const struct config_note *n, char *out, size_t size)
 	case CONFIG_UNKNOWN_KEY:
 		text_format(out, size,
 			    "%s: there is no key \"%s\"; there are l1, options, console, log, cpus, unsupported, "
-			    "unlaunched, leaves, refusals; ignored",
+			    "unlaunched, leaves, refusals, shadowing; ignored",
 			    where, n->word);
 		break;
 	case CONFIG_BAD_VALUE:

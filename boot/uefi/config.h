@@ -37,6 +37,7 @@ struct config {
 	u32 unlaunched;				/* enum config_unlaunched */
 	u32 leaves;				/* 1: CPUID 0x40000000... answers */
 	u32 refusals;				/* 1: refused VM entries are told on the console */
+	u32 shadowing;				/* 1: VMCS shadowing is used where the processor has it */
 };
 
 enum config_problem {

@@ -28,7 +28,7 @@ static void check(const struct config *config, const struct config_notes *notes)
 	require(!strchr(config->l1, '/'));
 	require(text_is_plain_utf8(config->options, strlen(config->options)));
 	require(config->console <= CONFIG_CONSOLE_COM4 && config->log <= LOG_TRACE && config->cpus <= CONFIG_MAX_CPUS);
-	require(config->unsupported <= CONFIG_UNSUPPORTED_BOOT && config->leaves <= 1);
+	require(config->unsupported <= CONFIG_UNSUPPORTED_BOOT && config->leaves <= 1 && config->shadowing <= 1);
 	require(notes->count <= CONFIG_NOTES);
 	for (u32 i = 0; i < notes->count; i++) {
 		config_describe(&notes->note[i], text, sizeof(text));

@@ -46,7 +46,7 @@ static void assert_noted(u32 line, enum config_problem problem, const char *word
 		fail_msg("\"%s\" does not say \"%s\"", text, words);
 }
 
-/* Expect: nothing to start, com1, info, all processors, stop, leaves and refusals on. */
+/* Expect: nothing to start, com1, info, all processors, stop, leaves, refusals and shadowing on. */
 static void an_empty_file_leaves_the_defaults(void **state)
 {
 	(void)state;
@@ -60,6 +60,7 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	assert_int_equal(config.unlaunched, CONFIG_UNLAUNCHED_STOP);
 	assert_int_equal(config.leaves, 1);
 	assert_int_equal(config.refusals, 1);
+	assert_int_equal(config.shadowing, 1);
 	assert_int_equal(notes.count, 0);
 }
 
@@ -72,7 +73,7 @@ static void every_key_is_read(void **state)
 	     "\toptions=console=ttyS0,115200 initrd=\\EFI\\initrd x=\"a # b\"\n"
 	     "\n"
 	     "console = com3\nlog = trace\ncpus = 4\nunsupported = boot\nunlaunched = leave\nleaves = off\n"
-	     "refusals = off");
+	     "refusals = off\nshadowing = off");
 	assert_int_equal(notes.count, 0);
 	assert_string_equal(config.l1, "\\EFI\\testudo\\l1\\vmlinuz.efi");
 	assert_string_equal(config.options, "console=ttyS0,115200 initrd=\\EFI\\initrd x=\"a # b\"");
@@ -83,6 +84,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config.unlaunched, CONFIG_UNLAUNCHED_LEAVE);
 	assert_int_equal(config.leaves, 0);
 	assert_int_equal(config.refusals, 0);
+	assert_int_equal(config.shadowing, 0);
 }
 
 /* Expect: a byte-order mark and CR LF are no part of keys and values. */
