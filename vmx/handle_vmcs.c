@@ -50,6 +50,7 @@ static struct insn_result vmread(struct vcpu *vcpu, const struct vm_exit *exit)
 	result = insn_vmread(nested->current->vmcs12, &nested->offered, encoding, &value);
 	if (result.outcome != INSN_OK)
 		return result;
+	shadow_learn(vcpu, nested->current, insn_field(&nested->offered, encoding), false);
 	if (!info.is_register)
 		return operand_write(vcpu, exit, &value, operand_size(vcpu));
 	operand_set_register(vcpu, info.reg1, value);
@@ -110,7 +111,7 @@ static struct insn_result vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
 	nested->current->dirty = true;
 	if (result.outcome == INSN_OK) {
 		shadow_push_field(vcpu, nested->current, insn_field(&nested->offered, encoding));
-		shadow_wide_learn(vcpu, nested->current, insn_field(&nested->offered, encoding));
+		shadow_learn(vcpu, nested->current, insn_field(&nested->offered, encoding), true);
 	}
 	return result;
 }

@@ -72,6 +72,7 @@ static void make_handoff(bool sleep_ports)
 	model.handoff.cpu_count = 1;
 	model.handoff.show_cpuid_leaves = 1;
 	model.handoff.show_refusals = 1;
+	model.handoff.use_vmcs_shadowing = 1;
 	if (!sleep_ports)
 		return;
 	model.handoff.sleep_port_count = 1;

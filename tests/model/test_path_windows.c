@@ -167,8 +167,8 @@ static void l1s_timer_goes_before_an_nmi(void **state)
 	*processor_field(VMCS_GUEST_INTERRUPTIBILITY_STATE) = INTERRUPTIBILITY_NMI;
 	nmi_in_root_mode();
 	assert_int_equal(l1_vmlaunch().outcome, L1_EXITED);
-	assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_PREEMPTION_TIMER);
 	assert_int_equal(processor.injected, EVENT_NMI);	/* into L1, then */
+	assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_PREEMPTION_TIMER);
 }
 
 /* Expect: the entry failed, so the NMI was not delivered, and L1 gets it. */

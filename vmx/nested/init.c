@@ -31,7 +31,8 @@ static void choose_rows(struct nested *nested)
 		if (!is_written(info, nested->hardware))
 			continue;
 		nested->rows02[nested->row02_count++] = i;
-		if (merge_is_hot(info))
+		nested->is_hot[i] = merge_is_hot(info);
+		if (nested->is_hot[i])
 			nested->hot_rows[nested->hot_count++] = i;
 		nested->is_rare[i] = sync_is_rare(info);
 		if (nested->is_rare[i])

@@ -14,6 +14,7 @@
 #include "vmx/nested/insn.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/msr_lists.h"
+#include "vmx/nested/quick_plan.h"
 #include "vmx/nested/reflect.h"
 #include "vmx/nested/refusal.h"
 #include "vmx/vcpu.h"
@@ -30,6 +31,15 @@ enum nested_state {
 #define NESTED_SLOTS 8
 
 #define NO_ADDRESS UINT64_C(0xffffffffffffffff)
+
+/* Fields of a vmcs12 that L1 reaches in the slot's shadow VMCS without an exit: shadow_learn.c. */
+struct shadow_set {
+	vmcs_field reads[VMCS_FIELD_COUNT], writes[VMCS_FIELD_COUNT];	/* the second are among the first */
+	u16 read_count, write_count;
+	u8 open[VMCS_FIELD_COUNT];	/* enum vmcs_shadow */
+	u64 asked[VMCS_FIELD_COUNT];	/* when L1 exited for it: nested.clock */
+	u8 *vmread_bitmap, *vmwrite_bitmap;
+};
 
 /* One vmcs12 between VMPTRLD and VMCLEAR, and what runs on its behalf. */
 struct nested_slot {
@@ -49,12 +59,12 @@ struct nested_slot {
 	 */
 	bool whole;
 	struct field_set newer;
-	/* shadow_wide.c: the shadow VMCS has all guest state; vmcs02 has the same; how often L1 exited for want of it, and since when. */
-	bool wide, mirrored;
-	u32 wide_exits;
-	u64 wide_since;
+	struct shadow_set set;
+	struct quick_plan quick;
 	u64 remembered;			/* what it held before address became NO_ADDRESS */
 	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
+	/* An exit took the quick way: vmcs12 lacks what it saved and recorded, but for the fields in `set`. quick_settle() brings it. */
+	bool deferred;
 };
 
 /*
@@ -93,8 +103,6 @@ struct nested {
 	struct merge_io io_addresses;
 	struct msr_entry *entry_load, *exit_load;	/* L0's copies of L1's lists */
 	u32 exit_load_count;		/* to be loaded by the next entry to L1 */
-	bool loads_once;		/* that entry loads this, or CET state, and later ones must not */
-	bool mtrrs_loaded;		/* a list of L1's loads MTRRs: EPT01 follows at the next exit */
 
 	bool exists[VMCS_FIELD_COUNT];	/* rows that the processor has */
 	u16 rows02[VMCS_FIELD_COUNT];	/* rows that vmcs02 has and L0 writes */
@@ -103,24 +111,30 @@ struct nested {
 	u16 hot_count;
 	u16 rare_rows[VMCS_FIELD_COUNT];	/* guest fields left in vmcs02 until L1 asks */
 	u16 rare_count;
-	bool is_rare[VMCS_FIELD_COUNT];
+	bool is_rare[VMCS_FIELD_COUNT], is_hot[VMCS_FIELD_COUNT];
 	bool shadowing;			/* the processor has VMCS shadowing */
-	u8 *vmread_bitmap, *vmwrite_bitmap;
-	u8 *wide_vmread_bitmap, *wide_vmwrite_bitmap;
-	u16 shadow_ro[VMCS_FIELD_COUNT], shadow_rw[VMCS_FIELD_COUNT];
-	u16 shadow_ro_count, shadow_rw_count;
-	u16 shadow_wide[VMCS_FIELD_COUNT], shadow_wide_count;
+	u8 *open_bitmap;		/* for VMCSs that L1 has made shadow VMCSs: open_in_shadow */
+	u8 may_open[VMCS_FIELD_COUNT];	/* enum vmcs_shadow: how far shadow_learn.c may go */
 	hpa_t vmread_bitmap01, vmwrite_bitmap01;	/* that vmcs01 has at the moment */
 	struct field_set served;	/* fields that a shadow VMCS has for L2: those that L1 is offered */
 	struct field_set open_in_shadow;	/* fields of a current shadow VMCS that L1 writes without an exit */
 	u64 *vmread_bitmap02, *vmwrite_bitmap02;
 
-	bool aborted;			/* VMX abort: this processor stands still */
+	/* While any of these is set no exit takes the quick way (vmx/quick.h). */
+	union {
+		u64 attention;
+		struct {
+			u8 waiting;		/* WAITING_...: what L0 holds until its guest can take it */
+			bool nmi_window01, nmi_window02;	/* vmcs01, the current vmcs02 exit when an NMI can be taken */
+			bool loads_once;	/* the next entry to L1 loads a list, or CET state, and later ones must not */
+			bool mtrrs_loaded;	/* a list of L1's loads MTRRs: EPT01 follows at the next exit */
+			bool monitor_trap;	/* L0 has carried out an instruction of an L2 with the monitor trap flag */
+			bool aborted;		/* VMX abort: this processor stands still */
+		};
+	};
+	const struct nested_slot *known01;	/* whose host state vmcs01 has in all that L1 cannot change by itself */
 	bool resumed;			/* L0 enters L2 anew, of its own accord */
 	struct reflect_question question;	/* kept, as most of it never changes */
-	bool monitor_trap;		/* L0 has carried out an instruction of an L2 with the monitor trap flag */
-	u8 waiting;			/* WAITING_...: what L0 holds until its guest can take it */
-	bool nmi_window01, nmi_window02;	/* vmcs01, the current vmcs02 exit when an NMI can be taken */
 	struct immediate_exit immediate;	/* windows.c */
 	struct refusal_log refusals;	/* of L1's VM entries */
 };
@@ -154,13 +168,19 @@ void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct
 /* Shadow VMCS -> vmcs12: the fields that L1 may have written without an exit. */
 void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot);
 
-/* --- shadow_wide.c: slots whose shadow VMCS has all guest state ---------------------- */
+/* The exit has left guest fields in vmcs02: those that the shadow VMCS has are saved in vmcs12. vmcs02 is current. */
+void shadow_save_open(const struct nested *nested, struct nested_slot *slot);
+/* The shadow VMCS has this field from now on, for L1 to read, or to write as well. */
+void shadow_open_field(struct vcpu *vcpu, struct nested_slot *slot, vmcs_field field, bool write);
 
-bool shadow_wide_has(const struct vmcs_field_info *info);
-/* L1's VMWRITE of this field in its current VMCS has exited. */
-void shadow_wide_learn(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info);
-void shadow_wide_before_push(struct vcpu *vcpu, struct nested_slot *slot);
-void shadow_wide_pull(struct vcpu *vcpu, struct nested_slot *slot);
+/* --- shadow_learn.c: which fields a shadow VMCS has ------------------------------------ */
+
+/* enum vmcs_shadow: how far a field may be open. */
+u8 shadow_learn_limit(const struct vmcs_field_info *info);
+/* L1's VMREAD or VMWRITE of this field in its current VMCS has exited, and vmcs12 has its value. */
+void shadow_learn(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info, bool write);
+/* The slot has another VMCS. */
+void shadow_learn_anew(const struct nested *nested, struct nested_slot *slot);
 
 /* --- shadow_l2.c: the shadow VMCSs that L1 makes (bit 31), and L2's access to them - */
 
@@ -203,9 +223,14 @@ void switch_prepare_resume(struct vcpu *vcpu);
 /* Writes a field of the VMCS that runs, remembering it where vmcs02 is meant. */
 static inline void nested_write(struct vcpu *vcpu, vmcs_field field, u64 value)
 {
+	struct nested_slot *slot = vcpu->nested->current;
+
 	vmcs_write(vcpu->running, field, value);
-	if (vcpu->nested->state == NESTED_IN_L2)
-		image_set(&vcpu->nested->current->written02, field, value);
+	if (vcpu->nested->state != NESTED_IN_L2)
+		return;
+	image_set(&slot->written02, field, value);
+	/* Controls that L0 has bent are put right by a merge. */
+	slot->quick.ready &= vmcs_encoding_type(field.encoding) != TYPE_CONTROL;
 }
 
 static inline bool nested_in_l2(const struct vcpu *vcpu)

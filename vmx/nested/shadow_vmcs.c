@@ -10,6 +10,7 @@
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/sync.h"
 
 /* Bits 14:0 of an encoding number its bit. SDM "VMCS Shadowing Bitmap Addresses". */
 static void open_field(u8 *bitmap, u32 encoding)
@@ -19,15 +20,6 @@ static void open_field(u8 *bitmap, u32 encoding)
 		bitmap[encoding / 8] &= (u8)~(1u << (encoding % 8 + 1));
 }
 
-static void open_wide(struct nested *nested, const struct vmcs_field_info *info)
-{
-	if (!shadow_wide_has(info))
-		return;
-	open_field(nested->wide_vmread_bitmap, info->field.encoding);
-	open_field(nested->wide_vmwrite_bitmap, info->field.encoding);
-	nested->shadow_wide[nested->shadow_wide_count++] = info->field.index;
-}
-
 static void choose_fields(struct nested *nested)
 {
 	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++) {
@@ -35,19 +27,11 @@ static void choose_fields(struct nested *nested)
 
 		if (!insn_field(&nested->offered, info->field.encoding) || !vmcs_field_exists(info, nested->hardware))
 			continue;
-		open_wide(nested, info);
+		nested->may_open[i] = shadow_learn_limit(info);
 		if (info->shadow == SHADOW_NO)
 			continue;
-		open_field(nested->wide_vmread_bitmap, info->field.encoding);
-		open_field(nested->vmread_bitmap, info->field.encoding);
+		open_field(nested->open_bitmap, info->field.encoding);
 		field_set_add(&nested->open_in_shadow, info->field);
-		if (info->shadow == SHADOW_RW) {
-			open_field(nested->vmwrite_bitmap, info->field.encoding);
-			open_field(nested->wide_vmwrite_bitmap, info->field.encoding);
-			nested->shadow_rw[nested->shadow_rw_count++] = i;
-		} else {
-			nested->shadow_ro[nested->shadow_ro_count++] = i;
-		}
 	}
 }
 
@@ -83,22 +67,28 @@ static void clear_shadows(struct nested *nested)
 	}
 }
 
+static u8 *take_bitmap(void)
+{
+	void *page = page_alloc();
+
+	return page ? memset(page, 0xff, PAGE_SIZE) : NULL;
+}
+
 static bool take_bitmaps(struct nested *nested)
 {
-	void *pages[6];
+	nested->open_bitmap = take_bitmap();
+	nested->vmread_bitmap02 = (u64 *)(void *)take_bitmap();
+	nested->vmwrite_bitmap02 = (u64 *)(void *)take_bitmap();
+	if (!nested->open_bitmap || !nested->vmread_bitmap02 || !nested->vmwrite_bitmap02)
+		return false;
+	for (u32 i = 0; i < NESTED_SLOTS; i++) {
+		struct shadow_set *set = &nested->slots[i].set;
 
-	for (u32 i = 0; i < array_size(pages); i++) {
-		pages[i] = page_alloc();
-		if (!pages[i])
+		set->vmread_bitmap = take_bitmap();
+		set->vmwrite_bitmap = take_bitmap();
+		if (!set->vmread_bitmap || !set->vmwrite_bitmap)
 			return false;
-		memset(pages[i], 0xff, PAGE_SIZE);
 	}
-	nested->vmread_bitmap = pages[0];
-	nested->vmwrite_bitmap = pages[1];
-	nested->vmread_bitmap02 = pages[2];
-	nested->vmwrite_bitmap02 = pages[3];
-	nested->wide_vmread_bitmap = pages[4];
-	nested->wide_vmwrite_bitmap = pages[5];
 	return true;
 }
 
@@ -132,7 +122,7 @@ bool shadow_init(struct vcpu *vcpu)
 	choose_fields(nested);
 	clear_shadows(nested);
 	vmcs_load(&vcpu->vmcs01);
-	use_bitmaps(vcpu, nested->vmread_bitmap, nested->vmwrite_bitmap);
+	use_bitmaps(vcpu, nested->open_bitmap, nested->open_bitmap);
 	shadow_unlink(vcpu);
 	return true;
 }
@@ -150,11 +140,9 @@ void shadow_link(struct vcpu *vcpu, struct nested_slot *slot)
 		shadow_push(vcpu, slot);
 	set_control(vcpu, true, slot->shadow.address.value);
 	if (slot_is_shadow(slot))
-		use_bitmaps(vcpu, nested->vmread_bitmap, nested->vmread_bitmap);
-	else if (slot->wide)
-		use_bitmaps(vcpu, nested->wide_vmread_bitmap, nested->wide_vmwrite_bitmap);
+		use_bitmaps(vcpu, nested->open_bitmap, nested->open_bitmap);
 	else
-		use_bitmaps(vcpu, nested->vmread_bitmap, nested->vmwrite_bitmap);
+		use_bitmaps(vcpu, slot->set.vmread_bitmap, slot->set.vmwrite_bitmap);
 }
 
 /* Without the control every VMREAD and VMWRITE exits, and gets its #UD or VMfailInvalid from L0. */
@@ -165,34 +153,24 @@ void shadow_unlink(struct vcpu *vcpu)
 }
 
 /* Writes what differs from what the shadow VMCS is known to hold. */
-static void push_rows(struct nested_slot *slot, const u16 *rows, u16 count)
+static void push_rows(struct nested_slot *slot, const vmcs_field *fields, u16 count)
 {
-	const u64 *value = slot->vmcs12->fields.value;
-	u64 *shadowed = slot->shadowed.value;
-
 	for (u16 i = 0; i < count; i++) {
-		u16 row = rows[i];
+		u64 value = vmcs12_get(slot->vmcs12, fields[i]);
 
-		if (shadowed[row] == value[row])
+		if (image_get(&slot->shadowed, fields[i]) == value)
 			continue;
-		shadowed[row] = value[row];
-		vmcs_write(&slot->shadow, vmcs_fields[row].field, value[row]);
+		image_set(&slot->shadowed, fields[i], value);
+		vmcs_write(&slot->shadow, fields[i], value);
 	}
 }
 
 void shadow_push(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	struct nested *nested = vcpu->nested;
-
-	if (!nested->shadowing)
+	if (!vcpu->nested->shadowing || !slot->set.read_count)
 		return;
-	if (unlikely(slot->wide))
-		shadow_wide_before_push(vcpu, slot);
 	vmcs_load(&slot->shadow);
-	push_rows(slot, nested->shadow_ro, nested->shadow_ro_count);
-	push_rows(slot, nested->shadow_rw, nested->shadow_rw_count);
-	if (unlikely(slot->wide))
-		push_rows(slot, nested->shadow_wide, nested->shadow_wide_count);
+	push_rows(slot, slot->set.reads, slot->set.read_count);
 	vmcs_clear(&slot->shadow);
 	vmcs_load(&vcpu->vmcs01);
 }
@@ -203,12 +181,36 @@ void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct
 		shadow_update_field(vcpu, slot, info);
 		return;
 	}
-	if (!vcpu->nested->shadowing || info->shadow == SHADOW_NO)
+	if (!vcpu->nested->shadowing || slot->set.open[info->field.index] == SHADOW_NO)
 		return;
 	vmcs_load(&slot->shadow);
-	push_rows(slot, &info->field.index, 1);
+	push_rows(slot, &info->field, 1);
 	vmcs_clear(&slot->shadow);
 	vmcs_load(&vcpu->vmcs01);
+}
+
+void shadow_open_field(struct vcpu *vcpu, struct nested_slot *slot, vmcs_field field, bool write)
+{
+	open_field(slot->set.vmread_bitmap, field.encoding);
+	if (write)
+		open_field(slot->set.vmwrite_bitmap, field.encoding);
+	vmcs_load(&slot->shadow);
+	push_rows(slot, &field, 1);
+	vmcs_clear(&slot->shadow);
+	vmcs_load(&vcpu->vmcs01);
+}
+
+/* Guest fields that vmcs02 holds and L1 reads from the shadow VMCS. vmcs02 is current. */
+void shadow_save_open(const struct nested *nested, struct nested_slot *slot)
+{
+	for (u16 i = 0; i < slot->set.read_count; i++) {
+		vmcs_field field = slot->set.reads[i];
+
+		if (!nested->is_rare[field.index])
+			continue;
+		image_set(&slot->written02, field, vmcs_read(&slot->vmcs02, field));
+		sync_rare(slot->vmcs12, &slot->written02, field);
+	}
 }
 
 /*
@@ -216,37 +218,48 @@ void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct
  * was saved under the old setting, and more of it depends on the new one than
  * merge_again looks at.
  */
-static void note_secondary_controls(struct vcpu *vcpu, struct nested_slot *slot)
+static void note_secondary_controls(struct vcpu *vcpu, struct nested_slot *slot, u64 value)
 {
-	u64 changed = image_get(&slot->shadowed, VMCS_PROCESSOR_BASED_CONTROLS) ^
-		      vmcs12_get(slot->vmcs12, VMCS_PROCESSOR_BASED_CONTROLS);
-
-	if (!(changed & PROC_ACTIVATE_SECONDARY_CONTROLS))
+	if (!((value ^ vmcs12_get(slot->vmcs12, VMCS_PROCESSOR_BASED_CONTROLS)) & PROC_ACTIVATE_SECONDARY_CONTROLS))
 		return;
 	slots_fetch_rare(vcpu, slot);
 	slot->dirty = true;
 }
 
+/* What L1 has written of the guest state that vmcs02 holds: then all of it comes home, and the next entry merges everything. */
+static void note_rare(struct vcpu *vcpu, struct nested_slot *slot, const u64 *values)
+{
+	const struct nested *nested = vcpu->nested;
+
+	for (u16 i = 0; i < slot->set.write_count; i++) {
+		vmcs_field field = slot->set.writes[i];
+
+		if (nested->is_hot[field.index] || values[i] == image_get(&slot->shadowed, field))
+			continue;
+		slots_fetch_rare(vcpu, slot);
+		slot->dirty = true;
+		return;
+	}
+}
+
 void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	struct nested *nested = vcpu->nested;
+	u64 values[VMCS_FIELD_COUNT];
 
-	if (!nested->shadowing)
+	if (!vcpu->nested->shadowing || !slot->set.write_count)
 		return;
 	vmcs_load(&slot->shadow);
-	for (u16 i = 0; i < nested->shadow_rw_count; i++) {
-		u16 row = nested->shadow_rw[i];
-
-		slot->shadowed.value[row] = vmcs_read(&slot->shadow, vmcs_fields[row].field);
-	}
+	for (u16 i = 0; i < slot->set.write_count; i++)
+		values[i] = vmcs_read(&slot->shadow, slot->set.writes[i]);
 	vmcs_clear(&slot->shadow);
 	vmcs_load(&vcpu->vmcs01);
-	note_secondary_controls(vcpu, slot);
-	for (u16 i = 0; i < nested->shadow_rw_count; i++) {
-		u16 row = nested->shadow_rw[i];
+	note_rare(vcpu, slot, values);
+	for (u16 i = 0; i < slot->set.write_count; i++) {
+		vmcs_field field = slot->set.writes[i];
 
-		slot->vmcs12->fields.value[row] = slot->shadowed.value[row];
+		if (field.index == VMCS_INDEX_PROCESSOR_BASED_CONTROLS)
+			note_secondary_controls(vcpu, slot, values[i]);
+		image_set(&slot->shadowed, field, values[i]);
+		vmcs12_set(slot->vmcs12, field, values[i]);
 	}
-	if (unlikely(slot->wide))
-		shadow_wide_pull(vcpu, slot);
 }

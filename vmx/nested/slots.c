@@ -106,9 +106,9 @@ static void read_region(const struct nested *nested, struct nested_slot *slot, u
 	if (!caps_allow(&nested->offered, WORD_PROC2, PROC2_VMCS_SHADOWING))
 		slot->vmcs12->revision = VMCS12_REVISION;
 	slot->whole = false;
-	slot->wide = slot->mirrored = false;
-	slot->wide_exits = 0;
-	slot->wide_since = nested->clock;
+	slot->deferred = false;
+	slot->quick.ready = false;
+	shadow_learn_anew(nested, slot);
 	slot->rare_in_02 = false;
 	slot->written_valid = false;
 	check_forget(&slot->memo);

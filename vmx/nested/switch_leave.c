@@ -55,6 +55,7 @@ static void save_guest(struct nested *nested, struct nested_slot *slot)
 	note_mode(&slot->written02);
 	sync_guest(slot->vmcs12, &slot->written02);
 	slot->rare_in_02 = true;
+	shadow_save_open(nested, slot);
 }
 
 /* SDM "Recording VM-Exit Information and Updating VM-Entry Control Fields". */
