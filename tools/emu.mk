@@ -2,7 +2,7 @@
 # The parts that install packages, build disks and Linux guests, and start emulators.
 
 LINUX := $(BUILD)/linux
-LINUX_CFLAGS := -I. -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -Werror -Wshadow -static -s
+LINUX_CFLAGS := -I. -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -Werror -Wshadow -static -s
 LINUX_PROGRAMS := $(LINUX)/vmm $(LINUX)/tool $(LINUX)/l2init
 EFI_APP_CFLAGS := -I. -target x86_64-unknown-windows -std=gnu17 -ffreestanding -fshort-wchar -mno-red-zone -O2 -Wall -Wextra -Werror \
 	-isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -nostdlib -fuse-ld=lld \
@@ -30,6 +30,11 @@ $(LINUX)/kernel/release:
 $(LINUX)/initrd: $(LINUX_PROGRAMS) $(LINUX)/kernel/release $(addprefix tests/linux/,mkinitrd init cmdline.l2)
 	tests/linux/mkinitrd $(LINUX) $(LINUX)/kernel
 
+# A test guest for Linux/KVM as L0.
+$(LINUX)/%.cpio: $(GUEST_BUILD)/%.efi tests/linux/mkguest
+	@mkdir -p $(@D)
+	tests/linux/mkguest $@ $<
+
 # --- small UEFI applications of the tests -----------------------------------
 EMULATOR_LIB := $(wildcard tests/emu/lib/*.c)
 $(BUILD)/efi/%.efi: tests/emu/%.c $(EMULATOR_LIB) $(EMULATOR_LIB:.c=.h)
@@ -56,7 +61,7 @@ usb: packages ## build/testudo.img: a disk image for a USB stick
 	@$(MAKE) --no-print-directory $(BUILD)/testudo.img
 
 # --- runs ---------------------------------------------------------------------
-emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(EMULATOR_APPS)
+emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(LINUX)/bench.cpio $(EMULATOR_APPS)
 
 run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this terminal; CPUS=2 for two processors
 	@$(MAKE) --no-print-directory emulator-images

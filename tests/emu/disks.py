@@ -48,6 +48,14 @@ def linux(testudo, extra="", settings=()):
     return files + bare(f"{L1}/vmlinuz.efi", linux_options(extra))
 
 
+def guest_on_kvm(name, options=""):
+    """One of our test guests as L1 with Linux/KVM as L0, on the bare machine; its lines come out on Linux' console."""
+    extra = "l1.kvm=enable_apicv=0 l1.only=guest" + (f" l1.guest={options}" if options else "")
+    second = f"{L1}/{name}.cpio"
+    return [f"{L1}/vmlinuz.efi={LINUX}/kernel/vmlinuz", f"{L1}/initrd={LINUX}/initrd", f"{second}={LINUX}/{name}.cpio"] + \
+        bare(f"{L1}/vmlinuz.efi", linux_options(f"initrd={efi_path(second)} {extra}"))
+
+
 def linux_several(testudo, extra="", settings=()):
     """The same for several processors in Bochs: with a MADT, and around what Bochs does not do well (docs/emulators.md)."""
     return with_tables(linux(testudo, f"l1.ept=0 idle=halt {extra}".strip(), settings))

@@ -48,11 +48,37 @@ struct port_access {
 };
 struct port_access port_access(struct vcpu *vcpu);
 
+/* file.c: whole files; the first returns the size */
+size_t file_open(const char *name, int *file);
+void file_read(int file, void *to, size_t size, const char *name);
+
+/* long_mode.c: 64-bit mode, with these registers; RFLAGS are as at the start of a kernel */
+void long_mode_start(struct vm *vm, struct kvm_regs registers);
+
 /* bzimage.c: a Linux kernel in memory, ready to start */
 void bzimage_load(struct vm *vm, const char *kernel, const char *initrd, const char *command_line);
 
 /* acpi.c: RSDP, XSDT and MADT, where firmware has them */
 void acpi_write(struct vm *vm);
+
+/* efi_image.c: a UEFI application in memory */
+struct efi_image {
+	uint64_t base, size, entry;
+};
+struct efi_image efi_image_load(struct vm *vm, uint64_t base, const char *name);
+
+/* firmware.c: its firmware; a call is a write of a service's number to the port, and fails only where the guest cannot go on */
+#define FIRMWARE_PORT 0xec
+void firmware_start(struct vm *vm, const char *image, const char *options);
+int firmware_call(struct vm *vm, uint32_t number);
+
+/* stats.c: what KVM counts */
+struct stat_value {
+	int fd;
+	uint64_t offset;
+};
+struct stat_value stat_find(const struct vcpu *vcpu, const char *name);
+uint64_t stat_read(const struct stat_value *value);
 
 /* uart.c: the 16550 at 0x3f8, as much of it as Linux uses */
 struct uart {
@@ -69,6 +95,7 @@ int tiny_main(void);
 int tiny_each_main(void);
 int tiny_hotplug_main(int times);
 int linux_main(const char *kernel, const char *initrd, const char *command_line, int vcpus, size_t megabytes);
+int efi_main(const char *image, const char *options, size_t megabytes);
 
 /* tiny.c: the tiny guest, for those who run many of it */
 struct tiny;
