@@ -79,6 +79,15 @@ u32 machine_seed(void)
 	return machine_option("seed", 1);
 }
 
+bool machine_exits(u32 *count)
+{
+	u32 port = machine_option("exits_port", 0);
+
+	if (port)
+		*count = in32((u16)port);
+	return port;
+}
+
 u32 machine_firmware_cpus(void)
 {
 	return firmware_cpus;

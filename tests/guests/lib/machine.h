@@ -39,6 +39,8 @@ u64 machine_low_page(void);
 u32 machine_option(const char *key, u32 otherwise);
 /* "seed=N" of them, for scenarios with random times; 1 without. */
 u32 machine_seed(void);
+/* The VM exits that the hypervisor below has counted, where a VMM tells them by a port ("exits_port=N"); to ask is an exit, too. */
+bool machine_exits(u32 *count);
 /* How many processors the firmware knows; 0 if it does not tell. */
 u32 machine_firmware_cpus(void);
 

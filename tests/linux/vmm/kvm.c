@@ -19,6 +19,7 @@
 /* Below the local APIC's page; KVM asks for three free pages on Intel for guests without unrestricted guest. */
 #define TSS_ADDRESS 0xfffbd000ul
 #define IDENTITY_MAP_ADDRESS 0xfffbc000ul
+#define LARGE_PAGE 0x200000ul
 
 void fail(const char *format, ...)
 {
@@ -42,13 +43,15 @@ int vm_ioctl(int fd, unsigned long request, void *argument, const char *what)
 	return result;
 }
 
+/* Fewer and larger EPT mappings, where the kernel can: that needs large pages, in the same places here and in the guest. */
 static void add_memory(struct vm *vm, size_t size)
 {
 	vm->memory_size = size;
-	vm->memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (vm->memory == MAP_FAILED)
+	vm->mapping_size = size + LARGE_PAGE;
+	vm->mapping = mmap(NULL, vm->mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (vm->mapping == MAP_FAILED)
 		fail("no memory for the guest: %s", strerror(errno));
-	/* Fewer and larger EPT mappings, where L1 can: a wish, not a need. */
+	vm->memory = (uint8_t *)(((uintptr_t)vm->mapping + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1));
 	madvise(vm->memory, size, MADV_HUGEPAGE);
 
 	struct kvm_userspace_memory_region region = {
@@ -112,7 +115,7 @@ void vm_destroy(struct vm *vm)
 	}
 	close(vm->fd);
 	close(vm->kvm);
-	munmap(vm->memory, vm->memory_size);
+	munmap(vm->mapping, vm->mapping_size);
 }
 
 int vcpu_run(struct vcpu *vcpu)

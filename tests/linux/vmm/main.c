@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINUX_MEGABYTES = 160, EFI_MEGABYTES = 128 };
+enum { LINUX_MEGABYTES = 160, EFI_MEGABYTES = 192 };
 
 int main(int argc, char **argv)
 {

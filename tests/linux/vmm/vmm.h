@@ -25,6 +25,8 @@ struct vm {
 	struct vcpu vcpu[VCPUS_MAX];
 	uint8_t *memory;
 	size_t memory_size;
+	void *mapping; /* of this process, with the memory inside */
+	size_t mapping_size;
 };
 
 /* kvm.c: the interface of the kernel */
