@@ -12,6 +12,9 @@
 LIST(host_state_scenarios);
 LIST(host_field_scenarios);
 LIST(entry_scenarios);
+LIST(field_scenarios);
+LIST(field_write_scenarios);
+LIST(control_scenarios);
 #undef LIST
 
 #define SCENARIOS(name, ...)                              \
@@ -100,3 +103,7 @@ void load_cs(u16 selector);
 /* Entries right behind STI, and right behind MOV to SS; they return as vm_enter() does. */
 u64 vm_resume_after_sti(struct vm *vm);
 u64 vm_resume_after_mov_ss(struct vm *vm);
+
+/* --- caches_l2.asm: between two CPUIDs L2 does all it can --------------------------------- */
+
+extern const u8 l2_change_everything[], l2_tell_everything[], l2_exit_everywhere[];

@@ -19,5 +19,8 @@ void guest_main(void)
 	scenarios_run(host_state_scenarios, host_state_scenarios_count);
 	scenarios_run(host_field_scenarios, host_field_scenarios_count);
 	scenarios_run(entry_scenarios, entry_scenarios_count);
+	scenarios_run(field_scenarios, field_scenarios_count);
+	scenarios_run(field_write_scenarios, field_write_scenarios_count);
+	scenarios_run(control_scenarios, control_scenarios_count);
 	vmx_off();
 }

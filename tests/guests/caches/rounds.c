@@ -45,6 +45,9 @@ static void append(struct text *t, const char *format, ...)
 
 void name_join(struct text *joined, const char *prefix, const char *name)
 {
-	text_clear(joined);
-	append(joined, "%s.%s", prefix, name);
+	if (joined->data != prefix) {
+		text_clear(joined);
+		append(joined, "%s", prefix);
+	}
+	append(joined, ".%s", name);
 }

@@ -162,7 +162,7 @@ void vmx_regions_clear(void)
 		attempt(op_vmclear, (u64)&regions[i], 0);
 }
 
-static void forget_regions(void)
+void vmx_regions_forget(void)
 {
 	vmx_regions_clear();
 	region_count = 0;
@@ -180,7 +180,7 @@ u64 vmx_region_alloc(void)
 	lock_give(&region_lock);
 	if (!fits)
 		scenario_abort("out of VMCS regions");
-	scenario_on_end(forget_regions);
+	scenario_on_end(vmx_regions_forget);
 	return region;
 }
 

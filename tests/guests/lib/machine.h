@@ -32,6 +32,8 @@ void vmx_region_reserve(u32 cpu);
 u64 vmx_region_alloc(void);
 /* VMCLEAR of every region that was given out, on this processor. */
 void vmx_regions_clear(void);
+/* The same at the end of a part of a scenario: their memory may be used for something else. */
+void vmx_regions_forget(void);
 
 /* A page below 1 MB that the firmware gave for starting other processors; 0 if it gave none. */
 u64 machine_low_page(void);
