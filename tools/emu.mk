@@ -14,11 +14,12 @@ packages: ## install the Debian packages that are missing
 
 # --- Linux guests ----------------------------------------------------------
 LINUX_LIB := $(wildcard tests/linux/lib/*.c)
-$(LINUX)/vmm: $(wildcard tests/linux/vmm/*.c tests/linux/vmm/*.h) $(LINUX_LIB) tests/linux/lib/processors.h $(addprefix tests/emu/lib/madt,.c .h)
+LINUX_LIB_H := $(wildcard tests/linux/lib/*.h)
+$(LINUX)/vmm: $(wildcard tests/linux/vmm/*.c tests/linux/vmm/*.h) $(LINUX_LIB) $(LINUX_LIB_H) $(addprefix tests/emu/lib/madt,.c .h)
 	@mkdir -p $(@D)
 	$(CC) $(LINUX_CFLAGS) $(filter %.c,$^) -o $@
 
-$(LINUX)/tool $(LINUX)/l2init: $(LINUX)/%: tests/linux/%.c $(LINUX_LIB) tests/linux/lib/processors.h tests/linux/machine_end.h
+$(LINUX)/tool $(LINUX)/l2init: $(LINUX)/%: tests/linux/%.c $(LINUX_LIB) $(LINUX_LIB_H) tests/linux/machine_end.h
 	@mkdir -p $(@D)
 	$(CC) $(LINUX_CFLAGS) $(filter %.c,$^) -o $@
 
@@ -29,6 +30,10 @@ $(LINUX)/kernel/release:
 
 $(LINUX)/initrd: $(LINUX_PROGRAMS) $(LINUX)/kernel/release $(addprefix tests/linux/,mkinitrd init cmdline.l2)
 	tests/linux/mkinitrd $(LINUX) $(LINUX)/kernel
+
+# What Linux/KVM under KVM needs besides.
+$(LINUX)/deep.cpio: $(LINUX_PROGRAMS) $(LINUX)/kernel/release $(addprefix tests/linux/,mkdeep init cmdline.l2)
+	tests/linux/mkdeep $@ $(LINUX) $(LINUX)/kernel
 
 # A test guest for Linux/KVM as L0.
 $(LINUX)/%.cpio: $(GUEST_BUILD)/%.efi tests/linux/mkguest
@@ -61,7 +66,7 @@ usb: packages ## build/testudo.img: a disk image for a USB stick
 	@$(MAKE) --no-print-directory $(BUILD)/testudo.img
 
 # --- runs ---------------------------------------------------------------------
-emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(LINUX)/bench.cpio $(EMULATOR_APPS)
+emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(LINUX)/bench.cpio $(LINUX)/deep.cpio $(EMULATOR_APPS)
 
 run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this terminal; CPUS=2 for two processors
 	@$(MAKE) --no-print-directory emulator-images

@@ -48,6 +48,12 @@ def linux(testudo, extra="", settings=()):
     return files + bare(f"{L1}/vmlinuz.efi", linux_options(extra))
 
 
+def linux_deep(testudo, extra="", settings=()):
+    """Linux/KVM in which Linux/KVM runs the tiny guest of `vmm rounds`; the inner one's lines come out on the outer one's console."""
+    second = f"{L1}/deep.cpio"
+    return linux(testudo, f"initrd={efi_path(second)} l1.only=deep {extra}".strip(), settings) + [f"{second}={LINUX}/deep.cpio"]
+
+
 def guest_on_kvm(name, options=""):
     """One of our test guests as L1 with Linux/KVM as L0, on the bare machine; its lines come out on Linux' console."""
     extra = "l1.kvm=enable_apicv=0 l1.only=guest" + (f" l1.guest={options}" if options else "")

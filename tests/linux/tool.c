@@ -12,100 +12,35 @@
  *                      where there is no Testudo beneath
  * tool end             ends the machine
  */
+#include "lib/l0.h"
 #include "lib/processors.h"
 #include "machine_end.h"
 
-#include <cpuid.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <x86intrin.h>
 
-enum { LEAF_SIGNATURE = 0x40000000, LEAF_VERSION, LEAF_COUNTER, LEAF_EXITS };
-
-struct registers {
-	uint32_t a, b, c, d;
-};
-
-static struct registers cpuid(uint32_t leaf, uint32_t subleaf)
-{
-	struct registers r;
-
-	__cpuid_count(leaf, subleaf, r.a, r.b, r.c, r.d);
-	return r;
-}
-
-static const char *const counter_names[] = {
-	"exits",
-	"exits from L1",
-	"exits from L2",
-	"exits reflected to L1",
-	"vmcs02 builds",
-	"EPT02 fills",
-	"VMREAD exits",
-	"VMWRITE exits",
-	"VMLAUNCH and VMRESUME exits",
-	"VM entries refused",
-	"VMREADs by L0",
-	"VMWRITEs by L0",
-	"VMPTRLDs by L0",
-	"VMCLEARs by L0",
-};
-
-enum { COUNTERS = sizeof counter_names / sizeof counter_names[0], REASONS = 128 };
-
-struct sums {
-	unsigned long long counter[COUNTERS], from_l1[REASONS], from_l2[REASONS];
-};
-
-/* Each processor tells of itself only. */
-static void add_processor(struct sums *sums, uint32_t counters, uint32_t reasons)
-{
-	struct registers r;
-
-	for (uint32_t i = 0; i < counters && i < COUNTERS; i++) {
-		r = cpuid(LEAF_COUNTER, i);
-		sums->counter[i] += (unsigned long long)r.d << 32 | r.a;
-	}
-	for (uint32_t i = 0; i < reasons && i < REASONS; i++) {
-		r = cpuid(LEAF_EXITS, i);
-		sums->from_l1[i] += (unsigned long long)r.b << 32 | r.a;
-		sums->from_l2[i] += (unsigned long long)r.d << 32 | r.c;
-	}
-}
-
-static int has_testudo(void)
-{
-	struct registers r = cpuid(LEAF_SIGNATURE, 0);
-	char signature[13] = "";
-
-	memcpy(signature, &r.b, 4);
-	memcpy(signature + 4, &r.c, 4);
-	memcpy(signature + 8, &r.d, 4);
-	return !strcmp(signature, "Testudo L0  ");
-}
-
 static int print_l0(void)
 {
-	static struct sums sums;
+	static struct l0_counts sums;
 	int list[PROCESSORS_MAX], count = processors_list(list);
 
 	for (int i = 0; i < count; i++) {
-		if (processors_run_on(list[i]) < 0 || !has_testudo()) {
+		if (processors_run_on(list[i]) < 0 || !l0_present()) {
 			printf("L0: none%s\n", i ? " on some processor" : "");
 			return 1;
 		}
 
-		struct registers version = cpuid(LEAF_VERSION, 0);
+		struct l0_version version = l0_version();
 
 		if (i == 0)
-			printf("L0: Testudo %u.%u, VMCS shadowing %s, on %d processor%s\n", version.a >> 16, version.a & 0xffff,
-			       version.b & 1 ? "on" : "off", count, count == 1 ? "" : "s");
-		add_processor(&sums, version.c, version.d);
+			printf("L0: Testudo %u.%u, VMCS shadowing %s, on %d processor%s\n", version.major, version.minor,
+			       version.shadowing ? "on" : "off", count, count == 1 ? "" : "s");
+		l0_add(&sums);
 	}
-	for (int i = 0; i < COUNTERS; i++)
-		printf("L0: %-28s %llu\n", counter_names[i], sums.counter[i]);
-	for (int i = 0; i < REASONS; i++)
+	for (int i = 0; i < L0_COUNTERS; i++)
+		printf("L0: %-28s %llu\n", l0_counter_names[i], sums.counter[i]);
+	for (int i = 0; i < L0_REASONS; i++)
 		if (sums.from_l1[i] || sums.from_l2[i])
 			printf("L0: exit reason %-3d from L1 %llu, from L2 %llu\n", i, sums.from_l1[i], sums.from_l2[i]);
 	return 0;

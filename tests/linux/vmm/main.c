@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * vmm tiny                                       a small guest that exits a known number of times, and whether all of it came out right
+ * vmm rounds NAME                                what a round trip of a guest's CPUID costs that KVM answers, as "B NAME" lines
  * vmm each                                       such guests on all processors at once, each moving about
  * vmm hotplug TIMES                              such guests while NMIs come and processors go off and on
  * vmm linux KERNEL INITRD COMMAND-LINE [VCPUS]   a Linux kernel with a serial console; status 0 when it ended the machine by itself
@@ -18,6 +19,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "tiny"))
 		return tiny_main();
+	if (argc == 3 && !strcmp(argv[1], "rounds"))
+		return rounds_main(argv[2]);
 	if (argc == 2 && !strcmp(argv[1], "each"))
 		return tiny_each_main();
 	if (argc == 3 && !strcmp(argv[1], "hotplug"))
@@ -26,6 +29,6 @@ int main(int argc, char **argv)
 		return linux_main(argv[2], argv[3], argv[4], argc == 6 ? atoi(argv[5]) : 1, LINUX_MEGABYTES);
 	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "efi"))
 		return efi_main(argv[2], argc == 4 ? argv[3] : "", EFI_MEGABYTES);
-	fputs("usage: vmm tiny | each | hotplug TIMES | linux KERNEL INITRD COMMAND-LINE [VCPUS] | efi IMAGE [OPTIONS]\n", stderr);
+	fputs("usage: vmm tiny | rounds NAME | each | hotplug TIMES | linux KERNEL INITRD COMMAND-LINE [VCPUS] | efi IMAGE [OPTIONS]\n", stderr);
 	return 2;
 }

@@ -94,6 +94,7 @@ uint8_t uart_read(struct uart *uart, struct vm *vm, unsigned int reg);
 
 /* The machines: all return the exit status of the program. */
 int tiny_main(void);
+int rounds_main(const char *name);
 int tiny_each_main(void);
 int tiny_hotplug_main(int times);
 int linux_main(const char *kernel, const char *initrd, const char *command_line, int vcpus, size_t megabytes);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * L0's counters, as its CPUID leaves tell them (docs/cpuid.md), of the processor that asks.
+ */
+#pragma once
+
+enum { L0_COUNTERS = 14, L0_REASONS = 128 };
+
+struct l0_counts {
+	unsigned long long counter[L0_COUNTERS], from_l1[L0_REASONS], from_l2[L0_REASONS];
+};
+
+struct l0_version {
+	unsigned int major, minor, shadowing;
+};
+
+extern const char *const l0_counter_names[L0_COUNTERS];
+
+/* Is Testudo beneath? */
+int l0_present(void);
+struct l0_version l0_version(void);
+
+/* Adds this processor's counters; what this Testudo does not count stays. */
+void l0_add(struct l0_counts *sums);
