@@ -2,6 +2,7 @@
 """The test guests, bare and on Testudo: what they find must be the same, and what they expect (results.py)."""
 import re
 
+import bench_checks
 import disks
 import refusals
 from bochs import newest
@@ -94,6 +95,7 @@ def guest(name, cpu=CPU, shadowing="hardware", cpus=1):
         print_measures(report, runs["bare"], runs["testudo"])
         if name == "bench":
             check_exits(report, runs["testudo"].lines)
+            bench_checks.check(report, {way: run.lines for way, run in runs.items()})
         if name == "caps":
             check_capabilities(report, runs["bare"].lines, runs["testudo"].lines)
         if name == "exits":

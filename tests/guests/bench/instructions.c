@@ -30,7 +30,7 @@ static const struct field_row fields[] = {
 	BOTH(VIRTUAL_PROCESSOR_IDENTIFIER, "16_control_rare"),
 	BOTH(GUEST_ES_SELECTOR, "16_guest_rare"),
 	BOTH(HOST_FS_SELECTOR, "16_host"),
-	BOTH(TSC_OFFSET, "64_control"),
+	BOTH(TSC_OFFSET, "64_control_rare"),
 	READ_ONLY(GUEST_PHYSICAL_ADDRESS, "64_exit_data"),
 	BOTH(GUEST_IA32_EFER, "64_guest_rare"),
 	BOTH(HOST_IA32_EFER, "64_host_rare"),

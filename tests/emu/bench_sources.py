@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""Where the rows come from: a run of a machine each, and what is read from its lines.
+
+A source is a function that gets a Runner and returns Rows; SOURCES is the list of all. **To add one**, write the function and its line
+there. Must not know how rows are shown.
+"""
+import re
+from dataclasses import dataclass, replace
+
+import bench_rows
+import disks
+from machine import ROOT, Options, run
+from results import CPU, ran
+from suite_linux import ticks
+
+LOGS = ROOT / "build" / "logs"
+QUIET = ["log = quiet"]
+
+
+class Broken(Exception):
+    """A source whose machine did not do what it is for."""
+
+
+class Runner:
+    """Runs machines for the sources, with a sign of life."""
+    def __init__(self, progress, cpu=CPU):
+        self.progress, self.cpu = progress, cpu
+
+    def machine(self, what, seconds=900, **options):
+        name = what.replace(" ", "-")
+        result = run(Options(on_second=lambda passed: self.progress.status(f"bench: {what}, {passed} s"), seconds=seconds,
+                             log=LOGS / f"bench-{name}.log", emulator_log=LOGS / f"bench-{name}.emulator.log", **options))
+        if not result.orderly:
+            raise Broken(f"the machine ended by {result}")
+        return result
+
+
+def good_rows(result, subject):
+    """The guest's rows, if all its scenarios went as they should."""
+    wrong = ran(result, frozenset())
+    if wrong:
+        raise Broken("; ".join(wrong))
+    return bench_rows.of_guest(result.lines, subject)
+
+
+def guest(subject, settings=()):
+    def source(runner):
+        result = runner.machine(f"guest {subject}", files=disks.guest("bench", subject == "testudo", [*QUIET, *settings]), cpu=runner.cpu)
+        return good_rows(result, subject)
+    return source
+
+
+WITHOUT_SHADOWING = ("l2_cpuid", "l2_cpuid_like_kvm")
+
+
+def without_shadowing(runner):
+    """The same guest, VMCS shadowing switched off in Testudo: two rows of it are of interest."""
+    files = disks.guest("bench", True, [*QUIET, "shadowing = off"])
+    rows = good_rows(runner.machine("guest testudo without shadowing", files=files, cpu=runner.cpu), "testudo")
+    return [replace(row, name=f"{row.name}_without_shadowing") for row in rows if row.name in WITHOUT_SHADOWING]
+
+
+def linux_boot(subject):
+    """From reset to L1's userspace, no guests; Testudo's console quiet, since its lines would be counted as the UART's slowness."""
+    def source(runner):
+        files = disks.linux(subject == "testudo", "l1.only=boot", QUIET)
+        count = ticks(runner.machine(f"linux boot {subject}", files=files, memory=768).lines, "userspace")
+        if not count:
+            raise Broken("Linux did not come to its userspace")
+        return [bench_rows.Row("linux_boot", subject, count)]
+    return source
+
+
+@dataclass(frozen=True)
+class Source:
+    name: str
+    subject: str
+    rows: object                # Runner -> list of Row; raises Broken
+    deep: bool = False          # takes very long: only with --deep
+
+
+SOURCES = [
+    Source("guest", "bare", guest("bare")),
+    Source("guest", "testudo", guest("testudo")),
+    Source("without-shadowing", "testudo", without_shadowing),
+    Source("linux-boot", "bare", linux_boot("bare")),
+    Source("linux-boot", "testudo", linux_boot("testudo")),
+]
+
+
+def chosen(sources, subjects, deep):
+    """Those that are asked for; a name of a source or a pattern of names limits them further."""
+    for source in SOURCES:
+        if source.subject in subjects and (deep or not source.deep) and (not sources or any(re.fullmatch(s, source.name) for s in sources)):
+            yield source

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""The benchmark's table: on the terminal with its columns aligned, in build/bench.md as it is. Lines only; must not measure or judge."""
+import bench_targets
+from bench_cost import least
+from bench_rows import by_name
+
+HEAD = ("ticks of one", "bare", "Testudo", "KVM", "KVM ÷ Testudo", "exits", "VMCS accesses", "targets on Testudo")
+
+
+def figure(value):
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value == int(value) or value >= 100 else f"{value:,.2f}"
+
+
+def kvm_ticks(name, row):
+    """(ticks, whether they are the reference's)."""
+    if row is not None:
+        return row.ticks, False
+    return bench_targets.REFERENCE.get(name), True
+
+
+def share(value, of):
+    return f"{value / of:,.1f}" if value and of else "–"
+
+
+def judged(known, table):
+    """The targets of a row in one cell; a row without any has none, and what was not measured is neither met nor missed."""
+    words = []
+    for limit, met in bench_targets.verdicts(known, table):
+        words.append(limit + {True: " met", False: " MISSED", None: " ?"}[met])
+    return ", ".join(words)
+
+
+def cells(known, table):
+    rows = table[known.name]
+    testudo, bare = rows.get("testudo"), rows.get("bare")
+    kvm, reference = kvm_ticks(known.name, rows.get("kvm"))
+    ticks = testudo.ticks if testudo else None
+    return (known.text, figure(bare.ticks if bare else None), figure(ticks), figure(kvm) + ("*" if reference and kvm else ""), share(kvm, ticks),
+            figure(testudo.exits if testudo else None), figure(testudo.accesses if testudo else None), judged(known, table))
+
+
+def modelled(known, table):
+    """Cycles of the cost model: those of a subject whose accesses are not known are at least so many."""
+    values = []
+    for subject in ("bare", "testudo", "kvm"):
+        row = table[known.name].get(subject)
+        values.append((row.cycles, "") if row and row.cycles is not None else (row and row.least_cycles, "≥ "))
+    numbers = [value for value, _ in values]
+    return (known.text, *(sign * (value is not None) + figure(value) for value, sign in values),
+            values[2][1] * bool(numbers[2] and numbers[1]) + share(numbers[2], numbers[1]))
+
+
+def aligned(head, groups, plain):
+    """Markdown; on a terminal (plain) with blanks that align the columns."""
+    every = [head] + [line for _, lines in groups for line in lines]
+    widths = [max(len(line[i]) for line in every) if plain else 0 for i in range(len(head))]
+
+    def row(line):
+        last = len(head) - 1
+        return "| " + " | ".join(cell.ljust(w) if i in (0, last) and len(head) > 6 or not i else cell.rjust(w)
+                                 for i, (cell, w) in enumerate(zip(line, widths))) + " |"
+    yield row(head)
+    yield "|" + "|".join("-" * (w + 2) if plain else "---" if not i else "---:" for i, w in enumerate(widths)) + "|"
+    for title, lines in groups:
+        yield row((title if plain else f"**{title}**",) + ("",) * (len(head) - 1))
+        yield from map(row, lines)
+
+
+def summary(table):
+    """How many targets are met, and which are not."""
+    met, missed, unknown = 0, [], []
+    for _, rows in bench_targets.groups(list(table)):
+        for known in rows:
+            for limit, verdict in bench_targets.verdicts(known, table):
+                met += verdict is True
+                if not verdict:
+                    (missed if verdict is False else unknown).append(f"{known.text}: {limit}")
+    yield f"targets: {met} met, {len(missed)} missed, {len(unknown)} not measured"
+    listed = {known.name for rows in bench_targets.GROUPS.values() for known in rows if known.limits}
+    absent = sorted(listed - set(table))
+    if absent:
+        yield "rows with a target that were not measured: " + ", ".join(absent)
+
+
+def lines(rows, costs, plain):
+    for row in rows:
+        row.least_cycles = least(row, costs)
+    table = by_name(rows)
+    groups = [(title, [cells(known, table) for known in group]) for title, group in bench_targets.groups(list(table))]
+    yield from aligned(HEAD, groups, plain)
+    yield ""
+    if any("*" in line[3] for _, group in groups for line in group):
+        yield f"*: {bench_targets.REFERENCE_NAME}"
+        yield ""
+    groups = [(title, [modelled(known, table) for known in group]) for title, group in bench_targets.groups(list(table))]
+    groups = [(title, [line for line in group if set(line[1:4]) != {"–"}]) for title, group in groups if not title.startswith("VMREAD")]
+    yield from aligned(("modelled cycles of one", "bare", "Testudo", "KVM", "KVM ÷ Testudo"), groups, plain)
+    yield ""
+    yield "cost model: " + ", ".join(f"{name} {value:g}" for name, value in costs.items()) + "; ≥: without VMCS accesses, which nobody counts"
+    yield ""
+    yield from summary(table)
