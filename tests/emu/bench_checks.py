@@ -21,10 +21,9 @@ def expected():
     """The rows that the guest has to print: those of bench_targets.py, and a VMREAD and a VMWRITE for each field of its table."""
     names = {known.name for title, rows in bench_targets.GROUPS.items() if title != "Linux" for known in rows if not OF_OTHERS.match(known.name)}
     source = (ROOT / "tests/guests/bench/instructions.c").read_text(encoding="utf-8")
-    for kind, field in re.findall(r"^\t(BOTH|READ_ONLY)\(\w+, \"(\w+)\"\)", source, re.M):
-        names.add(f"vmread_{field}")
-        if kind == "BOTH":
-            names.add(f"vmwrite_{field}")
+    for kind, field in re.findall(r"^\t(FREQUENT|RARE|EXIT_DATA)\(\w+, \"(\w+)\"\)", source, re.M):
+        instructions = ("vmread",) if kind == "EXIT_DATA" else ("vmread", "vmwrite")
+        names |= {f"{instruction}_{field}" + ("_rare" if kind == "RARE" else "") for instruction in instructions}
     return names
 
 

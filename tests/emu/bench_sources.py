@@ -50,6 +50,11 @@ def guest(subject, settings=()):
     return source
 
 
+def guest_on_kvm(runner):
+    """On Linux/KVM on the bare machine, where a VMM of ours starts it: how many exits there were KVM tells, and nobody how many accesses."""
+    return good_rows(runner.machine("guest kvm", files=disks.guest_on_kvm("bench"), cpu=runner.cpu, memory=768), "kvm")
+
+
 WITHOUT_SHADOWING = ("l2_cpuid", "l2_cpuid_like_kvm")
 
 
@@ -82,6 +87,7 @@ class Source:
 SOURCES = [
     Source("guest", "bare", guest("bare")),
     Source("guest", "testudo", guest("testudo")),
+    Source("guest", "kvm", guest_on_kvm),
     Source("without-shadowing", "testudo", without_shadowing),
     Source("linux-boot", "bare", linux_boot("bare")),
     Source("linux-boot", "testudo", linux_boot("testudo")),
