@@ -13,6 +13,7 @@
 
 /* A row of another type than HOST or INFO may say so only when it is ABSENT or, for guest state, L0's. */
 #define F(encoding, name, class, shadow, exists)                                                                      \
+	static_assert(((encoding) & ~0x6c3eu) == 0, #name ": its index does not fit the table of rows");                 \
 	static_assert(((encoding) & ENCODING_BIT_0) == 0, #name ": the table lists full-width encodings");               \
 	static_assert(CLASS_##class == CLASS_ABSENT ||                                                                \
 			      (ENCODING_TYPE(encoding) == TYPE_HOST) == (CLASS_##class == CLASS_HOST),                 \
@@ -34,26 +35,13 @@ const struct vmcs_field_info vmcs_fields[VMCS_FIELD_COUNT] = {
 #undef F
 };
 
-static const struct vmcs_field_info *lookup_full(u64 encoding)
-{
-	switch (encoding) {
+/* A repeated encoding does not compile: an element would be initialized twice. */
+const u16 vmcs_rows[VMCS_GROUPS][32] = {
 #define F(encoding, name, class, shadow, exists) \
-	case encoding:                           \
-		return &vmcs_fields[VMCS_INDEX_##name];
+	[((encoding) >> 13 & 3) << 2 | ENCODING_TYPE(encoding)][(encoding) >> 1 & 31] = VMCS_INDEX_##name + 1,
 #include "vmx/vmcs_fields.def"
 #undef F
-	default:
-		return NULL;
-	}
-}
-
-const struct vmcs_field_info *vmcs_lookup(u64 encoding)
-{
-	/* SDM "Field Encoding in VMCS": only 64-bit fields have a high half. */
-	if ((encoding & ENCODING_BIT_0) != 0 && vmcs_encoding_width((u32)encoding) != WIDTH_64)
-		return NULL;
-	return lookup_full(encoding & ~(u64)ENCODING_BIT_0);
-}
+};
 
 u64 vmcs_width_mask(u32 encoding)
 {

@@ -93,11 +93,33 @@ static inline enum vmcs_type vmcs_encoding_type(u32 encoding)
 	return (enum vmcs_type)((encoding >> 10) & 3);
 }
 
+/* Fields come in groups, one for each width and type. */
+#define VMCS_GROUPS 16
+
+static inline u32 vmcs_encoding_group(u32 encoding)
+{
+	return (u32)vmcs_encoding_width(encoding) << 2 | (u32)vmcs_encoding_type(encoding);
+}
+
+/* Row plus one of each field by group and bits 5:1 of its encoding; 0: there is none. */
+extern const u16 vmcs_rows[VMCS_GROUPS][32];
+
 /*
  * The row of a full-width encoding, or of a 64-bit field's high half
  * (bit 0 set); NULL when the table does not have it.
  */
-const struct vmcs_field_info *vmcs_lookup(u64 encoding);
+static inline const struct vmcs_field_info *vmcs_lookup(u64 encoding)
+{
+	const u64 indexed = 0x6c3f; /* width, type, and an index below 32; what is between them is reserved */
+	u16 row;
+
+	if ((encoding & ~indexed) != 0)
+		return NULL;
+	if ((encoding & 1) != 0 && vmcs_encoding_width((u32)encoding) != WIDTH_64) /* only 64-bit fields have a high half */
+		return NULL;
+	row = vmcs_rows[vmcs_encoding_group((u32)encoding)][(encoding >> 1) & 31];
+	return row != 0 ? &vmcs_fields[row - 1] : NULL;
+}
 
 /* The bits that a field of this encoding can hold. */
 u64 vmcs_width_mask(u32 encoding);

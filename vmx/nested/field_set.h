@@ -8,7 +8,7 @@
 #include "vmx/vmcs_field.h"
 
 /* Bit n of a word is the encoding whose bits 5:0 are n; a 64-bit field has two, its high half being the next. */
-#define FIELD_SET_WORDS 16
+#define FIELD_SET_WORDS VMCS_GROUPS
 
 struct field_set {
 	u64 word[FIELD_SET_WORDS];
