@@ -29,6 +29,7 @@ int main(int argc, char **argv)
 		return linux_main(argv[2], argv[3], argv[4], argc == 6 ? atoi(argv[5]) : 1, LINUX_MEGABYTES);
 	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "efi"))
 		return efi_main(argv[2], argc == 4 ? argv[3] : "", EFI_MEGABYTES);
-	fputs("usage: vmm tiny | rounds NAME | each | hotplug TIMES | linux KERNEL INITRD COMMAND-LINE [VCPUS] | efi IMAGE [OPTIONS]\n", stderr);
+	fputs("usage: vmm tiny | rounds NAME | each | hotplug TIMES | "
+	      "linux KERNEL INITRD COMMAND-LINE [VCPUS] | efi IMAGE [OPTIONS]\n", stderr);
 	return 2;
 }

@@ -96,8 +96,10 @@ static void print_l0(const char *name, const struct l0_counts *few, const struct
 	static const struct {
 		const char *name;
 		int counter;
-	} kinds[] = { { "l0_exits", 0 },   { "l0_exits_l1", 1 },  { "l0_exits_l2", 2 },   { "l0_vmread_exits", 6 }, { "l0_vmwrite_exits", 7 },
-		      { "l0_vmreads", 10 }, { "l0_vmwrites", 11 }, { "l0_vmptrlds", 12 }, { "l0_vmclears", 13 } };
+	} kinds[] = {
+		{ "l0_exits", 0 },	    { "l0_vmread_exits", 6 }, { "l0_vmwrite_exits", 7 }, { "l0_vmreads", 10 },
+		{ "l0_vmwrites", 11 },	    { "l0_vmptrlds", 12 },    { "l0_vmclears", 13 },
+	};
 	char what[40];
 
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
