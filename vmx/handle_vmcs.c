@@ -10,6 +10,7 @@
 #include "vmx/handle_vmx.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/quick_switch.h"
 #include "vmx/nested/shadow12.h"
 #include "vmx/nested/sync.h"
 #include "vmx/vmx_operand.h"
@@ -27,6 +28,7 @@ static void fetch_if_rare(struct vcpu *vcpu, u64 encoding, bool write)
 	struct nested *nested = vcpu->nested;
 	const struct vmcs_field_info *info = insn_field(&nested->offered, encoding);
 
+	quick_settle(vcpu, nested->current);
 	if (info && slot_is_shadow(nested->current))
 		shadow_fetch_field(vcpu, nested->current, info);
 	else if (info && (nested->is_rare[info->field.index] || (write && decides_about_rare(info->field))))

@@ -64,7 +64,8 @@ struct nested_slot {
 	u64 remembered;			/* what it held before address became NO_ADDRESS */
 	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
 	/* An exit took the quick way: vmcs12 lacks what it saved and recorded, but for the fields in `set`. quick_settle() brings it. */
-	bool deferred;
+	bool deferred, overridden;
+	struct vm_exit override;	/* what L1 sees of that exit, where L0 has changed it (overridden) */
 };
 
 /*
@@ -132,7 +133,10 @@ struct nested {
 			bool aborted;		/* VMX abort: this processor stands still */
 		};
 	};
-	const struct nested_slot *known01;	/* whose host state vmcs01 has in all that L1 cannot change by itself */
+	const struct nested_slot *known01;	/* whose CR0 and CR4 read shadows vmcs01 has, with known_cr0 in it; NULL: not known */
+	u64 known_cr0;
+	u64 l1_efer;			/* at L1's last quick entry */
+	u32 l1_cs_access_rights;
 	bool resumed;			/* L0 enters L2 anew, of its own accord */
 	struct reflect_question question;	/* kept, as most of it never changes */
 	struct immediate_exit immediate;	/* windows.c */

@@ -1,12 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What of a vmcs12 decides how an entry and an exit of its L2 can be quick, worked out once
- * and used until the vmcs12 changes. Pure.
+ * What of a vmcs12 decides how an entry and an exit of its L2 can be quick, worked out once by
+ * an entry that took the long way, and used until the vmcs12 changes. Pure.
  */
 #pragma once
 
-#include "vmx/nested/vmcs12.h"
+#include "vmx/nested/sync.h"
+
+/* Where the value with which L2 is entered comes from, for IA32_EFER and IA32_PAT. */
+enum quick_source {
+	QUICK_FROM_L2,		/* as its exit left it: vmcs12 loads what its exits save */
+	QUICK_FROM_VMCS12,	/* vmcs12 loads it, but its exits do not save it */
+	QUICK_FROM_L1		/* vmcs12 does not load it */
+};
 
 struct quick_plan {
 	bool ready;		/* nothing that the plan rests on has changed since it was made */
+	bool entered;		/* L2 was last entered by it */
+	u8 efer, pat;		/* enum quick_source */
+	bool keeps_efer, keeps_pat;	/* exits do not load L1's: it keeps L2's */
+	bool keeps_nmi_blocking;	/* L1 inherits L2's: no virtual NMIs */
+	bool reloads_timer;	/* exits do not save the preemption timer's value: each entry loads vmcs12's anew */
+	bool flushes_vpid0;	/* exits drop what was cached for L1: no VPIDs */
+	u64 l2_efer, l2_pat;	/* as the last exit found them; only where they may matter above */
+	u16 host_writes;	/* how many fields of vmcs01 an exit writes in any case */
+	u16 save_count, pull_count, watch_count;
+	/* Of the fields that the shadow VMCS has: what each exit brings there; what L1 may write, and vmcs02 gets as it is; the rest of that. */
+	vmcs_field save[VMCS_FIELD_COUNT], pull[VMCS_FIELD_COUNT], watch[VMCS_FIELD_COUNT];
+	struct vmcs_image host01;	/* guest rows: L1's state after an exit, but for what L1 keeps of L2's */
 };
+
+/* Has this vmcs12 nothing that only the long way does? */
+bool quick_plan_is_possible(const struct vmcs12 *vmcs12);
+
+/* Makes the plan, but for the lists. `l2` is of no account: what depends on it is done at each exit. */
+void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12);
+
+/* The lists, from the fields that L1 may read and write without an exit. */
+void quick_plan_lists(struct quick_plan *plan, const struct vmcs12 *vmcs12, const vmcs_field *reads, u16 read_count,
+		      const vmcs_field *writes, u16 write_count);

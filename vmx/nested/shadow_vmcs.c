@@ -10,6 +10,7 @@
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/quick_switch.h"
 #include "vmx/nested/sync.h"
 
 /* Bits 14:0 of an encoding number its bit. SDM "VMCS Shadowing Bitmap Addresses". */
@@ -248,6 +249,7 @@ void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot)
 
 	if (!vcpu->nested->shadowing || !slot->set.write_count)
 		return;
+	quick_settle(vcpu, slot);
 	vmcs_load(&slot->shadow);
 	for (u16 i = 0; i < slot->set.write_count; i++)
 		values[i] = vmcs_read(&slot->shadow, slot->set.writes[i]);

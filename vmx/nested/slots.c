@@ -9,6 +9,7 @@
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/quick_switch.h"
 #include "vmx/nested/sync.h"
 
 /* The revision stays as L1 wrote it: it is no data of the VMCS. */
@@ -27,6 +28,7 @@ void slots_fetch_rare(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
 
+	quick_settle(vcpu, slot);
 	if (!slot->rare_in_02)
 		return;
 	slot->rare_in_02 = false;
@@ -54,7 +56,8 @@ void slots_release(struct vcpu *vcpu, struct nested_slot *slot)
 	vmcs_load(vcpu->running);
 	slot->remembered = slot->address;
 	slot->address = NO_ADDRESS;
-	slot->written_valid = false;
+	slot->written_valid = slot->quick.ready = false;
+	nested->known01 = NULL;
 }
 
 void slots_release_all(struct vcpu *vcpu)

@@ -10,6 +10,7 @@
 #include "vmx/nested/check.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/quick_switch.h"
 #include "vmx/nested/switch_parts.h"
 #include "vmx/sleep_guard.h"
 
@@ -162,6 +163,18 @@ static void flush_ept02(struct nested *nested)
 	(void)invept(INVEPT_ALL, 0);
 }
 
+bool switch_refresh_tables(struct vcpu *vcpu, const struct nested_slot *slot)
+{
+	struct nested *nested = vcpu->nested;
+
+	if (ept02_eptp(&nested->ept02, ept02_pointer12(slot->vmcs12)) != image_get(&slot->written02, VMCS_EPT_POINTER))
+		return false;
+	merge_msr_bitmap(nested, slot->vmcs12);
+	flush_shared_vpid(slot);
+	flush_ept02(nested);
+	return true;
+}
+
 /* --- checks -------------------------------------------------------------------- */
 
 /* An entry that fails after the controls and host state passed: an exit without L2 having run. */
@@ -225,6 +238,8 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 	u64 pdpte[4];
 
 	nested->resumed = false; /* whatever fails from here on is L1's entry */
+	slot->quick.ready = slot->quick.entered = false;
+	quick_settle(vcpu, slot);
 	shadow_pull(vcpu, slot);
 	context = switch_entry_context(vcpu);
 	result = check_controls_and_host(vcpu, &context);
@@ -248,6 +263,7 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 	build_vmcs02(vcpu, pae ? pdpte : NULL);
 	flush_shared_vpid(slot);
 	flush_ept02(nested);
+	quick_prepare(vcpu, slot);
 	nested->state = NESTED_IN_L2;
 	vcpu->running = &slot->vmcs02;
 	return insn_done();

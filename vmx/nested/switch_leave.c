@@ -12,6 +12,7 @@
 #include "vmx/nested/merge.h"
 #include "vmx/nested/msr_store.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/quick_switch.h"
 #include "vmx/nested/switch_parts.h"
 #include "vmx/nested/sync.h"
 #include "vmx/nested/threshold.h"
@@ -43,8 +44,7 @@ static void note_mode(struct vmcs_image *written)
 	image_set(written, VMCS_ENTRY_CONTROLS, entry);
 }
 
-/* SDM "Saving Guest State". The rare fields stay where they are. */
-static void save_guest(struct nested *nested, struct nested_slot *slot)
+void switch_save_guest(const struct nested *nested, struct nested_slot *slot)
 {
 	for (u32 i = 0; i < sync_hot_count; i++) {
 		vmcs_field field = sync_hot_fields[i];
@@ -58,8 +58,7 @@ static void save_guest(struct nested *nested, struct nested_slot *slot)
 	shadow_save_open(nested, slot);
 }
 
-/* SDM "Recording VM-Exit Information and Updating VM-Entry Control Fields". */
-static void record_exit(struct nested *nested, struct nested_slot *slot, const struct vm_exit *exit)
+void switch_record_exit(const struct nested *nested, struct nested_slot *slot, const struct vm_exit *exit)
 {
 	static const vmcs_field information[] = {
 		VMCS_FIELD(EXIT_INTERRUPTION_ERROR_CODE), VMCS_FIELD(IDT_VECTORING_INFORMATION),
@@ -69,15 +68,21 @@ static void record_exit(struct nested *nested, struct nested_slot *slot, const s
 		VMCS_FIELD(IO_RIP),
 	};
 	struct vmcs12 *vmcs12 = slot->vmcs12;
-	u64 injection;
 
 	for (u32 i = 0; i < array_size(information); i++)
 		if (row_exists(nested, information[i]))
 			vmcs12_set(vmcs12, information[i], vmcs_read(&slot->vmcs02, information[i]));
 	vmcs12_set(vmcs12, VMCS_EXIT_INTERRUPTION_INFORMATION, exit->interruption_information);
-	injection = vmcs12_get(vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & ~INTERRUPTION_VALID;
+	vmcs12_set(vmcs12, VMCS_EXIT_REASON, exit->reason);
+	vmcs12_set(vmcs12, VMCS_EXIT_QUALIFICATION, exit->qualification);
+}
+
+/* SDM "Recording VM-Exit Information and Updating VM-Entry Control Fields": the event has been injected. */
+static void clear_injection(struct vmcs12 *vmcs12)
+{
+	u64 injection = vmcs12_get(vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & ~INTERRUPTION_VALID;
+
 	vmcs12_set(vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION, injection);
-	vmcs12->launch_state = LAUNCH_STATE_LAUNCHED;
 }
 
 /*
@@ -163,16 +168,19 @@ static bool load_l1(struct vcpu *vcpu, const struct vmcs12 *vmcs12, const struct
 	if (unlikely(vmcs12_control(vmcs12, WORD_EXIT) & SWITCH_PROTECTION))
 		switch_load_protection(vcpu, vmcs12);
 	/* An exit without VPIDs drops what was cached for VPID 0, which is where L1 lives in its own eyes. */
-	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_VPID) && caps_allow(nested->hardware, WORD_PROC2, PROC2_ENABLE_VPID))
-		(void)invvpid(INVVPID_SINGLE, VPID01, 0);
+	if (!vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_VPID))
+		switch_flush_vpid0(nested);
 	return true;
 }
 
 /* L2's side of the exit, up to L1's MSR-store list. */
 static enum vmx_abort save_l2(struct vcpu *vcpu, struct nested_slot *slot, const struct vm_exit *exit)
 {
-	save_guest(vcpu->nested, slot);
-	record_exit(vcpu->nested, slot, exit);
+	slot->deferred = false;
+	switch_save_guest(vcpu->nested, slot);
+	switch_record_exit(vcpu->nested, slot, exit);
+	clear_injection(slot->vmcs12);
+	slot->vmcs12->launch_state = LAUNCH_STATE_LAUNCHED;
 	if (unlikely(vmcs12_control(slot->vmcs12, WORD_EXIT) & EXIT_SAVE_IA32_PERF_GLOBAL_CTRL))
 		switch_save_perf_global_ctrl(slot);
 	if (!msr_store_list(vcpu, slot))
@@ -187,18 +195,25 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
 	struct nested_slot *slot = nested->current;
-	enum vmx_abort abort = exit->entry_failure ? ABORT_NONE : save_l2(vcpu, slot, exit);
+	enum vmx_abort abort = ABORT_NONE;
 	struct sync_l2_state l2;
 
+	if (exit->entry_failure)
+		quick_settle(vcpu, slot);
+	else
+		abort = save_l2(vcpu, slot, exit);
+	/* What an entry leaves bent, or has not done, the next one puts right. */
+	slot->quick.ready &= !exit->entry_failure && !nested->nmi_window02;
 	/* L2 had run, and it was L0's own entry that failed, by a machine check say: L1 has to know where L2 came to. */
 	if (unlikely(exit->entry_failure && nested->resumed))
-		save_guest(nested, slot);
+		switch_save_guest(nested, slot);
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_REASON, exit->reason);
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_QUALIFICATION, exit->qualification);
 	nested->nmi_window02 = false; /* the next merge puts the controls right */
 	threshold_forget(vcpu);
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
+	nested->known01 = NULL;
 	vmcs_load(&vcpu->vmcs01);
 	l2 = l2_state(vcpu, slot, exit);
 	if (abort == ABORT_NONE && !load_l1(vcpu, slot->vmcs12, &l2))

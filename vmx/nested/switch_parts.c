@@ -4,6 +4,7 @@
 #include "vmx/nested/switch_parts.h"
 
 #include "arch/ops.h"
+#include "arch/vmx_ops.h"
 #include "arch/x86.h"
 
 void switch_write_field02(struct nested_slot *slot, vmcs_field field, u64 value)
@@ -47,4 +48,10 @@ struct merge_l1_state switch_l1_state(const struct vcpu *vcpu)
 		.dr7 = vmcs_read(v, VMCS_GUEST_DR7),
 		.debugctl = vmcs_read(v, VMCS_GUEST_IA32_DEBUGCTL),
 	};
+}
+
+void switch_flush_vpid0(const struct nested *nested)
+{
+	if (caps_allow(nested->hardware, WORD_PROC2, PROC2_ENABLE_VPID))
+		(void)invvpid(INVVPID_SINGLE, VPID01, 0);
 }

@@ -33,3 +33,15 @@ struct entry_context switch_entry_context(struct vcpu *vcpu);
 
 /* The record of a refused entry, its counter, and, unless it was said before, a line: rule, field, value, SDM section. */
 void switch_report_refusal(struct vcpu *vcpu, const struct entry_failure *failure);
+
+/* SDM "Saving Guest State": the hot fields into vmcs12; the rare ones stay where they are. vmcs02 is current. */
+void switch_save_guest(const struct nested *nested, struct nested_slot *slot);
+
+/* SDM "Recording VM-Exit Information and Updating VM-Entry Control Fields", without the latter. vmcs02 is current. */
+void switch_record_exit(const struct nested *nested, struct nested_slot *slot, const struct vm_exit *exit);
+
+/* What L1 keeps in memory for vmcs02, as it is now, and the flushes that are due. False: EPT02 is at another place. */
+bool switch_refresh_tables(struct vcpu *vcpu, const struct nested_slot *slot);
+
+/* Drops what was cached for VPID 0, which is where L1 lives in its own eyes. */
+void switch_flush_vpid0(const struct nested *nested);

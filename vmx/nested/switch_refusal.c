@@ -8,6 +8,7 @@
 #include "arch/x86.h"
 #include "drivers/console.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/quick_switch.h"
 #include "vmx/nested/switch_parts.h"
 #include "vmx/nested/windows.h"
 
@@ -67,6 +68,8 @@ struct insn_result switch_unwind_entry(struct vcpu *vcpu)
 	windows_forget(vcpu);
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
+	nested->current->quick.ready = false;
+	quick_settle(vcpu, nested->current);
 	vmcs_load(&vcpu->vmcs01);
 	explain_vmfail(vcpu, error);
 	return insn_fail(true, error == VMERR_HOST_STATE ? VMERR_HOST_STATE : VMERR_CONTROLS);

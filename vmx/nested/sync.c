@@ -155,8 +155,7 @@ static void load_segments(struct vmcs_image *image01, const struct vmcs12 *vmcs1
 /* SDM "Loading Host Control Registers, Debug Registers, MSRs". */
 static void load_registers(struct vmcs_image *image01, const struct vmcs12 *vmcs12, const struct sync_l2_state *l2, bool long_mode)
 {
-	const u64 cr0_kept = CR0_ET | CR0_NW | CR0_CD | BITS(63, 32) | BITS(28, 19) | BIT(17) | BITS(15, 6);
-	u64 cr0 = (vmcs12_get(vmcs12, VMCS_HOST_CR0) & ~cr0_kept) | (l2->cr0 & cr0_kept);
+	u64 cr0 = (vmcs12_get(vmcs12, VMCS_HOST_CR0) & ~SYNC_CR0_KEPT) | (l2->cr0 & SYNC_CR0_KEPT);
 	u64 cr4 = vmcs12_get(vmcs12, VMCS_HOST_CR4) | (long_mode ? CR4_PAE : 0);
 	u32 exit = vmcs12_control(vmcs12, WORD_EXIT);
 	u64 efer = exit & EXIT_LOAD_IA32_EFER ? vmcs12_get(vmcs12, VMCS_HOST_IA32_EFER) : l2->efer;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "arch/x86.h"
 #include "vmx/nested/vmcs12.h"
 
 /*
@@ -23,6 +24,9 @@ void sync_guest(struct vmcs12 *vmcs12, const struct vmcs_image *image02);
 
 /* Saves one rare guest field. */
 void sync_rare(struct vmcs12 *vmcs12, const struct vmcs_image *image02, vmcs_field field);
+
+/* Bits of CR0 that no exit changes. SDM "Loading Host Control Registers, Debug Registers, MSRs". */
+#define SYNC_CR0_KEPT (CR0_ET | CR0_NW | CR0_CD | BITS(63, 32) | BITS(28, 19) | BIT(17) | BITS(15, 6))
 
 /* What of L2's state L1 inherits when vmcs12 does not load it. */
 struct sync_l2_state {

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* See vmx/nested/quick_plan.h. In doubt a vmcs12 goes the long way. */
+
+#include "vmx/nested/quick_plan.h"
+
+#include "arch/x86.h"
+
+/* Exit controls that load or save what no VMCS of L0's carries (vmx/nested/switch_protection.c). */
+#define SLOW_EXIT (EXIT_LOAD_CET_STATE | EXIT_LOAD_PKRS | EXIT_CLEAR_UINV | EXIT_LOAD_IA32_PERF_GLOBAL_CTRL | EXIT_SAVE_IA32_PERF_GLOBAL_CTRL)
+/* A 64-bit L1 whose L2's debug registers are loaded and saved. */
+#define NEEDED_EXIT (EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_DEBUG_CONTROLS)
+
+static bool has_msr_lists(const struct vmcs12 *vmcs12)
+{
+	return vmcs12_get(vmcs12, VMCS_ENTRY_MSR_LOAD_COUNT) || vmcs12_get(vmcs12, VMCS_EXIT_MSR_LOAD_COUNT) ||
+	       vmcs12_get(vmcs12, VMCS_EXIT_MSR_STORE_COUNT);
+}
+
+bool quick_plan_is_possible(const struct vmcs12 *vmcs12)
+{
+	u32 exit = vmcs12_control(vmcs12, WORD_EXIT), entry = vmcs12_control(vmcs12, WORD_ENTRY);
+
+	if ((exit & SLOW_EXIT) || (exit & NEEDED_EXIT) != NEEDED_EXIT)
+		return false;
+	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS) || (entry & ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL) || has_msr_lists(vmcs12))
+		return false;
+	/* Without EPT12 a guest in PAE paging takes its PDPTEs from memory at each entry. */
+	return vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_EPT) && !vmcs12_has(vmcs12, WORD_PROC2, PROC2_VMCS_SHADOWING) &&
+	       !vmcs12_has(vmcs12, WORD_PROC2, PROC2_SUB_PAGE_WRITE_PERMISSIONS);
+}
+
+static u8 source(const struct vmcs12 *vmcs12, u32 load, u32 save)
+{
+	if (!(vmcs12_control(vmcs12, WORD_ENTRY) & load))
+		return QUICK_FROM_L1;
+	return vmcs12_control(vmcs12, WORD_EXIT) & save ? QUICK_FROM_L2 : QUICK_FROM_VMCS12;
+}
+
+/* As load_l1() in quick_leave.c writes them: two more for each segment that may be null and is not. */
+static u16 host_writes(const struct vmcs_image *host01)
+{
+	return (u16)(37 + 2 * ((image_get(host01, VMCS_GUEST_SS_SELECTOR) != 0) + (image_get(host01, VMCS_GUEST_DS_SELECTOR) != 0) +
+			       (image_get(host01, VMCS_GUEST_ES_SELECTOR) != 0)));
+}
+
+void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12)
+{
+	const struct sync_l2_state nothing = { 0 };
+	u32 exit = vmcs12_control(vmcs12, WORD_EXIT), pin = vmcs12_control(vmcs12, WORD_PIN);
+
+	plan->efer = source(vmcs12, ENTRY_LOAD_IA32_EFER, EXIT_SAVE_IA32_EFER);
+	plan->pat = source(vmcs12, ENTRY_LOAD_IA32_PAT, EXIT_SAVE_IA32_PAT);
+	plan->keeps_efer = !(exit & EXIT_LOAD_IA32_EFER);
+	plan->keeps_pat = !(exit & EXIT_LOAD_IA32_PAT);
+	plan->keeps_nmi_blocking = !(pin & PIN_VIRTUAL_NMIS);
+	plan->reloads_timer = (pin & PIN_ACTIVATE_PREEMPTION_TIMER) && !(exit & EXIT_SAVE_PREEMPTION_TIMER);
+	plan->flushes_vpid0 = !vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_VPID);
+	sync_load_host(&plan->host01, vmcs12, &nothing);
+	plan->host_writes = host_writes(&plan->host01);
+}
+
+/* Does an exit save this field, or record it? Conditions as in sync_guest(). */
+static bool is_saved(const struct vmcs12 *vmcs12, vmcs_field field)
+{
+	u32 exit = vmcs12_control(vmcs12, WORD_EXIT);
+
+	switch (field.index) {
+	case VMCS_INDEX_GUEST_IA32_EFER:
+		return exit & EXIT_SAVE_IA32_EFER;
+	case VMCS_INDEX_GUEST_IA32_PAT:
+		return exit & EXIT_SAVE_IA32_PAT;
+	case VMCS_INDEX_PREEMPTION_TIMER_VALUE:
+		return exit & EXIT_SAVE_PREEMPTION_TIMER;
+	case VMCS_INDEX_GUEST_INTERRUPT_STATUS:
+		return vmcs12_has(vmcs12, WORD_PROC2, PROC2_VIRTUAL_INTERRUPT_DELIVERY);
+	case VMCS_INDEX_GUEST_SMBASE:
+	case VMCS_INDEX_GUEST_IA32_PERF_GLOBAL_CTRL:
+		return false;
+	default:
+		return vmcs_fields[field.index].class == CLASS_GUEST || vmcs_fields[field.index].class == CLASS_INFO;
+	}
+}
+
+/* Does vmcs02 have it as it is in vmcs12, and the processor judge it? What an event's injection needs besides is checked at the entry. */
+static bool is_passed(vmcs_field field)
+{
+	switch (field.index) {
+	case VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION:
+	case VMCS_INDEX_ENTRY_EXCEPTION_ERROR_CODE:
+	case VMCS_INDEX_ENTRY_INSTRUCTION_LENGTH:
+	case VMCS_INDEX_EXCEPTION_BITMAP:
+	case VMCS_INDEX_CR0_GUEST_HOST_MASK:
+	case VMCS_INDEX_CR0_READ_SHADOW:
+	case VMCS_INDEX_CR4_READ_SHADOW:
+		return true;
+	case VMCS_INDEX_GUEST_IA32_EFER:	/* the plan's */
+	case VMCS_INDEX_GUEST_IA32_PAT:
+	case VMCS_INDEX_GUEST_SMBASE:
+	case VMCS_INDEX_GUEST_IA32_PERF_GLOBAL_CTRL:
+		return false;
+	default:
+		return vmcs_fields[field.index].class == CLASS_GUEST;
+	}
+}
+
+void quick_plan_lists(struct quick_plan *plan, const struct vmcs12 *vmcs12, const vmcs_field *reads, u16 read_count,
+		      const vmcs_field *writes, u16 write_count)
+{
+	plan->save_count = plan->pull_count = plan->watch_count = 0;
+	for (u16 i = 0; i < read_count; i++)
+		if (is_saved(vmcs12, reads[i]))
+			plan->save[plan->save_count++] = reads[i];
+	for (u16 i = 0; i < write_count; i++)
+		if (is_passed(writes[i]))
+			plan->pull[plan->pull_count++] = writes[i];
+		else
+			plan->watch[plan->watch_count++] = writes[i];
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between L1 and L2 the quick way: what switch_*.c do, for the vmcs12s and in the states where nothing
+ * but a few fields can have changed. Each function either does all of it, or nothing, and says so.
+ */
+#pragma once
+
+#include "vmx/nested/nested.h"
+
+/* After an entry that took the long way: may those to come, and the exits, be quick? */
+void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot);
+
+/* L1's VMRESUME. vmcs01 is current; vmcs02 is, when true. */
+bool quick_enter(struct vcpu *vcpu);
+
+/*
+ * An exit of L2 that is L1's. `exit` is NULL where L1 is to see just what vmcs02 has recorded. vmcs02 is current;
+ * vmcs01 is, when true.
+ */
+bool quick_leave(struct vcpu *vcpu, const struct vm_exit *exit);
+
+/*
+ * vmcs12 and L0's memory of vmcs02 get what a quick exit has left out, as though it had taken the long way. Whoever
+ * looks at a slot's vmcs12 outside of these files calls it first.
+ */
+void quick_settle(struct vcpu *vcpu, struct nested_slot *slot);
