@@ -31,10 +31,6 @@ $(LINUX)/kernel/release:
 $(LINUX)/initrd: $(LINUX_PROGRAMS) $(LINUX)/kernel/release $(addprefix tests/linux/,mkinitrd init cmdline.l2)
 	tests/linux/mkinitrd $(LINUX) $(LINUX)/kernel
 
-# What Linux/KVM under KVM needs besides.
-$(LINUX)/deep.cpio: $(LINUX_PROGRAMS) $(LINUX)/kernel/release $(addprefix tests/linux/,mkdeep init cmdline.l2)
-	tests/linux/mkdeep $@ $(LINUX) $(LINUX)/kernel
-
 # A test guest for Linux/KVM as L0.
 $(LINUX)/%.cpio: $(GUEST_BUILD)/%.efi tests/linux/mkguest
 	@mkdir -p $(@D)
@@ -66,7 +62,7 @@ usb: packages ## build/testudo.img: a disk image for a USB stick
 	@$(MAKE) --no-print-directory $(BUILD)/testudo.img
 
 # --- runs ---------------------------------------------------------------------
-emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(LINUX)/bench.cpio $(LINUX)/deep.cpio $(EMULATOR_APPS)
+emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(LINUX)/bench.cpio $(EMULATOR_APPS)
 
 run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this terminal; CPUS=2 for two processors
 	@$(MAKE) --no-print-directory emulator-images

@@ -57,14 +57,19 @@ struct l0_version l0_version(void)
 	return (struct l0_version){ version.a >> 16, version.a & 0xffff, version.b & 1 };
 }
 
+unsigned long long l0_counter(unsigned int index)
+{
+	struct registers r = cpuid(LEAF_COUNTER, index);
+
+	return (unsigned long long)r.d << 32 | r.a;
+}
+
 void l0_add(struct l0_counts *sums)
 {
 	struct registers r, version = cpuid(LEAF_VERSION, 0);
 
-	for (uint32_t i = 0; i < version.c && i < L0_COUNTERS; i++) {
-		r = cpuid(LEAF_COUNTER, i);
-		sums->counter[i] += (unsigned long long)r.d << 32 | r.a;
-	}
+	for (uint32_t i = 0; i < version.c && i < L0_COUNTERS; i++)
+		sums->counter[i] += l0_counter(i);
 	for (uint32_t i = 0; i < version.d && i < L0_REASONS; i++) {
 		r = cpuid(LEAF_EXITS, i);
 		sums->from_l1[i] += (unsigned long long)r.b << 32 | r.a;

@@ -20,5 +20,8 @@ extern const char *const l0_counter_names[L0_COUNTERS];
 int l0_present(void);
 struct l0_version l0_version(void);
 
+/* One counter of this processor. */
+unsigned long long l0_counter(unsigned int index);
+
 /* Adds this processor's counters; what this Testudo does not count stays. */
 void l0_add(struct l0_counts *sums);

@@ -3,12 +3,13 @@
  * The machine for a Linux kernel or a UEFI application: in-kernel interrupt controllers and timer, a UART, and nothing else.
  *
  * Ports that nobody answers read as all ones, like an empty bus. The guest ends the machine with the word "Shutdown" on port 0x8900, the
- * same as in Bochs; that is the only good end. A reset or a triple fault is reported and fails. A UEFI application has two ports besides:
- * its firmware's, and one that tells how many VM exits there have been.
+ * same as in Bochs; that is the only good end. A reset or a triple fault is reported and fails. There are two ports besides: one
+ * tells what the lowest hypervisor has counted (tests/linux/lib/below.h), and a UEFI application has its firmware's.
  *
  * Each vCPU has a thread, the first the program's own. They meet only here: one lock guards the devices, and whoever sees the end first
  * makes the others leave the kernel.
  */
+#include "tests/linux/lib/below.h"
 #include "vmm.h"
 
 #include <pthread.h>
@@ -16,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { COM1 = 0x3f8, RTC_DATA = 0x71, KEYBOARD_COMMAND = 0x64, SHUTDOWN_PORT = 0x8900, EXITS_PORT = 0x8904 };
+enum { COM1 = 0x3f8, RTC_DATA = 0x71, KEYBOARD_COMMAND = 0x64, SHUTDOWN_PORT = 0x8900 };
 enum { KEYBOARD_RESET = 0xfe };
 
 enum end { RUNNING, SHUTDOWN, RESET, TRIPLE_FAULT, UNKNOWN };
@@ -30,8 +31,9 @@ struct machine {
 	unsigned long port_exits, mmio_exits;
 	uint32_t last_reason; /* of the exit that was the end */
 	enum end end;
+	struct stat_value exits; /* of the first vCPU */
+	uint32_t counter;	 /* that was asked for last */
 	int has_firmware;
-	struct stat_value exits; /* where there is firmware */
 };
 
 static void write_port(struct machine *m, uint16_t port, uint8_t value)
@@ -59,25 +61,34 @@ static uint8_t read_port(struct machine *m, uint16_t port)
 	return 0xff;
 }
 
-/* What only a UEFI application has; true if it was that. */
-static int do_efi_port(struct machine *m, const struct port_access *access)
+/* If nobody below tells, this KVM is the lowest hypervisor, and exits are what it counts. */
+static uint32_t read_counter(struct machine *m)
+{
+	uint32_t value = below_count(m->counter);
+
+	return value == BELOW_UNKNOWN && m->counter == BELOW_EXITS ? (uint32_t)stat_read(&m->exits) : value;
+}
+
+/* Ports of 32 bits; true if it was one. */
+static int do_wide_port(struct machine *m, const struct port_access *access)
 {
 	uint32_t value;
 
-	if (!m->has_firmware || access->size != sizeof value || access->count != 1)
+	if (access->size != sizeof value || access->count != 1)
 		return 0;
-	if (access->port == FIRMWARE_PORT && access->is_write) {
-		memcpy(&value, access->data, sizeof value);
+	memcpy(&value, access->data, sizeof value);
+	if (access->port == BELOW_PORT && access->is_write) {
+		m->counter = value;
+	} else if (access->port == BELOW_PORT) {
+		value = read_counter(m);
+		memcpy(access->data, &value, sizeof value);
+	} else if (access->port == FIRMWARE_PORT && access->is_write && m->has_firmware) {
 		if (firmware_call(&m->vm, value) < 0)
 			m->end = UNKNOWN;
-		return 1;
+	} else {
+		return 0;
 	}
-	if (access->port == EXITS_PORT && !access->is_write) {
-		value = (uint32_t)stat_read(&m->exits);
-		memcpy(access->data, &value, sizeof value);
-		return 1;
-	}
-	return 0;
+	return 1;
 }
 
 static void do_port(struct machine *m, struct vcpu *vcpu)
@@ -85,7 +96,7 @@ static void do_port(struct machine *m, struct vcpu *vcpu)
 	struct port_access access = port_access(vcpu);
 
 	m->port_exits++;
-	if (do_efi_port(m, &access))
+	if (do_wide_port(m, &access))
 		return;
 	for (unsigned int i = 0; i < access.size * access.count; i++) {
 		uint16_t port = (uint16_t)(access.port + i % access.size);
@@ -195,6 +206,7 @@ static int run_to_end(struct machine *m, const char *what)
 {
 	static const char *const words[] = { "?", "ended by itself", "reset", "triple fault", "unexpected exit" };
 
+	m->exits = stat_find(&m->vm.vcpu[0], "exits");
 	run_machine(m);
 	fflush(stdout);
 	printf("vmm: %s guest: %s (exit reason %u, port exits %lu, mmio exits %lu)\n", what, words[m->end], m->last_reason,
@@ -219,12 +231,11 @@ int efi_main(const char *image, const char *options, size_t megabytes)
 	struct machine *m = &machine;
 	char all[256];
 
-	if ((size_t)snprintf(all, sizeof all, "exits_port=%d%s%s", EXITS_PORT, *options ? " " : "", options) >= sizeof all)
+	if ((size_t)snprintf(all, sizeof all, "exits_port=%d%s%s", BELOW_PORT, *options ? " " : "", options) >= sizeof all)
 		fail("the options are too long");
 	vm_create(&m->vm, megabytes << 20, 1, 1);
 	vm_set_cpuid(&m->vm);
 	m->has_firmware = 1;
-	m->exits = stat_find(&m->vm.vcpu[0], "exits");
 	firmware_start(&m->vm, image, all);
 	return run_to_end(m, "efi");
 }
