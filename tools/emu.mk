@@ -89,6 +89,6 @@ linux: packages ## Linux bare and on Testudo, each with its guests
 	@$(MAKE) --no-print-directory emulator-images
 	@tests/check 'linux/*'
 
-bench: packages ## counted comparison with the bare machine, as a table and a picture
+bench: packages ## counted comparison with the bare machine and with KVM, as a table and a picture (DEEP=1)
 	@$(MAKE) --no-print-directory emulator-images guest-images
-	@tools/bench
+	@tools/bench $(if $(DEEP),--deep) $(BENCH_FLAGS)

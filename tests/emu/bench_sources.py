@@ -65,6 +65,23 @@ def without_shadowing(runner):
     return [replace(row, name=f"{row.name}_without_shadowing") for row in rows if row.name in WITHOUT_SHADOWING]
 
 
+def named(rows, name, new_name, subject):
+    """One row of a run in which another hypervisor is L1: its counters are that one's, and what L0 did nobody tells."""
+    ticks_ = next((row.ticks for row in rows if row.name == name), None)
+    if ticks_ is None:
+        raise Broken(f"there is no row {name}")
+    return [bench_rows.Row(new_name, subject, ticks_)]
+
+
+def on_levels(count):
+    """The guest on some Testudos, one upon the other: its L2 is L3 then, or L4."""
+    def source(runner):
+        files = disks.guest("bench", count, QUIET, "short=1")
+        rows = good_rows(runner.machine(f"guest on {count} testudos", files=files, cpu=runner.cpu), "testudo")
+        return named(rows, "l2_cpuid", f"l{count + 1}_cpuid_testudo", "testudo")
+    return source
+
+
 def linux_boot(subject):
     """From reset to L1's userspace, no guests; Testudo's console quiet, since its lines would be counted as the UART's slowness."""
     def source(runner):
@@ -73,6 +90,17 @@ def linux_boot(subject):
         if not count:
             raise Broken("Linux did not come to its userspace")
         return [bench_rows.Row("linux_boot", subject, count)]
+    return source
+
+
+def linux_boot_l2(subject):
+    """Linux/KVM as L1 boots Linux as L2: from the VMM's start until it has ended by itself."""
+    def source(runner):
+        lines = runner.machine(f"linux l2 boot {subject}", files=disks.linux(subject == "testudo", "l1.only=linux", QUIET), memory=768).lines
+        begin, end = ticks(lines, "userspace"), ticks(lines, "linux")
+        if not begin or not end or "VERDICT: PASS" not in lines:
+            raise Broken("L2 did not boot and end by itself")
+        return [bench_rows.Row("linux_boot_l2", subject, end - begin)]
     return source
 
 
@@ -91,6 +119,10 @@ SOURCES = [
     Source("without-shadowing", "testudo", without_shadowing),
     Source("linux-boot", "bare", linux_boot("bare")),
     Source("linux-boot", "testudo", linux_boot("testudo")),
+    Source("linux-boot-l2", "bare", linux_boot_l2("bare")),
+    Source("linux-boot-l2", "testudo", linux_boot_l2("testudo")),
+    Source("levels", "testudo", on_levels(2)),
+    Source("levels-deep", "testudo", on_levels(3), deep=True),
 ]
 
 

@@ -68,6 +68,23 @@ def aligned(head, groups, plain):
         yield from map(row, lines)
 
 
+LEVELS = (("bare machine", "l2_cpuid", "bare"), ("one Testudo", "l2_cpuid", "testudo"), ("two", "l3_cpuid_testudo", "testudo"),
+          ("three", "l4_cpuid_testudo", "testudo"))
+
+
+def growth(table):
+    """What the guest's CPUID round trip costs on more and more Testudos, and how many times more than on one less."""
+    words, before = [], None
+    for name, row, subject in LEVELS:
+        found = table.get(row, {}).get(subject)
+        if found is None:
+            break
+        words.append(f"{name} {figure(found.ticks)}" + (f" (× {share(found.ticks, before)})" if before else ""))
+        before = found.ticks
+    if len(words) > 2:
+        yield "growth per level: " + ", ".join(words)
+
+
 def summary(table):
     """How many targets are met, and which are not."""
     met, missed, unknown = 0, [], []
@@ -96,8 +113,10 @@ def lines(rows, costs, plain):
         yield ""
     groups = [(title, [modelled(known, table) for known in group]) for title, group in bench_targets.groups(list(table))]
     groups = [(title, [line for line in group if set(line[1:4]) != {"–"}]) for title, group in groups if not title.startswith("VMREAD")]
+    groups = [(title, group) for title, group in groups if group]
     yield from aligned(("modelled cycles of one", "bare", "Testudo", "KVM", "KVM ÷ Testudo"), groups, plain)
     yield ""
     yield "cost model: " + ", ".join(f"{name} {value:g}" for name, value in costs.items()) + "; ≥: without VMCS accesses, which nobody counts"
     yield ""
+    yield from growth(table)
     yield from summary(table)

@@ -18,6 +18,11 @@ void guest_main(void)
 	ticks_explain();
 	vmx_prepare();
 	vmx_on();
+	/* For guests far up, where a round takes long: L1 CPUID and L2 CPUID only. */
+	if (machine_option("short", 0)) {
+		scenarios_run(exit_rows, 2);
+		return;
+	}
 	scenarios_run(first_rows, first_row_count);
 	scenarios_run(exit_rows, exit_row_count);
 	scenarios_run(memory_rows, memory_row_count);
