@@ -12,6 +12,9 @@
 
 enum msr_access { MSR_READ, MSR_WRITE };
 
+/* Is the MSR in one of both ranges? */
+bool msr_bitmap_covers(u32 msr);
+
 /* Where the bit of an MSR is; false when the MSR lies outside both ranges. */
 bool msr_bitmap_position(u32 msr, enum msr_access access, u32 *byte, u8 *mask);
 
@@ -19,6 +22,3 @@ void msr_bitmap_set(u8 *bitmap, u32 msr, enum msr_access access);
 
 /* Does an access exit under this bitmap? */
 bool msr_bitmap_exits(const u8 *bitmap, u32 msr, enum msr_access access);
-
-/* The words of 64 bits in which a bitmap has any bit: their number, and where they are. */
-u16 msr_bitmap_words(const u64 *bitmap, u16 *words);

@@ -87,8 +87,14 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 			return;
 		}
 	}
+	if (owner == OWNER_BITMAPS)
+		owner = bitmaps02_owner(nested, exit);
 	if (owner == OWNER_L1) {
 		switch_leave_l2(vcpu, exit);
+		return;
+	}
+	if (owner == OWNER_L2) {
+		resume_l2(vcpu);
 		return;
 	}
 	exits_dispatch(vcpu, exit);

@@ -13,6 +13,7 @@
 
 static struct nested *nested;
 static const struct nested_slot *slot;
+static bool first_entry;	/* after L1's VMLAUNCH or VMRESUME: what vmcs12 says counts */
 
 static u64 get(vmcs_field field)
 {
@@ -95,11 +96,11 @@ static bool is_own_page(u16 field, u64 address)
 {
 	switch (field) {
 	case VMCS_INDEX_MSR_BITMAP_ADDRESS:
-		return is_within(address, nested->msr_bitmap02, MSR_BITMAP_BYTES);
+		return is_within(address, slot->msr02.content, MSR_BITMAP_BYTES);
 	case VMCS_INDEX_IO_BITMAP_A_ADDRESS:
 	case VMCS_INDEX_IO_BITMAP_B_ADDRESS:
 		return is_within(address, nested->io_bitmaps01, IO_BITMAP_BYTES) ||
-		       is_within(address, nested->io_bitmaps02, IO_BITMAP_BYTES);
+		       is_within(address, slot->io02.content, IO_BITMAP_BYTES);
 	case VMCS_INDEX_ENTRY_MSR_LOAD_ADDRESS:
 		return is_within(address, nested->entry_load, 1);
 	case VMCS_INDEX_VMREAD_BITMAP_ADDRESS:
@@ -157,25 +158,42 @@ static void require_shadowing(void)
 
 /* --- bitmaps and lists -------------------------------------------------------------- */
 
+/* No bit is clear that L0 needs; nor, at an entry by L1, one that L1's page has set. */
+static void require_bitmap(const u64 *used, const u64 *own, u32 words, vmcs_field page12)
+{
+	const u64 *l1 = l1_look(nested->memory, l1_gpa(get12(page12)));
+
+	for (u32 i = 0; i < words; i++) {
+		require((used[i] & own[i]) == own[i]);
+		require(!first_entry || !l1 || (used[i] & l1[i]) == l1[i]);
+	}
+}
+
 /* Whatever L1's bitmaps say, accesses that L0 must see exit; and hardware reads no bitmap of L1's. */
 static void require_bitmaps(void)
 {
-	const u64 *own = nested->msr_bitmap01;
+	u64 proc = get(VMCS_PROCESSOR_BASED_CONTROLS), page_a = get(VMCS_IO_BITMAP_A_ADDRESS);
+	const u64 *used;
 
-	if (get(VMCS_PROCESSOR_BASED_CONTROLS) & PROC_USE_MSR_BITMAPS) {
-		require(get(VMCS_MSR_BITMAP_ADDRESS) == phys_of(nested->msr_bitmap02).value);
-		for (u32 i = 0; i < MSR_BITMAP_BYTES / sizeof(u64); i++)
-			require((nested->msr_bitmap02[i] & own[i]) == own[i]);
+	if (proc & PROC_USE_MSR_BITMAPS) {
+		require(get(VMCS_MSR_BITMAP_ADDRESS) == phys_of(slot->msr02.content).value);
+		require_bitmap(slot->msr02.content, nested->msr_bitmap01, MSR_BITMAP_WORDS, VMCS_MSR_BITMAP_ADDRESS);
 	}
-	if (nested->io && (get(VMCS_PROCESSOR_BASED_CONTROLS) & PROC_USE_IO_BITMAPS)) {
-		const u8 *used = phys_to_ptr(hpa(get(VMCS_IO_BITMAP_A_ADDRESS)));
-
-		require(get(VMCS_IO_BITMAP_B_ADDRESS) == get(VMCS_IO_BITMAP_A_ADDRESS) + PAGE_SIZE);
-		for (u32 i = 0; i < IO_BITMAP_BYTES; i++)
-			require((used[i] & nested->io_bitmaps01[i]) == nested->io_bitmaps01[i]);
+	if (!nested->io_bitmaps01)
+		return;
+	require(proc & (PROC_USE_IO_BITMAPS | PROC_UNCONDITIONAL_IO_EXITING));
+	if (!(proc & PROC_USE_IO_BITMAPS))
+		return;
+	require(get(VMCS_IO_BITMAP_B_ADDRESS) == page_a + PAGE_SIZE);
+	used = phys_to_ptr(hpa(page_a));
+	if (!vmcs12_has(slot->vmcs12, WORD_PROC, PROC_USE_IO_BITMAPS)) {
+		require(used == nested->io_bitmaps01);
+		return;
 	}
-	if (nested->io)
-		require(get(VMCS_PROCESSOR_BASED_CONTROLS) & (PROC_USE_IO_BITMAPS | PROC_UNCONDITIONAL_IO_EXITING));
+	require(used == slot->io02.content);
+	require_bitmap(used, nested->io_bitmaps01, BITMAP02_PAGE_WORDS, VMCS_IO_BITMAP_A_ADDRESS);
+	require_bitmap(used + BITMAP02_PAGE_WORDS, nested->io_bitmaps01 + BITMAP02_PAGE_WORDS, BITMAP02_PAGE_WORDS,
+		       VMCS_IO_BITMAP_B_ADDRESS);
 }
 
 /* Hardware reads the entry list from L0's copy, and nothing in it uncovers L0's block. */
@@ -230,8 +248,6 @@ static void require_guest(void)
 			require(processor.current->fields.value[i] == slot->vmcs12->fields.value[i]);
 	}
 }
-
-static bool first_entry;	/* after L1's VMLAUNCH or VMRESUME: what vmcs12 says counts */
 
 static void require_vmcs02(const struct vcpu *vcpu)
 {

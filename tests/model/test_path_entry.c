@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "vmx/sleep_guard.h"
 
 #define BITMAP UINT64_C(0xa0000)
 #define LIST UINT64_C(0x90000)
@@ -270,31 +269,6 @@ static void mtrrs_in_a_list_are_noticed(void **state)
 
 /* --- bitmaps, VPIDs ------------------------------------------------------------------------ */
 
-/* Expect: L1's bits and L0's; from L1's page at each entry. */
-static void io_bitmaps_are_l1s_with_l0s_ports(void **state)
-{
-	const u8 *used;
-	u8 *own;
-
-	(void)state;
-	scene_begin(BUILD_LONG);
-	scene_watches_ports = true;
-	scene_control(WORD_PROC, PROC_USE_IO_BITMAPS, 0);
-	scene_set(VMCS_IO_BITMAP_A_ADDRESS, BITMAP);
-	scene_set(VMCS_IO_BITMAP_B_ADDRESS, BITMAP + PAGE_SIZE);
-	scene_play();
-	own = l1_pointer(BITMAP);
-	own[0x60 / 8] = 1;
-	scene_enter();
-	used = phys_to_ptr(hpa(scene_running(VMCS_IO_BITMAP_A_ADDRESS)));
-	assert_int_equal(used[0x60 / 8], 1);
-	assert_true(sleep_guard_exits(used, 0x405, 1));
-	scene_exit_to_l1(EXIT_CPUID, 0);
-	own[0x60 / 8] = 0;
-	scene_enter();
-	assert_int_equal(used[0x60 / 8], 0);
-}
-
 static void unconditional_io_exits_need_no_bitmaps(void **state)
 {
 	(void)state;
@@ -381,7 +355,6 @@ int main(void)
 		cmocka_unit_test(a_bad_entry_in_the_list_is_an_exit),
 		cmocka_unit_test(performance_counters_are_loaded_once),
 		cmocka_unit_test(mtrrs_in_a_list_are_noticed),
-		cmocka_unit_test(io_bitmaps_are_l1s_with_l0s_ports),
 		cmocka_unit_test(unconditional_io_exits_need_no_bitmaps),
 		cmocka_unit_test(a_shared_vpid_is_flushed_at_entry),
 		cmocka_unit_test(a_second_entry_writes_less),

@@ -145,7 +145,7 @@ static void the_msr_is_watched_too(void **state)
 {
 	(void)state;
 	lower(PROC2_VIRTUALIZE_X2APIC_MODE, 0x20);
-	assert_true(msr_bitmap_exits((const u8 *)model.vcpu.nested->msr_bitmap02, IA32_X2APIC_TPR, MSR_WRITE));
+	assert_true(msr_bitmap_exits((const u8 *)model.vcpu.nested->current->msr02.content, IA32_X2APIC_TPR, MSR_WRITE));
 	write_msr(0x5b);
 	assert_true(model_in_l2());
 	assert_int_equal(vtpr(), 0x5b);

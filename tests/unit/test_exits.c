@@ -101,10 +101,7 @@ static bool is_unexpected(const struct row *row)
 static enum reflect_owner owner_of(const struct row *row, const struct vmcs12 *vmcs12)
 {
 	struct vm_exit exit = { .reason = row->number, .basic = (u16)row->number };
-	struct l1_memory memory = { .physical_address_bits = 40 };
-	static const u64 bitmap01[MSR_BITMAP_WORDS];
-	struct reflect_question question = { .vmcs12 = vmcs12, .exit = &exit, .memory = &memory, .msr = 0x10,
-					     .msr_bitmap01 = bitmap01 };
+	struct reflect_question question = { .vmcs12 = vmcs12, .exit = &exit, .msr = 0x10 };
 
 	return reflect(&question);
 }

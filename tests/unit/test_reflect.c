@@ -14,28 +14,20 @@
 #include "mm/phys.h"
 #include "tests/fake/phys.h"
 #include "tests/unit/vmcs12_builder.h"
-#include "vmx/msr_bitmap.h"
 #include "vmx/nested/reflect.h"
-#include "vmx/sleep_guard.h"
 
-#define BITMAP UINT64_C(0x90000)
 #define NMI_INFORMATION 0x80000202
 #define PAGE_FAULT_INFORMATION 0x80000b0e
 
 static struct builder builder;
 static struct vm_exit leaving;
 static struct reflect_question question;
-static u64 bitmap01[MSR_BITMAP_WORDS];
 
 static void start(u32 reason)
 {
 	builder_init(&builder, BUILD_LONG);
 	leaving = (struct vm_exit){ .reason = reason, .basic = (u16)reason };
-	question = (struct reflect_question){
-		.vmcs12 = &builder.vmcs12, .exit = &leaving, .memory = &builder.memory, .msr_bitmap01 = bitmap01,
-	};
-	for (u32 i = 0; i < MSR_BITMAP_WORDS; i++)
-		bitmap01[i] = ~UINT64_C(0);
+	question = (struct reflect_question){ .vmcs12 = &builder.vmcs12, .exit = &leaving };
 }
 
 static void control12(enum control_word word, u32 mask, bool on)
@@ -43,11 +35,6 @@ static void control12(enum control_word word, u32 mask, bool on)
 	u32 value = vmcs12_control(&builder.vmcs12, word);
 
 	vmcs12_set(&builder.vmcs12, control_fields[word], on ? value | mask : value & ~mask);
-}
-
-static u8 *bitmap12(void)
-{
-	return phys_to_ptr(hpa(BITMAP));
 }
 
 /* Expect: L0 intercepts no exceptions, so one that exits was asked for by L1. */
@@ -97,45 +84,20 @@ static void start_msr(u32 reason, u32 msr)
 {
 	start(reason);
 	control12(WORD_PROC, PROC_USE_MSR_BITMAPS, true);
-	vmcs12_set(&builder.vmcs12, VMCS_MSR_BITMAP_ADDRESS, BITMAP);
 	question.msr = msr;
 }
 
-static enum reflect_owner owner_with_bit(u32 reason, u32 msr, enum msr_access access)
-{
-	start_msr(reason, msr);
-	msr_bitmap_set(bitmap12(), msr, access);
-	return reflect(&question);
-}
-
-/* Expect: L1's bit for that MSR and that direction decides; without it, it was L0's bit that made L2 exit. */
-static void l1s_own_bitmap_decides(void **state)
+/* Expect: what they say is for bitmaps02.c to find out. */
+static void msrs_that_bitmaps_cover_are_for_the_bitmaps(void **state)
 {
 	static const u32 msrs[] = { 0, 0x3a, 0x480, 0x1fff, 0xc0000000, 0xc0000080, 0xc0001fff };
 
 	(void)state;
 	for (u32 i = 0; i < array_size(msrs); i++) {
-		assert_int_equal(owner_with_bit(EXIT_RDMSR, msrs[i], MSR_READ), OWNER_L1);
-		assert_int_equal(owner_with_bit(EXIT_RDMSR, msrs[i], MSR_WRITE), OWNER_L0);
-		assert_int_equal(owner_with_bit(EXIT_WRMSR, msrs[i], MSR_WRITE), OWNER_L1);
-		assert_int_equal(owner_with_bit(EXIT_WRMSR, msrs[i], MSR_READ), OWNER_L0);
-	}
-}
-
-/* Expect: L1's bitmap may have changed since the exit; L0 never takes an MSR that it did not ask for. */
-static void an_msr_that_l0_does_not_intercept_is_l1s(void **state)
-{
-	static const u32 msrs[] = { 0x176, 0x277, 0xc0000080, 0xc0000101 };
-
-	(void)state;
-	for (u32 i = 0; i < array_size(msrs); i++) {
+		start_msr(EXIT_RDMSR, msrs[i]);
+		assert_int_equal(reflect(&question), OWNER_BITMAPS);
 		start_msr(EXIT_WRMSR, msrs[i]);
-		for (u32 word = 0; word < MSR_BITMAP_WORDS; word++)
-			bitmap01[word] = 0;
-		msr_bitmap_set((u8 *)bitmap01, msrs[i], MSR_READ);
-		assert_int_equal(reflect(&question), OWNER_L1);
-		msr_bitmap_set((u8 *)bitmap01, msrs[i], MSR_WRITE);
-		assert_int_equal(reflect(&question), OWNER_L0);
+		assert_int_equal(reflect(&question), OWNER_BITMAPS);
 	}
 }
 
@@ -153,51 +115,22 @@ static void an_msr_outside_the_bitmap_is_l1s(void **state)
 	}
 }
 
-/* Expect: a bitmap in L0's block is the scratch page. */
-static void a_hidden_bitmap_tells_nothing(void **state)
-{
-	(void)state;
-	start_msr(EXIT_RDMSR, 0x3a);
-	vmcs12_set(&builder.vmcs12, VMCS_MSR_BITMAP_ADDRESS, FAKE_BLOCK_BASE + 0x4000);
-	memset(phys_to_ptr(hpa(FAKE_BLOCK_BASE + 0x4000)), 0xff, PAGE_SIZE);
-	assert_int_equal(reflect(&question), OWNER_L0);
-	memset(phys_to_ptr(builder.memory.scratch), 0xff, PAGE_SIZE);
-	assert_int_equal(reflect(&question), OWNER_L1);
-}
-
-/* --- I/O: L0 watches port 0xb005 ------------------------------------------------- */
-
-#define IO_BITMAPS UINT64_C(0xa0000)
-
-static u8 io_bitmaps01[IO_BITMAP_BYTES];
+/* --- I/O, where L0 watches ports ------------------------------------------------- */
 
 static void start_io(u32 port, u32 size, bool unconditional, bool bitmaps)
 {
-	static const struct handoff_sleep_port watched = { 0xb005, 0 };
-
 	start(EXIT_IO_INSTRUCTION);
-	sleep_guard_watch(io_bitmaps01, &watched, 1);
-	question.io_bitmaps01 = io_bitmaps01;
+	question.watches_ports = true;
 	leaving.qualification = (u64)port << 16 | (size - 1);
 	control12(WORD_PROC, PROC_UNCONDITIONAL_IO_EXITING, unconditional);
 	control12(WORD_PROC, PROC_USE_IO_BITMAPS, bitmaps);
-	vmcs12_set(&builder.vmcs12, VMCS_IO_BITMAP_A_ADDRESS, IO_BITMAPS);
-	vmcs12_set(&builder.vmcs12, VMCS_IO_BITMAP_B_ADDRESS, IO_BITMAPS + PAGE_SIZE);
-	memset(phys_to_ptr(hpa(IO_BITMAPS)), 0, IO_BITMAP_BYTES);
-}
-
-static void want_port(u32 port)
-{
-	u8 *bitmaps = phys_to_ptr(hpa(IO_BITMAPS));
-
-	bitmaps[port / 8] |= (u8)(1u << port % 8);
 }
 
 static void without_watched_ports_io_is_l1s(void **state)
 {
 	(void)state;
 	start_io(0xb004, 2, false, true);
-	question.io_bitmaps01 = NULL;
+	question.watches_ports = false;
 	assert_int_equal(reflect(&question), OWNER_L1);
 }
 
@@ -218,34 +151,16 @@ static void io_that_l1_does_not_ask_for_is_l0s(void **state)
 	assert_int_equal(reflect(&question), OWNER_L0);
 }
 
-/* Expect: any of the bytes, in either bitmap; the bits of other ports do not matter. */
-static void l1s_io_bitmaps_decide(void **state)
+/* Expect: unconditional exits count for nothing beside bitmaps; what wraps around exits whatever they say. */
+static void with_io_bitmaps_the_bitmaps_decide(void **state)
 {
 	(void)state;
 	start_io(0xb004, 2, false, true);
-	want_port(0xb003);
-	want_port(0xb006);
-	want_port(0x3005);
-	assert_int_equal(reflect(&question), OWNER_L0);
-	want_port(0xb005);
-	assert_int_equal(reflect(&question), OWNER_L1);
-	start_io(0xb002, 4, false, true);
-	assert_int_equal(reflect(&question), OWNER_L0);
-	want_port(0xb002);
-	assert_int_equal(reflect(&question), OWNER_L1);
-	/* Unconditional exits count for nothing beside bitmaps. */
-	start_io(0xb005, 1, true, true);
-	assert_int_equal(reflect(&question), OWNER_L0);
-}
-
-/* Expect: what L0 does not watch is L1's, whatever its bitmaps say by now; so is what wraps around. */
-static void io_that_l0_does_not_watch_is_l1s(void **state)
-{
-	(void)state;
-	start_io(0x80, 1, false, true);
-	assert_int_equal(reflect(&question), OWNER_L1);
-	start_io(0xb006, 4, false, true);
-	assert_int_equal(reflect(&question), OWNER_L1);
+	assert_int_equal(reflect(&question), OWNER_BITMAPS);
+	start_io(0x80, 1, true, true);
+	assert_int_equal(reflect(&question), OWNER_BITMAPS);
+	start_io(0xfffc, 4, false, true);
+	assert_int_equal(reflect(&question), OWNER_BITMAPS);
 	start_io(0xffff, 2, false, true);
 	assert_int_equal(reflect(&question), OWNER_L1);
 }
@@ -308,44 +223,20 @@ static void watched_task_priority_is_l0s(void **state)
 	assert_int_equal(reflect(&question), OWNER_L1);
 }
 
-static void watched_task_priority_msr_is_l0s(void **state)
-{
-	(void)state;
-	start(EXIT_WRMSR);
-	for (u32 i = 0; i < MSR_BITMAP_WORDS; i++)
-		bitmap01[i] = 0;
-	question.msr = 0x808;
-	control12(WORD_PROC, PROC_USE_MSR_BITMAPS | PROC_ACTIVATE_SECONDARY_CONTROLS, true);
-	control12(WORD_PROC2, PROC2_VIRTUALIZE_X2APIC_MODE, true);
-	vmcs12_set(&builder.vmcs12, VMCS_MSR_BITMAP_ADDRESS, BITMAP);
-	assert_int_equal(reflect(&question), OWNER_L1);
-	question.watches_tpr = true;
-	assert_int_equal(reflect(&question), OWNER_L0);
-	msr_bitmap_set(bitmap12(), 0x808, MSR_WRITE);
-	assert_int_equal(reflect(&question), OWNER_L1);
-	memset(bitmap12(), 0, MSR_BITMAP_BYTES);
-	control12(WORD_PROC2, PROC2_VIRTUALIZE_X2APIC_MODE, false);
-	assert_int_equal(reflect(&question), OWNER_L1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(watched_task_priority_is_l0s),
-		cmocka_unit_test(watched_task_priority_msr_is_l0s),
 		cmocka_unit_test(exceptions_are_l1s),
 		cmocka_unit_test(an_nmi_is_l1s_only_with_nmi_exiting),
 		cmocka_unit_test(an_nmi_window_is_l1s_if_it_asked_for_one),
 		cmocka_unit_test(without_msr_bitmaps_every_msr_is_l1s),
-		cmocka_unit_test(l1s_own_bitmap_decides),
-		cmocka_unit_test(an_msr_that_l0_does_not_intercept_is_l1s),
+		cmocka_unit_test(msrs_that_bitmaps_cover_are_for_the_bitmaps),
 		cmocka_unit_test(an_msr_outside_the_bitmap_is_l1s),
-		cmocka_unit_test(a_hidden_bitmap_tells_nothing),
 		cmocka_unit_test(without_watched_ports_io_is_l1s),
 		cmocka_unit_test(unconditional_exits_are_l1s),
 		cmocka_unit_test(io_that_l1_does_not_ask_for_is_l0s),
-		cmocka_unit_test(l1s_io_bitmaps_decide),
-		cmocka_unit_test(io_that_l0_does_not_watch_is_l1s),
+		cmocka_unit_test(with_io_bitmaps_the_bitmaps_decide),
 		cmocka_unit_test(ept_exits_are_for_the_walk_of_ept12),
 		cmocka_unit_test(failed_entries_are_l1s),
 		cmocka_unit_test(unknown_reasons_are_l1s),

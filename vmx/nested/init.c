@@ -11,7 +11,6 @@
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/sync.h"
-#include "vmx/sleep_guard.h"
 
 /* Table pages of EPT02 for each CPU: 2.5 MB, enough for 1.2 GB in 4 KB pages. */
 #define EPT02_PAGES 640
@@ -72,17 +71,21 @@ static bool init_slots(struct nested *nested)
 	return true;
 }
 
-/* Only where L0 watches ports: what L2 runs with in place of L1's I/O bitmaps. */
-static bool init_io(struct nested *nested, const u8 *io_bitmaps01)
+/* What L2 runs with in place of L1's bitmaps; of those for I/O only where L0 watches ports. */
+static bool init_bitmaps(struct nested *nested)
 {
-	if (!io_bitmaps01)
-		return true;
-	nested->io_bitmaps01 = io_bitmaps01;
-	nested->io_bitmaps02 = page_alloc_contiguous(IO_BITMAP_BYTES / PAGE_SIZE);
-	if (!nested->io_bitmaps02)
-		return false;
-	nested->io_addresses = (struct merge_io){ phys_of(io_bitmaps01), phys_of(nested->io_bitmaps02) };
-	nested->io = &nested->io_addresses;
+	for (u32 i = 0; i < NESTED_SLOTS; i++) {
+		struct nested_slot *slot = &nested->slots[i];
+		u64 *msr = page_alloc(), *io = nested->io_bitmaps01 ? page_alloc_contiguous(BITMAP02_PAGES) : NULL;
+
+		if (!msr || (nested->io_bitmaps01 && !io))
+			return false;
+		bitmap02_init(&slot->msr02, msr, 1);
+		if (!io)
+			continue;
+		bitmap02_init(&slot->io02, io, BITMAP02_PAGES);
+		slot->io = (struct merge_io){ phys_of(nested->io_bitmaps01), phys_of(io) };
+	}
 	return true;
 }
 
@@ -90,10 +93,9 @@ static bool init_pages(struct nested *nested)
 {
 	void *tables = page_alloc_contiguous(EPT02_PAGES);
 
-	nested->msr_bitmap02 = page_alloc();
 	nested->entry_load = page_alloc_contiguous(MSR_LIST_MAX * sizeof(struct msr_entry) / PAGE_SIZE);
 	nested->exit_load = page_alloc_contiguous(MSR_LIST_MAX * sizeof(struct msr_entry) / PAGE_SIZE);
-	if (!tables || !nested->msr_bitmap02 || !nested->entry_load || !nested->exit_load)
+	if (!tables || !nested->entry_load || !nested->exit_load)
 		return false;
 	ept02_init(&nested->ept02, nested->memory, nested->hardware, &nested->offered, tables, EPT02_PAGES);
 	return true;
@@ -112,14 +114,12 @@ bool nested_init(struct vcpu *vcpu)
 	nested->hardware = &vcpu->machine->hardware;
 	nested->memory = &vcpu->machine->memory;
 	nested->msr_bitmap01 = vcpu->machine->msr_bitmap;
-	nested->msr_word_count = msr_bitmap_words(nested->msr_bitmap01, nested->msr_words);
+	nested->io_bitmaps01 = (const u64 *)(const void *)vcpu->machine->io_bitmaps;
 	caps12_derive(&nested->offered, nested->hardware);
 	choose_rows(nested);
-	if (!init_slots(nested) || !init_pages(nested) || !init_io(nested, vcpu->machine->io_bitmaps))
+	if (!init_slots(nested) || !init_pages(nested) || !init_bitmaps(nested))
 		return false;
-	nested->question = (struct reflect_question){
-		.memory = nested->memory, .msr_bitmap01 = nested->msr_bitmap01, .io_bitmaps01 = nested->io_bitmaps01,
-	};
+	nested->question.watches_ports = nested->io_bitmaps01 != NULL;
 	read_image01(vcpu);
 	if (!shadow_init(vcpu))
 		return false;

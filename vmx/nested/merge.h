@@ -18,7 +18,7 @@ struct merge_l1_state {
 	u64 debugctl;
 };
 
-/* I/O bitmaps that have L0's ports, two pages each: L0's own; L1's and L0's together. */
+/* I/O bitmaps that have L0's ports, two pages each: L0's own; those in place of L1's. */
 struct merge_io {
 	hpa_t bitmaps01, bitmaps02;
 };

@@ -8,6 +8,7 @@
 
 #include "vmx/exit.h"
 #include "vmx/msr_bitmap.h"
+#include "vmx/nested/bitmap02.h"
 #include "vmx/nested/check.h"
 #include "vmx/nested/ept02.h"
 #include "vmx/nested/field_set.h"
@@ -52,6 +53,8 @@ struct nested_slot {
 	bool written_valid;
 	bool dirty;			/* L1 changed a field that merge_again does not look at */
 	struct check_memo memo;		/* that controls and host state passed */
+	struct bitmap02 msr02, io02;	/* what vmcs02 has in place of L1's bitmaps; io02 only where L0 watches ports */
+	struct merge_io io;
 	struct vmcs_image shadowed;	/* what the shadow VMCS holds, as L0 last wrote or read it */
 	/*
 	 * Of a shadow VMCS of L1's (bit 31) the shadow VMCS has all fields that L1 is offered, not only those that L1
@@ -95,13 +98,7 @@ struct nested {
 	struct ept02 ept02;
 
 	u64 *msr_bitmap01;		/* L0's own, shared */
-	u64 *msr_bitmap02;		/* L1's and L0's together, made at each entry */
-	u16 msr_words[MSR_BITMAP_WORDS];	/* the few words in which L0's has a bit */
-	u16 msr_word_count;
-	const struct merge_io *io;	/* where L0 watches ports: the addresses of the next two */
-	const u8 *io_bitmaps01;
-	u8 *io_bitmaps02;
-	struct merge_io io_addresses;
+	const u64 *io_bitmaps01;	/* NULL: L0 watches no port */
 	struct msr_entry *entry_load, *exit_load;	/* L0's copies of L1's lists */
 	u32 exit_load_count;		/* to be loaded by the next entry to L1 */
 
@@ -160,6 +157,21 @@ void slots_clear_in_memory(struct nested *nested, u64 address);
 void slots_fetch_rare(struct vcpu *vcpu, struct nested_slot *slot);
 /* Makes `slot` (or none, NULL) L1's current VMCS, with its shadow VMCS linked. */
 void slots_set_current(struct vcpu *vcpu, struct nested_slot *slot);
+
+/* --- bitmaps02.c: MSR and I/O bitmaps ---------------------------------------- */
+
+void bitmaps02_refresh_learned(const struct nested *nested, struct nested_slot *slot);
+/* Whose is an exit by a bitmap (OWNER_BITMAPS): L0's, L1's, or nobody's, if vmcs02's bitmap has learned from it. */
+enum reflect_owner bitmaps02_owner(struct nested *nested, const struct vm_exit *exit);
+/* Until L1's next entry L2's writes to the MSR of the task priority exit. */
+void bitmaps02_watch_tpr(const struct nested *nested);
+
+/* At each entry by L1: what vmcs02's bitmaps have learned follows what L1's say now. */
+static inline void bitmaps02_refresh(const struct nested *nested, struct nested_slot *slot)
+{
+	if (slot->msr02.count | slot->io02.count)
+		bitmaps02_refresh_learned(nested, slot);
+}
 
 /* --- shadow_vmcs.c: hardware VMCS shadowing ---------------------------------- */
 

@@ -7,7 +7,6 @@
 #include "vmx/events.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/nested/task_priority.h"
-#include "vmx/sleep_guard.h"
 
 typedef enum reflect_owner reflect_function(const struct reflect_question *question);
 
@@ -42,73 +41,36 @@ static enum reflect_owner ask_cr_access(const struct reflect_question *question)
 	return vmcs12_has(question->vmcs12, WORD_PROC, PROC_CR8_LOAD_EXITING) ? OWNER_L1 : OWNER_L0;
 }
 
-static bool is_watched_tpr(const struct reflect_question *question, enum msr_access access)
+/* SDM "MSR-Bitmap Address": without one, and of an MSR that it does not cover, every access exits. */
+static enum reflect_owner msr_owner(const struct reflect_question *question)
 {
-	return question->watches_tpr && access == MSR_WRITE && question->msr == IA32_X2APIC_TPR && task_priority_has_msr(question->vmcs12);
-}
-
-/*
- * SDM "MSR-Bitmap Address", on L1's own bitmap. It is in L1's memory and may have
- * changed since hardware looked (L2 itself may do it, where L1 lets it): an exit
- * that L0 has no use for is L1's whatever the bitmap says by now, because L0 must
- * not carry out accesses to MSRs of which it has values of its own.
- */
-static enum reflect_owner msr_owner(const struct reflect_question *question, enum msr_access access)
-{
-	u64 bitmap = vmcs12_get(question->vmcs12, VMCS_MSR_BITMAP_ADDRESS);
-	u32 byte;
-	u8 mask, content;
-
-	if (!vmcs12_has(question->vmcs12, WORD_PROC, PROC_USE_MSR_BITMAPS) ||
-	    !msr_bitmap_position(question->msr, access, &byte, &mask))
+	if (!vmcs12_has(question->vmcs12, WORD_PROC, PROC_USE_MSR_BITMAPS) || !msr_bitmap_covers(question->msr))
 		return OWNER_L1;
-	if (!(question->msr_bitmap01[byte / sizeof(u64)] >> byte % sizeof(u64) * 8 & mask) &&
-	    !is_watched_tpr(question, access))
-		return OWNER_L1;
-	l1_read(question->memory, l1_gpa(bitmap + byte), &content, 1);
-	return content & mask ? OWNER_L1 : OWNER_L0;
+	return OWNER_BITMAPS;
 }
 
 static enum reflect_owner ask_rdmsr(const struct reflect_question *question)
 {
-	return msr_owner(question, MSR_READ);
+	return msr_owner(question);
 }
 
 static enum reflect_owner ask_wrmsr(const struct reflect_question *question)
 {
-	return msr_owner(question, MSR_WRITE);
+	return msr_owner(question);
 }
 
-/* SDM "I/O-Bitmap Addresses", on L1's own bitmaps. */
-static bool l1_wants_port(const struct reflect_question *question, u32 port)
-{
-	vmcs_field half = port & 0x8000 ? VMCS_IO_BITMAP_B_ADDRESS : VMCS_IO_BITMAP_A_ADDRESS;
-	u8 content;
-
-	l1_read(question->memory, l1_gpa(vmcs12_get(question->vmcs12, half) + (port & 0x7fff) / 8), &content, 1);
-	return content >> port % 8 & 1;
-}
-
-/*
- * SDM "Instructions That Cause VM Exits Conditionally", IN and OUT. As with MSRs, L1's
- * bitmaps may have changed since: what L0 does not watch is L1's.
- */
+/* SDM "Instructions That Cause VM Exits Conditionally", IN and OUT. Where L0 watches no port, L2 runs with L1's own bitmaps. */
 static enum reflect_owner ask_io(const struct reflect_question *question)
 {
 	u64 qualification = question->exit->qualification;
 	u32 port = (u32)field_get(qualification, BITS(31, 16)), size = (u32)field_get(qualification, BITS(2, 0)) + 1;
 
-	if (question->io_bitmaps01 == NULL)
+	if (!question->watches_ports)
 		return OWNER_L1;
 	if (!vmcs12_has(question->vmcs12, WORD_PROC, PROC_USE_IO_BITMAPS))
 		return vmcs12_has(question->vmcs12, WORD_PROC, PROC_UNCONDITIONAL_IO_EXITING) ? OWNER_L1 : OWNER_L0;
 	/* With bitmaps, an access that wraps around always exits. */
-	if (port + size > 0x10000 || !sleep_guard_exits(question->io_bitmaps01, (u16)port, size))
-		return OWNER_L1;
-	for (u32 i = 0; i < size; i++)
-		if (l1_wants_port(question, port + i))
-			return OWNER_L1;
-	return OWNER_L0;
+	return port + size > 0x10000 ? OWNER_L1 : OWNER_BITMAPS;
 }
 
 /* Without EPT12, L2's guest-physical addresses are L1's, and L0's EPT01 translates them. */

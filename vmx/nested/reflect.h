@@ -5,23 +5,22 @@
  */
 #pragma once
 
-#include "mm/l1_memory.h"
 #include "vmx/exit.h"
 #include "vmx/nested/vmcs12.h"
 
 enum reflect_owner {
 	OWNER_L0,
 	OWNER_L1,
-	OWNER_EPT12	/* the walk of EPT12 decides (ept02_handle) */
+	OWNER_L2,	/* nobody's: L2 goes on with the instruction that exited */
+	OWNER_EPT12,	/* the walk of EPT12 decides (ept02_handle) */
+	OWNER_BITMAPS	/* L1's MSR or I/O bitmap decides (bitmaps02_owner) */
 };
 
 struct reflect_question {
 	const struct vmcs12 *vmcs12;
 	const struct vm_exit *exit;
-	const struct l1_memory *memory;
 	u32 msr;		/* ECX, for RDMSR and WRMSR */
-	const u64 *msr_bitmap01;	/* what L0 itself intercepts */
-	const u8 *io_bitmaps01;		/* ports that L0 watches; NULL: none */
+	bool watches_ports;	/* L0 does, so that L2 has not L1's own I/O bitmaps */
 	bool watches_tpr;		/* L0 carries out what changes VTPR (vmx/nested/threshold.h) */
 };
 

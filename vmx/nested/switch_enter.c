@@ -6,13 +6,11 @@
  */
 
 #include "mm/phys.h"
-#include "vmx/msr_bitmap.h"
 #include "vmx/nested/check.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/quick_switch.h"
 #include "vmx/nested/switch_parts.h"
-#include "vmx/sleep_guard.h"
 
 /* --- writing what differs ----------------------------------------------------- */
 
@@ -58,40 +56,6 @@ static void fetch_lists(struct nested *nested, const struct vmcs12 *vmcs12)
 		switch_fetch_list(nested, nested->entry_load, vmcs12_get(vmcs12, VMCS_ENTRY_MSR_LOAD_ADDRESS), entry, false);
 }
 
-/*
- * L1's bitmap, and L0's bits on top. Always a copy: from L1's own page, L2 could take
- * L0's bits away while it runs, if L1 lets it write there.
- */
-static void merge_msr_bitmap(const struct nested *nested, const struct vmcs12 *vmcs12)
-{
-	if (!vmcs12_has(vmcs12, WORD_PROC, PROC_USE_MSR_BITMAPS))
-		return;
-	l1_read(nested->memory, l1_gpa(vmcs12_get(vmcs12, VMCS_MSR_BITMAP_ADDRESS)), nested->msr_bitmap02, MSR_BITMAP_BYTES);
-	for (u32 i = 0; i < nested->msr_word_count; i++)
-		nested->msr_bitmap02[nested->msr_words[i]] |= nested->msr_bitmap01[nested->msr_words[i]];
-}
-
-static bool all_io_exits(const struct vmcs12 *vmcs12)
-{
-	u32 proc = vmcs12_control(vmcs12, WORD_PROC);
-
-	return (proc & (PROC_UNCONDITIONAL_IO_EXITING | PROC_USE_IO_BITMAPS)) == PROC_UNCONDITIONAL_IO_EXITING;
-}
-
-/* The same for I/O. Without L1's bitmaps, L0's own serve as they are, or L2 exits at every port. */
-static void merge_io_bitmaps(const struct vcpu *vcpu, const struct vmcs12 *vmcs12)
-{
-	const struct handoff *handoff = vcpu->machine->handoff;
-	struct nested *nested = vcpu->nested;
-	u8 *bitmaps = nested->io_bitmaps02;
-
-	if (!vmcs12_has(vmcs12, WORD_PROC, PROC_USE_IO_BITMAPS))
-		return;
-	l1_read(nested->memory, l1_gpa(vmcs12_get(vmcs12, VMCS_IO_BITMAP_A_ADDRESS)), bitmaps, PAGE_SIZE);
-	l1_read(nested->memory, l1_gpa(vmcs12_get(vmcs12, VMCS_IO_BITMAP_B_ADDRESS)), bitmaps + PAGE_SIZE, PAGE_SIZE);
-	sleep_guard_watch(bitmaps, handoff->sleep_ports, handoff->sleep_port_count);
-}
-
 /* The tables that translate for L2: EPT02, or without EPT12 those of L1. */
 static void choose_tables(struct vcpu *vcpu, const struct vmcs12 *vmcs12, struct merge_input *input)
 {
@@ -118,21 +82,18 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 		.image01 = &nested->image01,
 		.memory = nested->memory,
 		.l1 = switch_l1_state(vcpu),
-		.msr_bitmap02 = phys_of(nested->msr_bitmap02),
+		.msr_bitmap02 = phys_of(slot->msr02.content),
 		.entry_msr_load = phys_of(nested->entry_load),
 		.vpid02 = merge_vpid(slot->vmcs12),
-		.io = nested->io,
+		.io = nested->io_bitmaps01 ? &slot->io : NULL,
 		.pdpte = pdpte,
 	};
 
 	count(COUNTER_VMCS02_BUILDS);
 	choose_tables(vcpu, slot->vmcs12, &input);
 	fetch_lists(nested, slot->vmcs12);
-	merge_msr_bitmap(nested, slot->vmcs12);
-	if (unlikely(nested->io) && !all_io_exits(slot->vmcs12)) {
-		merge_io_bitmaps(vcpu, slot->vmcs12);
-		slot->dirty |= merge_io_is_stale(&slot->image02, &input);
-	}
+	bitmaps02_refresh(nested, slot);
+	slot->dirty |= merge_io_is_stale(&slot->image02, &input);
 	if (unlikely(vmcs12_has(slot->vmcs12, WORD_PROC2, PROC2_VMCS_SHADOWING))) {
 		shadow = shadow_arrange_l2(vcpu, slot->vmcs12);
 		input.shadow = &shadow;
@@ -163,13 +124,13 @@ static void flush_ept02(struct nested *nested)
 	(void)invept(INVEPT_ALL, 0);
 }
 
-bool switch_refresh_tables(struct vcpu *vcpu, const struct nested_slot *slot)
+bool switch_refresh_tables(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
 
 	if (ept02_eptp(&nested->ept02, ept02_pointer12(slot->vmcs12)) != image_get(&slot->written02, VMCS_EPT_POINTER))
 		return false;
-	merge_msr_bitmap(nested, slot->vmcs12);
+	bitmaps02_refresh(nested, slot);
 	flush_shared_vpid(slot);
 	flush_ept02(nested);
 	return true;

@@ -41,7 +41,7 @@ void switch_save_guest(const struct nested *nested, struct nested_slot *slot);
 void switch_record_exit(const struct nested *nested, struct nested_slot *slot, const struct vm_exit *exit);
 
 /* What L1 keeps in memory for vmcs02, as it is now, and the flushes that are due. False: EPT02 is at another place. */
-bool switch_refresh_tables(struct vcpu *vcpu, const struct nested_slot *slot);
+bool switch_refresh_tables(struct vcpu *vcpu, struct nested_slot *slot);
 
 /* Drops what was cached for VPID 0, which is where L1 lives in its own eyes. */
 void switch_flush_vpid0(const struct nested *nested);

@@ -3,18 +3,8 @@
 
 #include "vmx/nested/threshold.h"
 
-#include "arch/x86.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/task_priority.h"
-
-/* In L0's copy, which each entry by L1 makes anew. */
-static void intercept_msr(const struct nested *nested)
-{
-	const struct vmcs12 *vmcs12 = nested->current->vmcs12;
-
-	if (vmcs12_has(vmcs12, WORD_PROC, PROC_USE_MSR_BITMAPS) && task_priority_has_msr(vmcs12))
-		msr_bitmap_set((u8 *)nested->msr_bitmap02, IA32_X2APIC_TPR, MSR_WRITE);
-}
 
 bool threshold_yields(struct vcpu *vcpu)
 {
@@ -31,7 +21,7 @@ bool threshold_yields(struct vcpu *vcpu)
 	nested_write(vcpu, VMCS_TPR_THRESHOLD, priority_class);
 	nested_write(vcpu, VMCS_PROCESSOR_BASED_CONTROLS,
 		     vmcs_read(vcpu->running, VMCS_PROCESSOR_BASED_CONTROLS) | PROC_CR8_LOAD_EXITING);
-	intercept_msr(nested);
+	bitmaps02_watch_tpr(nested);
 	return true;
 }
 
