@@ -13,6 +13,7 @@
 #define ADDRESS 0x000ffffffffff000ull
 #define ACCESSED_DIRTY 0x40ull
 #define MODE_BASED (1ull << 63)
+#define PARKED (1ull << 53)
 
 /* The permission bits of entries beneath this EPTP. */
 static u64 permissions_of(u64 eptp)
@@ -124,33 +125,43 @@ static u64 pool_index(const struct ept02 *ept02, u64 page)
 	return index;
 }
 
-static void audit_leaf(const struct ept02 *ept02, u64 entry, unsigned int level)
+/* With accessed and dirty flags (of `eptp`) a leaf has them, so that hardware has none to set that EPT12 has not. */
+static void audit_leaf(const struct ept02 *ept02, u64 eptp, u64 entry, unsigned int level)
 {
 	const struct l1_memory *memory = ept02->memory;
 	u64 size = 1ull << (12 + 9 * (level - 1));
 	u64 begin = entry & ADDRESS, hidden_end = memory->hidden_base.value + memory->hidden_size;
 	bool scratch = level == 1 && begin == memory->scratch.value;
 
+	if (eptp & ACCESSED_DIRTY)
+		model_require((entry & 0x100) && (!(entry & 2) || (entry & 0x200)));
 	model_require(scratch || begin >= hidden_end || begin + size <= memory->hidden_base.value);
 }
 
-/* Counts the tables below; each must be a page of the pool that was not seen before. */
-static u64 audit_table(const struct ept02 *ept02, u64 table, unsigned int level, u64 permissions, u8 *seen)
+/*
+ * Counts the tables below, those that are parked too; each must be a page of the pool that was not seen before. No
+ * group of 16 entries is in use without being known to be.
+ */
+static u64 audit_table(const struct ept02 *ept02, u64 eptp, u64 table, unsigned int level, u8 *seen)
 {
-	u64 tables = 0;
+	u64 tables = 0, permissions = permissions_of(eptp);
 
 	model_require(!seen[pool_index(ept02, table)]++);
 	for (unsigned int i = 0; i < 512; i++) {
 		u64 entry = read_entry(table + i * 8);
 
-		if (!(entry & 0x407))
+		model_require(!entry || (ept02->page[pool_index(ept02, table)].used >> i / 16 & 1));
+		if (!(entry & 0x407)) {
+			model_require(!entry || (level > 1 && (entry & ~ADDRESS) == PARKED));
+			tables += entry ? 1 + audit_table(ept02, eptp, entry & ADDRESS, level - 1, seen) : 0;
 			continue;
+		}
 		model_require(entry & permissions);
 		model_require(!is_bad(entry, level, ept02->hardware, ept02->memory->physical_address_bits, permissions));
 		if (level == 1 || (level <= 3 && (entry & 0x80)))
-			audit_leaf(ept02, entry, level);
+			audit_leaf(ept02, eptp, entry, level);
 		else
-			tables += 1 + audit_table(ept02, entry & ADDRESS, level - 1, permissions, seen);
+			tables += 1 + audit_table(ept02, eptp, entry & ADDRESS, level - 1, seen);
 	}
 	return tables;
 }
@@ -174,21 +185,22 @@ static u64 audit_sub_pages(const struct ept02 *ept02, u64 table, unsigned int le
 
 static void audit_list(const struct ept02 *ept02, const struct ept02_pages *list, u8 *seen)
 {
-	u32 page = list->first;
+	u32 page = list->first, before = 0;
 
 	for (u64 i = 0; i < list->count; i++) {
-		model_require(page < ept02->pages && !seen[page]);
+		model_require(page < ept02->pages && !seen[page] && (!i || ept02->page[page].previous == before));
+		before = page;
 		seen[page] = 1;
 		if (i + 1 == list->count)
 			model_require(page == list->last);
-		page = ept02->next[page];
+		page = ept02->page[page].next;
 	}
 }
 
 void model_audit(const struct ept02 *ept02)
 {
 	static u8 in_tables[65536], in_lists[65536];
-	u64 link_pages = (ept02->pages * 4 + 4095) / 4096, listed = 0;
+	u64 link_pages = (ept02->pages * sizeof(struct ept02_page) + 4095) / 4096, listed = 0;
 
 	model_require(ept02->pages <= sizeof(in_tables));
 	memset(in_tables, 0, ept02->pages);
@@ -199,7 +211,7 @@ void model_audit(const struct ept02 *ept02)
 		const struct ept02_root *root = &ept02->roots[i];
 		unsigned int levels = root->eptp12 ? (unsigned int)((root->eptp12 >> 3) & 7) + 1 : 4;
 
-		model_require(audit_table(ept02, phys_of(root->table).value, levels, permissions_of(root->eptp12), in_tables) +
+		model_require(audit_table(ept02, root->eptp12, phys_of(root->table).value, levels, in_tables) +
 			      audit_sub_pages(ept02, phys_of(root->spp_table).value, 4, in_tables) == root->tables.count);
 		audit_list(ept02, &root->tables, in_lists);
 	}
@@ -207,7 +219,7 @@ void model_audit(const struct ept02 *ept02)
 		listed += in_lists[page];
 	model_require(listed + 2 * EPT02_ROOTS + ept02->free.count == ept02->pages);
 	audit_list(ept02, &ept02->free, in_lists);
-	for (u32 page = ept02->free.first, i = 0; i < ept02->free.count; i++, page = ept02->next[page])
+	for (u32 page = ept02->free.first, i = 0; i < ept02->free.count; i++, page = ept02->page[page].next)
 		model_require(!in_tables[page]);
 }
 
@@ -253,13 +265,13 @@ static void forget_address(struct model_processor *processor, u64 ep4ta, u64 add
 	}
 }
 
-/* The lowest table for this address that the processor remembers, else the root. */
+/* The lowest table for this address that the processor (NULL: none that remembers) has, else the root. */
 static u64 begin_walk(struct model_processor *processor, u64 eptp02, u64 address, unsigned int *level)
 {
 	unsigned int levels = (unsigned int)((eptp02 >> 3) & 7) + 1;
 	u64 ep4ta = eptp02 & ADDRESS;
 
-	for (*level = 1; *level < levels; (*level)++) {
+	for (*level = processor ? 1 : levels; *level < levels; (*level)++) {
 		u64 region = address >> (12 + 9 * *level);
 		const struct model_structure_entry *known = structure_slot(processor, ep4ta, region, *level);
 
@@ -287,8 +299,9 @@ static struct model_page walk_ept02(struct model_processor *processor, u64 eptp0
 		if (level == 1 || (level <= 3 && (entry & 0x80)))
 			break;
 		model_require((entry & 0x407) == 0x407);
-		*structure_slot(processor, ep4ta, address >> shift, level - 1) =
-			(struct model_structure_entry){ true, ep4ta, address >> shift, level - 1, table };
+		if (processor)
+			*structure_slot(processor, ep4ta, address >> shift, level - 1) =
+				(struct model_structure_entry){ true, ep4ta, address >> shift, level - 1, table };
 	}
 	found.outcome = MODEL_TRANSLATED;
 	found.permissions = entry & permissions_of(eptp02);
@@ -299,10 +312,7 @@ static struct model_page walk_ept02(struct model_processor *processor, u64 eptp0
 
 struct model_page model_walk_ept02(u64 eptp02, u64 address)
 {
-	static struct model_processor forgetful;
-
-	model_flush(&forgetful, eptp02);
-	return walk_ept02(&forgetful, eptp02, address);
+	return walk_ept02(NULL, eptp02, address);
 }
 
 struct model_access model_try(struct model_processor *processor, u64 eptp02, u64 address, u64 access, bool page_walk)

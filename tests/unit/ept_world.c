@@ -62,7 +62,8 @@ static void begin_empty(struct world *world)
 	}
 	world->bytes = NULL;
 	world->left = world->random = 0;
-	world->accesses = world->misses = world->reflected = world->misconfigured = world->stale = world->logged = world->full = 0;
+	world->accesses = world->misses = world->neighbours = world->reflected = world->misconfigured = 0;
+	world->stale = world->logged = world->full = 0;
 	world->mode_based = world->logging = world->sub_pages = false;
 	world->by_sub_page = world->sub_page_events = 0;
 	world->hardware = world->offered = (struct vmx_caps){ 0 };
@@ -275,11 +276,47 @@ static void check_violation(struct world *world, u64 eptp12, unsigned int n, u64
 	model_require(told->entry == (now.entries ? now.leaf : ~0ull));
 }
 
+/* What hardware would find for L2's pages, before a miss. */
+static bool translated_before[WORLD_PAGES];
+
+static struct model_page find_in_ept02(struct world *world, u64 eptp12, unsigned int n)
+{
+	return model_walk_ept02(ept02_eptp(&world->ept02, eptp12) | (eptp12 & EPT02_MODE_BASED), world_address(n));
+}
+
+static void note_translated(struct world *world, u64 eptp12)
+{
+	for (unsigned int n = 0; n < WORLD_PAGES; n++)
+		translated_before[n] = find_in_ept02(world, eptp12, n).outcome == MODEL_TRANSLATED;
+}
+
+/*
+ * Whatever else has come, because it is near or was there before INVEPT, is what EPT12 says now; with accessed and dirty
+ * flags, only what has been accessed, and writable only what is dirty. SDM "Accessed and Dirty Flags for EPT".
+ */
+static void check_neighbours(struct world *world, u64 eptp12)
+{
+	for (unsigned int n = 0; n < WORLD_PAGES; n++) {
+		struct model_page filled = find_in_ept02(world, eptp12, n), now;
+
+		if (filled.outcome != MODEL_TRANSLATED || translated_before[n])
+			continue;
+		now = model_walk(&world->ept02, eptp12, world_address(n));
+		model_require(now.outcome == MODEL_TRANSLATED);
+		for (unsigned int i = 0; i < now.entries && (eptp12 & EPTP_AD); i++)
+			model_require(read_entry_at(now.entry_at[i]) & ACCESSED);
+		if ((eptp12 & EPTP_AD) && !(now.leaf & DIRTY))
+			now.permissions &= ~2ull;
+		model_require(is_same(&now, &filled));
+		world->neighbours++;
+	}
+}
+
 /* What was just filled is what EPT12 says now, page by page; writable only when dirty flags are off or set. */
 static void check_filled(struct world *world, u64 eptp12, unsigned int n)
 {
 	struct model_page now = model_walk(&world->ept02, eptp12, world_address(n));
-	struct model_page filled = model_walk_ept02(ept02_eptp(&world->ept02, eptp12) | (eptp12 & EPT02_MODE_BASED), world_address(n));
+	struct model_page filled = find_in_ept02(world, eptp12, n);
 
 	model_require(now.outcome == MODEL_TRANSLATED && filled.outcome == MODEL_TRANSLATED);
 	if ((eptp12 & EPTP_AD) && !(now.leaf & DIRTY))
@@ -348,6 +385,7 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 
 	memcpy(before, phys_to_ptr(hpa(WORLD_TABLES_AT)), sizeof(before));
 	world->log.on = world->logging;
+	note_translated(world, eptp12);
 	result = ept02_handle(&world->ept02, &missed);
 	if (++world->misses % AUDIT_EVERY == 0)
 		audit(world);
@@ -362,6 +400,7 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 	case EPT02_FILLED:
 		model_require(now.outcome == MODEL_TRANSLATED);
 		check_filled(world, eptp12, n);
+		check_neighbours(world, eptp12);
 		break;
 	case EPT02_MISCONFIGURED:
 		model_require(now.outcome == MODEL_MISCONFIGURED);
@@ -381,6 +420,16 @@ static enum ept02_outcome miss(struct world *world, u64 eptp12, unsigned int n, 
 		break;
 	}
 	return result.outcome;
+}
+
+/* A processor may translate ahead of any use, but sets no flag and tells nobody. */
+static void prefill(struct world *world, u64 eptp12, unsigned int n)
+{
+	memcpy(before, phys_to_ptr(hpa(WORLD_TABLES_AT)), sizeof(before));
+	note_translated(world, eptp12);
+	ept02_prefill(&world->ept02, eptp12, l2_gpa(world_address(n)));
+	model_require(!memcmp(before, phys_to_ptr(hpa(WORLD_TABLES_AT)), sizeof(before)));
+	check_neighbours(world, eptp12);
 }
 
 bool world_access(struct world *world, u64 eptp12, unsigned int n, u64 access, bool page_walk)
@@ -532,6 +581,9 @@ bool world_step(struct world *world)
 			world_populate(world);
 		else if (!take(world, 4))
 			world_invept_all(world);
+		break;
+	case 5:
+		prefill(world, eptp12, (unsigned int)take(world, take(world, 4) ? 9 : WORLD_PAGES));
 		break;
 	default:
 		page = (unsigned int)take(world, take(world, 4) ? 9 : WORLD_PAGES);

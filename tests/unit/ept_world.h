@@ -53,7 +53,7 @@ struct world {
 	const u8 *bytes;	/* the steps; NULL: from `random` */
 	u64 left;
 	u64 random;
-	u64 accesses, misses, reflected, misconfigured, stale, logged, full, by_sub_page, sub_page_events;	/* seen so far */
+	u64 accesses, misses, neighbours, reflected, misconfigured, stale, logged, full, by_sub_page, sub_page_events;	/* seen so far */
 };
 
 /* A new world: EPT02 with `pages` pages, a processor with these capabilities. */

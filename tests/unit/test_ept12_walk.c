@@ -18,7 +18,7 @@ static u64 hooked_read64(const struct l1_memory *memory, l1_gpa_t from);
 static bool hooked_update64(const struct l1_memory *memory, l1_gpa_t at, u64 expected, u64 set);
 #define l1_read64 hooked_read64
 #define l1_update64 hooked_update64
-#include "vmx/nested/ept02.c"
+#include "vmx/nested/ept02_miss.c"
 #include "vmx/nested/ept12_walk.c"
 #undef l1_read64
 #undef l1_update64

@@ -2,18 +2,24 @@
 /*
  * EPT02: the tables that translate for L2 on hardware, composed from EPT12 and
  * EPT01. They behave as the TLB of the SDM ("EPT Translation Mechanism",
- * "Operations that Invalidate Cached Mappings"): filled on a miss, keyed by
- * EPTP12, dropped on INVEPT, never caching a not-present or misconfigured
- * entry. One pool per CPU; a pool that runs out recycles. Pure.
+ * "Operations that Invalidate Cached Mappings"): filled on a miss, with what is
+ * near, keyed by EPTP12, never caching a not-present or misconfigured entry.
+ * INVEPT parks the tables: hardware does not reach them until EPT12 has been
+ * asked about all that is in them. One pool per CPU; one that runs out
+ * recycles. ept02.c has pool and roots, ept02_leaf.c single tables,
+ * ept02_fill.c the way through them, ept02_miss.c the judgement. Pure.
  */
 #pragma once
 
+#include "mm/ept.h"
 #include "mm/l1_memory.h"
 #include "vmx/caps.h"
 #include "vmx/nested/page_log.h"
 
 #define EPT02_ROOTS 8	/* EPTP12 values kept at a time */
 #define EPT02_MIN_PAGES (EPT02_ROOTS * 6)
+#define EPT02_WINDOWS 4
+#define EPT02_LEAF_LEVELS 3	/* a leaf can be in a table of level 1, 2 or 3 */
 
 /* Access that missed; the bits of the exit qualification of reason 48. SDM "Exit Qualification for EPT Violations". */
 #define EPT_ACCESS_READ BIT(0)
@@ -56,12 +62,44 @@ struct ept02_pages {
 	u64 count;
 };
 
+/* What L0 knows of each page of the pool. */
+struct ept02_page {
+	u32 next, previous;	/* of its list */
+	u32 used;		/* of a table: the groups of EPT02_GROUP entries that are not all zero; perhaps more */
+};
+
+/*
+ * An entry of EPT12 that needs no further thought as a leaf of one level: under `mask` it has `value`, and the page
+ * is nowhere near the hidden block.
+ */
+struct ept02_ordinary {
+	u64 mask, value;
+	u64 begin, span;	/* addresses that lie in [begin, begin + span) are near */
+};
+
+/* The last way through EPT12 to the page table for 2 MB of L2, entry by entry, and EPT02's page table for them. */
+struct ept02_window {
+	u64 region;			/* address / SIZE_2M; EPT02_NO_REGION: none */
+	u32 steps;
+	u64 permissions;		/* AND over the way */
+	const u64 *entry12[EPT_MAX_LEVELS];	/* in L1's memory */
+	u64 value12[EPT_MAX_LEVELS];
+	const u64 *table12;
+	u64 *table02;
+	u32 *used02;
+};
+
+#define EPT02_NO_REGION (~UINT64_C(0))
+
 struct ept02_root {
 	u64 eptp12;			/* the bits of it that matter, with EPT02_MODE_BASED; 0: free */
+	u64 eptp02;			/* hardware's */
+	struct ept02_ordinary ordinary[EPT02_LEAF_LEVELS];	/* by level, from 1 */
+	struct ept02_window window[EPT02_WINDOWS];	/* by the region's low bits */
 	u64 *table;			/* the root page in L0's memory: stays with the slot */
 	u64 *spp_table;			/* and that of its sub-page-permission tables, which hold what leaves point to */
 	u64 spptp12;			/* they are of, or 0 */
-	struct ept02_pages tables;	/* all tables below the two */
+	struct ept02_pages tables;	/* all tables below the two, parked ones too */
 	u64 last_used;
 	bool flush_needed;		/* INVEPT this root's EPTP before L2 runs on it */
 };
@@ -72,13 +110,16 @@ struct ept02 {
 	const struct vmx_caps *hardware;	/* of the real processor: page sizes, A/D, execute-only */
 	const struct vmx_caps *offered;		/* as shown to L1: what an EPT12 entry may say */
 	struct ept02_root roots[EPT02_ROOTS];
-	u8 *pool;				/* the pages; the first ones are `next` */
-	u32 *next;				/* links of the lists */
+	struct ept02_root *recent;		/* that of `recent_eptp12`, as it was asked for */
+	u64 recent_eptp12;
+	bool twins;				/* there have been two roots of the same EPT12 */
+	u8 *pool;				/* the pages; the first ones are `page` */
+	struct ept02_page *page;
 	struct ept02_pages free;
 	u64 pages;				/* of the pool in all */
 	u64 clock;				/* for last_used */
 	bool flush_needed;			/* some root has flush_needed */
-	u64 fills, recycled;			/* counters */
+	u64 fills, recycled;			/* counters: misses that were filled */
 };
 
 /* What EPT02 goes by of a vmcs12 in which EPT is in force: the `eptp12` of all functions here. */
@@ -123,7 +164,13 @@ u64 ept02_spptp(struct ept02 *ept02, u64 eptp12, u64 spptp12);
  */
 struct ept02_result ept02_handle(struct ept02 *ept02, const struct ept02_miss *miss);
 
-/* INVEPT by L1: forget what was composed from this EPTP12, or from all. */
+/*
+ * L2 is about to run on `eptp12`, and probably to use `address`: fills it if EPT12 has it now, with the accessed
+ * flags that its use needs set already. Sets none itself.
+ */
+void ept02_prefill(struct ept02 *ept02, u64 eptp12, l2_gpa_t address);
+
+/* INVEPT by L1: what was composed from this EPTP12, or from all, counts no more. */
 void ept02_invalidate_single(struct ept02 *ept02, u64 eptp12);
 void ept02_invalidate_all(struct ept02 *ept02);
 
