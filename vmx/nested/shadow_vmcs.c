@@ -261,6 +261,9 @@ void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot)
 
 		if (field.index == VMCS_INDEX_PROCESSOR_BASED_CONTROLS)
 			note_secondary_controls(vcpu, slot, values[i]);
+		/* A quick entry goes by what differs here, and would find no difference any more. */
+		if (values[i] != image_get(&slot->shadowed, field))
+			slot->quick.ready = false;
 		image_set(&slot->shadowed, field, values[i]);
 		vmcs12_set(slot->vmcs12, field, values[i]);
 	}

@@ -28,7 +28,10 @@ struct text;
 
 /* --- rounds.c ------------------------------------------------------------------- */
 
-/* L2 executes CPUID for ever; no watchdog, for a timer would make each round a little different. */
+/*
+ * No watchdog, for a timer would make each round a little different, and debug registers of L2's own: the usual VMCS of a
+ * hypervisor, for which a lower one will have its shortest ways.
+ */
 struct vm *rounds_create(const u8 *code);
 /* The least that L1 does for a CPUID of L2: reads reason, length and RIP, moves RIP on. Ends the scenario if another exit comes. */
 void rounds(struct vm *vm, u32 count);

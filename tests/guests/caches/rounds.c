@@ -11,6 +11,8 @@ struct vm *rounds_create(const u8 *code)
 	struct vm *vm = vm_create(code);
 
 	vm_clear(PIN_BASED_CONTROLS, PIN_ACTIVATE_PREEMPTION_TIMER);
+	vm_set(VM_ENTRY_CONTROLS, ENTRY_LOAD_DEBUG_CONTROLS);
+	vm_set(VM_EXIT_CONTROLS, EXIT_SAVE_DEBUG_CONTROLS);
 	return vm;
 }
 

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * After exits and entries that took the quick way (vmx/nested/quick_switch.h) nothing may come
+ * between that they do not notice: other VMCSs above all.
+ */
+#include "tests/model/scene.h"
+
+static void set(vmcs_field field, u64 value)
+{
+	assert_int_equal(l1_vmwrite(field.encoding, value).outcome, L1_OK);
+}
+
+/* L1 reads and writes RIP at each exit, until that needs no exit and both ways are quick. */
+static void begin(void)
+{
+	scene_begin(BUILD_LONG);
+	scene_control(WORD_EXIT, EXIT_SAVE_DEBUG_CONTROLS, 0);
+	scene_control(WORD_ENTRY, ENTRY_LOAD_DEBUG_CONTROLS, 0);
+	scene_play();
+	for (u64 round = 0; round < 5; round++) {
+		scene_enter();
+		scene_exit_to_l1(EXIT_CPUID, 0);
+		set(VMCS_GUEST_RIP, l1_get(VMCS_GUEST_RIP) + 2);
+		set(VMCS_GUEST_RSP, 0x1000 + round);
+	}
+	scene_enter();
+	assert_true(model.vcpu.nested->current->quick.entered);
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	assert_true(model.vcpu.nested->current->deferred);
+}
+
+static void look_at_another_vmcs(void)
+{
+	l1_make_region(L1_REGION(1));
+	assert_int_equal(l1_vmptrld(L1_REGION(1)).outcome, L1_OK);
+	assert_int_equal(l1_vmptrld(L1_REGION(0)).outcome, L1_OK);
+}
+
+/* Expect: what L1 wrote without an exit before it went to another VMCS is what L2 runs with when it is back. */
+static void writes_before_another_vmcs_count(void **state)
+{
+	(void)state;
+	begin();
+	set(VMCS_GUEST_RIP, 0x7002);
+	set(VMCS_GUEST_RSP, 0x8008);
+	look_at_another_vmcs();
+	assert_int_equal(l1_get(VMCS_GUEST_RIP), 0x7002);
+	scene_enter();
+	assert_int_equal(scene_running(VMCS_GUEST_RIP), 0x7002);
+	assert_int_equal(scene_running(VMCS_GUEST_RSP), 0x8008);
+}
+
+/* Expect: what L2 left is what L1 finds after the other one, and what L2 goes on with. */
+static void what_l2_left_outlives_another_vmcs(void **state)
+{
+	(void)state;
+	begin();
+	scene_enter();
+	*processor_field(VMCS_GUEST_ES_BASE) = 0x4321;
+	*processor_field(VMCS_GUEST_RSP) = 0x9009;
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	look_at_another_vmcs();
+	assert_int_equal(l1_get(VMCS_GUEST_RSP), 0x9009);
+	assert_int_equal(l1_get(VMCS_GUEST_ES_BASE), 0x4321);
+	scene_enter();
+	assert_int_equal(scene_running(VMCS_GUEST_ES_BASE), 0x4321);
+	assert_int_equal(scene_running(VMCS_GUEST_RSP), 0x9009);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(writes_before_another_vmcs_count),
+		cmocka_unit_test(what_l2_left_outlives_another_vmcs),
+	};
+
+	return cmocka_run_group_tests_name("path_quick_stale", tests, NULL, NULL);
+}
