@@ -77,6 +77,12 @@ static inline bool vmwrite_failed(u64 encoding, u64 value)
 	return failed;
 }
 
+/* Of a field that exists, from wherever the value is. */
+static inline void vmwrite_known(u64 encoding, u64 value)
+{
+	__asm__ volatile("vmwrite %0, %1" : : "rm"(value), "r"(encoding) : "cc");
+}
+
 struct invalidation_descriptor {
 	u64 first;	/* EPTP, or VPID in bits 15:0 */
 	u64 second;	/* 0, or a linear address */

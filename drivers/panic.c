@@ -12,7 +12,8 @@
 
 static panic_dumper *dumpers[MAX_DUMPERS];
 static panic_stopper *stop_others;
-static u32 panic_count, stopped_count;
+u32 panic_count;
+static u32 stopped_count;
 
 void panic_register_dumper(panic_dumper *dumper)
 {
@@ -29,11 +30,6 @@ void panic_register_dumper(panic_dumper *dumper)
 void panic_set_stopper(panic_stopper *stopper)
 {
 	stop_others = stopper;
-}
-
-bool panic_is_active(void)
-{
-	return __atomic_load_n(&panic_count, __ATOMIC_RELAXED) != 0;
 }
 
 noreturn void halt_forever(void)

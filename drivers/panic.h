@@ -22,7 +22,12 @@ void panic_set_stopper(panic_stopper *stopper);
 noreturn void panic(const char *format, ...) printf_like(1, 2);
 
 /* Has a CPU panicked? Every exit asks this: INIT or SIPI makes the others exit. */
-bool panic_is_active(void);
+extern hidden u32 panic_count;
+
+static inline bool panic_is_active(void)
+{
+	return __atomic_load_n(&panic_count, __ATOMIC_RELAXED) != 0;
+}
 
 /* For a CPU that finds another one's panic: says so, and halts. And how many have. */
 noreturn void panic_stop_here(void);

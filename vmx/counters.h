@@ -11,7 +11,7 @@
 #define COUNTED_EXIT_REASONS 80
 
 enum counter {
-	COUNTER_EXITS,			/* VM exits in all */
+	COUNTER_EXITS,			/* VM exits in all: this and the next two are the sums of those by reason */
 	COUNTER_EXITS_L1,
 	COUNTER_EXITS_L2,
 	COUNTER_REFLECTED,		/* exits of L2 given to L1 */
@@ -55,13 +55,38 @@ static inline void count_at(u32 counter)
 		percpu_count(counter);
 }
 
+/* The last place is for all that have none. */
 static inline void count_exit_reason(bool from_l2, u32 reason)
 {
-	if (reason < COUNTED_EXIT_REASONS)
-		percpu_count((from_l2 ? COUNTER_BY_REASON_L2 : COUNTER_BY_REASON_L1) + reason);
+	if (unlikely(reason >= COUNTED_EXIT_REASONS))
+		reason = COUNTED_EXIT_REASONS - 1;
+	percpu_count((from_l2 ? COUNTER_BY_REASON_L2 : COUNTER_BY_REASON_L1) + reason);
+}
+
+static inline u64 counter_stored(u32 counter)
+{
+	return counter < COUNTER_END ? ((volatile const u64 *)percpu()->counter)[counter] : 0;
+}
+
+static inline u64 counter_sum(u32 first)
+{
+	u64 sum = 0;
+
+	for (u32 reason = 0; reason < COUNTED_EXIT_REASONS; reason++)
+		sum += counter_stored(first + reason);
+	return sum;
 }
 
 static inline u64 counter_value(u32 counter)
 {
-	return counter < COUNTER_END ? ((volatile const u64 *)percpu()->counter)[counter] : 0;
+	switch (counter) {
+	case COUNTER_EXITS:
+		return counter_sum(COUNTER_BY_REASON_L1) + counter_sum(COUNTER_BY_REASON_L2);
+	case COUNTER_EXITS_L1:
+		return counter_sum(COUNTER_BY_REASON_L1);
+	case COUNTER_EXITS_L2:
+		return counter_sum(COUNTER_BY_REASON_L2);
+	default:
+		return counter_stored(counter);
+	}
 }

@@ -12,6 +12,7 @@
 #include "vmx/exits.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/vmx_abort.h"
+#include "vmx/nested/watch.h"
 #include "vmx/shutdown.h"
 
 /* The processor judges the value; XCR0 is the guest's, L0 uses no extended state. */
@@ -94,4 +95,10 @@ void handle_unexpected(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	(void)vcpu;
 	panic("unexpected VM exit %u (%s), qualification 0x%lx", exit->basic, exit_name(exit->basic), exit->qualification);
+}
+
+void handle_descriptor_tables(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	if (!watch_ends_by_tables(vcpu))
+		handle_unexpected(vcpu, exit);
 }

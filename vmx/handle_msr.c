@@ -14,6 +14,7 @@
 #include "vmx/nested/nested.h"
 #include "vmx/nested/task_priority.h"
 #include "vmx/nested/threshold.h"
+#include "vmx/nested/watch.h"
 
 static bool is_vmx_capability(u32 msr)
 {
@@ -83,6 +84,8 @@ void handle_wrmsr(struct vcpu *vcpu, const struct vm_exit *exit)
 	u64 value = (u32)gpr[REG_RAX] | gpr[REG_RDX] << 32;
 
 	(void)exit;
+	if (watch_ends_by_msr(vcpu, (u32)gpr[REG_RCX]))
+		return;
 	if (!write_msr(vcpu, (u32)gpr[REG_RCX], value)) {
 		emulate_exception(vcpu, VECTOR_GP, 0);
 		return;

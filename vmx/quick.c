@@ -4,47 +4,113 @@
 #include "vmx/quick.h"
 
 #include "drivers/panic.h"
+#include "vmx/emulate.h"
 #include "vmx/exits.h"
+#include "vmx/handle_ept12.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/quick_switch.h"
 
 /* entry.asm passes the registers for the vCPU. */
 static_assert(offsetof(struct vcpu, regs) == 0, "`regs` come first");
 
+/* What exits.def says of an exit of L2. */
+enum owner_rule { RULE_NONE, RULE_ALWAYS_L1, RULE_ASK };
+
+#define L0 RULE_NONE
+#define L1 RULE_ALWAYS_L1
+#define IF(word, control) RULE_ASK
+#define ASK(function) RULE_ASK
+static const u8 owner_rules[EXIT_REASON_COUNT] = {
+#define X(number, name, handler, rule) [number] = rule,
+#include "vmx/exits.def"
+#undef X
+};
+#undef L0
+#undef L1
+#undef IF
+#undef ASK
+
 static u64 resume(const struct vcpu *vcpu)
 {
 	return (u64)(uintptr_t)&vcpu->regs;
 }
 
-static u64 quick_l1(struct vcpu *vcpu, u32 reason)
+/* --- exits of L2 ----------------------------------------------------------------- */
+
+/* L0 has done what was to do: L2 goes on where it was, with what was being delivered to it. Unless it came to an exit to L1 after all. */
+static u64 go_on(struct vcpu *vcpu, u32 reason)
 {
-	if (reason != EXIT_VMRESUME || !quick_enter(vcpu))
-		return QUICK_NO;
-	count(COUNTER_EXITS);
-	count(COUNTER_EXITS_L1);
-	count_exit_reason(false, reason);
+	if (likely(nested_in_l2(vcpu))) {
+		emulate_reinject(vcpu);
+		quick_go_on(vcpu);
+	}
+	count_exit_reason(true, reason);
 	return resume(vcpu);
 }
 
-static u64 quick_l2(struct vcpu *vcpu, u32 reason)
+static noinline u64 ask_ept12(struct vcpu *vcpu, u32 reason)
+{
+	struct vm_exit exit = {
+		.reason = reason, .basic = (u16)reason, .qualification = vmcs_read(vcpu->running, VMCS_EXIT_QUALIFICATION),
+	};
+
+	if (handle_ept12(vcpu, &exit) == OWNER_L0)
+		return go_on(vcpu, reason);
+	quick_leave_with(vcpu, &exit);
+	count_exit_reason(true, reason);
+	return resume(vcpu);
+}
+
+/* Exits that L1 may or may not want. */
+static noinline u64 ask_owner(struct vcpu *vcpu, u32 reason)
 {
 	struct nested *nested = vcpu->nested;
-	struct vm_exit exit = { .reason = reason, .basic = (u16)reason };
+	const struct vm_exit exit = {
+		.reason = reason, .basic = (u16)reason, .qualification = vmcs_read(vcpu->running, VMCS_EXIT_QUALIFICATION),
+		.interruption_information = (u32)vmcs_read(vcpu->running, VMCS_EXIT_INTERRUPTION_INFORMATION),
+	};
+	enum reflect_owner owner;
 
-	/* Bits 31:16 say what is out of the ordinary, a failed entry above all. */
-	if (reason > EXIT_REASON_BASIC || !nested->current->quick.entered || nested->question.watches_tpr)
+	if (exit_is_nmi(&exit))
 		return QUICK_NO;
-	if (reason == EXIT_EXCEPTION_OR_NMI)
-		exit.interruption_information = (u32)vmcs_read(vcpu->running, VMCS_EXIT_INTERRUPTION_INFORMATION);
-	exit.qualification = vmcs_read(vcpu->running, VMCS_EXIT_QUALIFICATION);
 	nested->question.vmcs12 = nested->current->vmcs12;
 	nested->question.exit = &exit;
 	nested->question.msr = (u32)vcpu->regs.gpr[REG_RCX];
-	if (!reflect_is_known(reason) || reflect(&nested->question) != OWNER_L1 || exit_is_nmi(&exit) || !quick_leave(vcpu, NULL))
+	owner = reflect(&nested->question);
+	if (owner == OWNER_EPT12)
+		return ask_ept12(vcpu, reason);
+	if (owner == OWNER_BITMAPS)
+		owner = bitmaps02_owner(nested, &exit);
+	if (owner == OWNER_L2)
+		return go_on(vcpu, reason);
+	if (owner != OWNER_L1)
 		return QUICK_NO;
-	count(COUNTER_EXITS);
-	count(COUNTER_EXITS_L2);
+	quick_leave(vcpu);
 	count_exit_reason(true, reason);
+	return resume(vcpu);
+}
+
+static u64 handle_l2(struct vcpu *vcpu, u32 reason)
+{
+	/* Bits 31:16 say what is out of the ordinary, a failed entry above all. */
+	if (unlikely(reason >= EXIT_REASON_COUNT) || unlikely(!quick_may_leave(vcpu->nested)))
+		return QUICK_NO;
+	if (owner_rules[reason] == RULE_ASK)
+		return ask_owner(vcpu, reason);
+	if (unlikely(owner_rules[reason] != RULE_ALWAYS_L1))
+		return QUICK_NO;
+	quick_leave(vcpu);
+	count_exit_reason(true, reason);
+	return resume(vcpu);
+}
+
+/* --- exits of L1 ----------------------------------------------------------------- */
+
+static u64 handle_l1(struct vcpu *vcpu, u32 reason)
+{
+	if (reason != EXIT_VMRESUME || !quick_enter(vcpu))
+		return QUICK_NO;
+	count_exit_reason(false, reason);
 	return resume(vcpu);
 }
 
@@ -55,7 +121,7 @@ u64 quick_handle(struct vcpu *vcpu)
 	if (unlikely(vcpu->nested->attention != 0) || unlikely(panic_is_active()))
 		return QUICK_NO;
 	reason = (u32)vmcs_read(vcpu->running, VMCS_EXIT_REASON);
-	return nested_in_l2(vcpu) ? quick_l2(vcpu, reason) : quick_l1(vcpu, reason);
+	return nested_in_l2(vcpu) ? handle_l2(vcpu, reason) : handle_l1(vcpu, reason);
 }
 
 u64 quick_handle_all(struct vcpu *vcpu)

@@ -65,7 +65,6 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	struct nested *nested = vcpu->nested;
 	enum reflect_owner owner;
 
-	count(COUNTER_EXITS_L2);
 	count_exit_reason(true, exit->basic);
 	if (unlikely(nested->waiting))
 		windows_note_exit(vcpu, exit);
@@ -105,7 +104,6 @@ static void handle_l1_exit(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
 
-	count(COUNTER_EXITS_L1);
 	count_exit_reason(false, exit->basic);
 	if (unlikely(nested->loads_once) && !exit->entry_failure)
 		switch_loads_done(vcpu);
@@ -145,7 +143,6 @@ static enum entry_result enter(struct vcpu *vcpu)
 
 static void handle_exit(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	count(COUNTER_EXITS);
 	/* INIT, or SIPI, brought us here from L1 or L2, or we came by ourselves. */
 	if (unlikely(panic_is_active()))
 		panic_stop_here();

@@ -96,7 +96,7 @@ static inline void vmcs_write_known(const struct vmcs *vmcs, vmcs_field field, u
 		vmcs_access_failed(vmcs, field.encoding, true);
 #else
 	(void)vmcs;
-	(void)vmwrite_failed(field.encoding, value);
+	vmwrite_known(field.encoding, value);
 #endif
 }
 

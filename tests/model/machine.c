@@ -276,10 +276,7 @@ noreturn void panic(const char *format, ...)
 	abort();
 }
 
-bool panic_is_active(void)
-{
-	return false;
-}
+u32 panic_count;
 
 noreturn void panic_stop_here(void)
 {

@@ -60,6 +60,7 @@ HANDLER(invvpid)
 HANDLER(xsetbv)
 HANDLER(unexpected)
 HANDLER(vmfunc)
+HANDLER(descriptor_tables)
 
 /* --- the table as data ----------------------------------------------------------- */
 

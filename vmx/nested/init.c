@@ -11,6 +11,7 @@
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/sync.h"
+#include "vmx/nested/watch.h"
 
 /* Table pages of EPT02 for each CPU: 2.5 MB, enough for 1.2 GB in 4 KB pages. */
 #define EPT02_PAGES 640
@@ -121,7 +122,7 @@ bool nested_init(struct vcpu *vcpu)
 		return false;
 	nested->question.watches_ports = nested->io_bitmaps01 != NULL;
 	read_image01(vcpu);
-	if (!shadow_init(vcpu))
+	if (!shadow_init(vcpu) || !watch_init(vcpu))
 		return false;
 	log_debug("VMCS shadowing: %s; vmcs02 has %u rows", nested->shadowing ? "hardware" : "software", nested->row02_count);
 	return true;

@@ -84,6 +84,13 @@ struct immediate_exit {
 	u64 timer, blocking, pending_debug;
 };
 
+/* watch.c */
+struct watch {
+	bool is_possible, is_on;
+	u32 pause, next_pause;		/* entries to L1 until the watch may begin again; and after the next time it ends */
+	hpa_t msr_bitmap;		/* L1's, with the writes that are watched */
+};
+
 struct nested {
 	enum nested_state state;
 	u64 vmxon_pointer;		/* l1_gpa */
@@ -130,8 +137,10 @@ struct nested {
 			bool aborted;		/* VMX abort: this processor stands still */
 		};
 	};
-	const struct nested_slot *known01;	/* whose CR0 and CR4 read shadows vmcs01 has, with known_cr0 in it; NULL: not known */
+	/* Whose host state vmcs01 has in what is watched, and in the read shadows of CR0, which is known_cr0, and CR4; NULL: not known. */
+	const struct nested_slot *known01;
 	u64 known_cr0;
+	struct watch watch;
 	u64 l1_efer;			/* at L1's last quick entry */
 	u32 l1_cs_access_rights;
 	bool resumed;			/* L0 enters L2 anew, of its own accord */

@@ -102,7 +102,8 @@ static void write_vmcs02(struct nested *nested, struct nested_slot *slot, const 
 {
 	for (u16 i = 0; i < changes->count; i++)
 		write02(slot, changes->field[i], vmcs12_get(slot->vmcs12, changes->field[i]));
-	write_sources(slot, nested->l1_efer, l1_pat);
+	if (slot->quick.keeps)
+		write_sources(slot, nested->l1_efer, l1_pat);
 	if (unlikely(slot->quick.reloads_timer))
 		write02(slot, VMCS_PREEMPTION_TIMER_VALUE, vmcs12_get(slot->vmcs12, VMCS_PREEMPTION_TIMER_VALUE));
 	count_many(COUNTER_VMWRITES, changes->count);
@@ -141,8 +142,14 @@ bool quick_enter(struct vcpu *vcpu)
 	nested->state = NESTED_IN_L2;
 	vcpu->running = &slot->vmcs02;
 	count(COUNTER_VM_ENTRY_EXITS);
-	count_many(COUNTER_VMREADS, 4 + (u64)slot->quick.watch_count + slot->quick.pull_count);
+	count_many(COUNTER_VMREADS, slot->quick.enter_reads);
 	count_many(COUNTER_VMPTRLDS, 2);
 	count(COUNTER_VMCLEARS);
 	return true;
+}
+
+void quick_go_on(struct vcpu *vcpu)
+{
+	vcpu->nested->resumed = true;
+	switch_flush_ept02(vcpu->nested);
 }

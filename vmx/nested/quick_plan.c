@@ -36,11 +36,10 @@ static u8 source(const struct vmcs12 *vmcs12, u32 load, u32 save)
 	return vmcs12_control(vmcs12, WORD_EXIT) & save ? QUICK_FROM_L2 : QUICK_FROM_VMCS12;
 }
 
-/* As load_l1() in quick_leave.c writes them: two more for each segment that may be null and is not. */
-static u16 host_writes(const struct vmcs_image *host01)
+static u16 loads(const struct vmcs_image *host01)
 {
-	return (u16)(37 + 2 * ((image_get(host01, VMCS_GUEST_SS_SELECTOR) != 0) + (image_get(host01, VMCS_GUEST_DS_SELECTOR) != 0) +
-			       (image_get(host01, VMCS_GUEST_ES_SELECTOR) != 0)));
+	return (u16)(QUICK_LOADS + 2 * ((image_get(host01, VMCS_GUEST_SS_SELECTOR) != 0) + (image_get(host01, VMCS_GUEST_DS_SELECTOR) != 0) +
+					(image_get(host01, VMCS_GUEST_ES_SELECTOR) != 0)));
 }
 
 void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12)
@@ -56,7 +55,9 @@ void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12)
 	plan->reloads_timer = (pin & PIN_ACTIVATE_PREEMPTION_TIMER) && !(exit & EXIT_SAVE_PREEMPTION_TIMER);
 	plan->flushes_vpid0 = !vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_VPID);
 	sync_load_host(&plan->host01, vmcs12, &nothing);
-	plan->host_writes = host_writes(&plan->host01);
+	plan->keeps = plan->efer != QUICK_FROM_L2 || plan->pat != QUICK_FROM_L2 || plan->keeps_efer || plan->keeps_pat ||
+		      plan->keeps_nmi_blocking || plan->flushes_vpid0;
+	plan->leave_writes = loads(&plan->host01);
 }
 
 /* Does an exit save this field, or record it? Conditions as in sync_guest(). */
@@ -115,4 +116,6 @@ void quick_plan_lists(struct quick_plan *plan, const struct vmcs12 *vmcs12, cons
 			plan->pull[plan->pull_count++] = writes[i];
 		else
 			plan->watch[plan->watch_count++] = writes[i];
+	plan->leave_reads = (u16)(1 + plan->save_count);
+	plan->enter_reads = (u16)(4 + plan->pull_count + plan->watch_count);
 }

@@ -22,8 +22,9 @@ struct quick_plan {
 	bool keeps_nmi_blocking;	/* L1 inherits L2's: no virtual NMIs */
 	bool reloads_timer;	/* exits do not save the preemption timer's value: each entry loads vmcs12's anew */
 	bool flushes_vpid0;	/* exits drop what was cached for L1: no VPIDs */
-	u64 l2_efer, l2_pat;	/* as the last exit found them; only where they may matter above */
-	u16 host_writes;	/* how many fields of vmcs01 an exit writes in any case */
+	bool keeps;		/* any of the above is not the ordinary case */
+	u64 l2_efer, l2_pat, l2_interruptibility;	/* as the last exit found them, where `keeps` */
+	u16 leave_reads, leave_writes, enter_reads;	/* VMCS accesses that there are in any case */
 	u16 save_count, pull_count, watch_count;
 	/* Of the fields that the shadow VMCS has: what each exit brings there; what L1 may write, and vmcs02 gets as it is; the rest of that. */
 	vmcs_field save[VMCS_FIELD_COUNT], pull[VMCS_FIELD_COUNT], watch[VMCS_FIELD_COUNT];
@@ -35,6 +36,9 @@ bool quick_plan_is_possible(const struct vmcs12 *vmcs12);
 
 /* Makes the plan, but for the lists. `l2` is of no account: what depends on it is done at each exit. */
 void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12);
+
+/* Fields of vmcs01 that each exit loads, and one more for each of base and limit of SS, DS and ES that are not null. */
+#define QUICK_LOADS 22
 
 /* The lists, from the fields that L1 may read and write without an exit. */
 void quick_plan_lists(struct quick_plan *plan, const struct vmcs12 *vmcs12, const vmcs_field *reads, u16 read_count,

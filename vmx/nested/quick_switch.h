@@ -13,11 +13,19 @@ void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot);
 /* L1's VMRESUME. vmcs01 is current; vmcs02 is, when true. */
 bool quick_enter(struct vcpu *vcpu);
 
-/*
- * An exit of L2 that is L1's. `exit` is NULL where L1 is to see just what vmcs02 has recorded. vmcs02 is current;
- * vmcs01 is, when true.
- */
-bool quick_leave(struct vcpu *vcpu, const struct vm_exit *exit);
+/* L0 has handled an exit of an L2 that was entered the quick way, which now goes on. */
+void quick_go_on(struct vcpu *vcpu);
+
+/* May an exit of L2 be quick? */
+static inline bool quick_may_leave(const struct nested *nested)
+{
+	return nested->current->quick.entered && likely(!nested->question.watches_tpr);
+}
+
+/* An exit of L2 that is L1's. vmcs02 is current; vmcs01 is, afterwards. */
+void quick_leave(struct vcpu *vcpu);
+/* The same where L1 is to see another one than vmcs02 has recorded. */
+void quick_leave_with(struct vcpu *vcpu, const struct vm_exit *exit);
 
 /*
  * vmcs12 and L0's memory of vmcs02 get what a quick exit has left out, as though it had taken the long way. Whoever

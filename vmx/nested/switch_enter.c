@@ -116,7 +116,7 @@ static void flush_shared_vpid(const struct nested_slot *slot)
 		(void)invvpid(INVVPID_SINGLE, merge_vpid02((u16)vpid12), 0);
 }
 
-static void flush_ept02(struct nested *nested)
+void switch_flush_ept02(struct nested *nested)
 {
 	if (!nested->ept02.flush_needed)
 		return;
@@ -132,7 +132,7 @@ bool switch_refresh_tables(struct vcpu *vcpu, struct nested_slot *slot)
 		return false;
 	bitmaps02_refresh(nested, slot);
 	flush_shared_vpid(slot);
-	flush_ept02(nested);
+	switch_flush_ept02(nested);
 	return true;
 }
 
@@ -223,7 +223,7 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 	slot->last_used = ++nested->clock;
 	build_vmcs02(vcpu, pae ? pdpte : NULL);
 	flush_shared_vpid(slot);
-	flush_ept02(nested);
+	switch_flush_ept02(nested);
 	quick_prepare(vcpu, slot);
 	nested->state = NESTED_IN_L2;
 	vcpu->running = &slot->vmcs02;
@@ -251,5 +251,5 @@ void switch_prepare_resume(struct vcpu *vcpu)
 
 	nested->resumed = true;
 	drop_once_only(nested->current);
-	flush_ept02(nested);
+	switch_flush_ept02(nested);
 }

@@ -43,5 +43,8 @@ void switch_record_exit(const struct nested *nested, struct nested_slot *slot, c
 /* What L1 keeps in memory for vmcs02, as it is now, and the flushes that are due. False: EPT02 is at another place. */
 bool switch_refresh_tables(struct vcpu *vcpu, struct nested_slot *slot);
 
+/* INVEPT, if EPT02 has changed so that the processor may have more than it now says. */
+void switch_flush_ept02(struct nested *nested);
+
 /* Drops what was cached for VPID 0, which is where L1 lives in its own eyes. */
 void switch_flush_vpid0(const struct nested *nested);

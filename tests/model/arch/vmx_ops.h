@@ -25,6 +25,11 @@ static inline bool vmclear_failed(const u64 *address)
 bool vmread_failed(u64 encoding, u64 *value);
 bool vmwrite_failed(u64 encoding, u64 value);
 
+static inline void vmwrite_known(u64 encoding, u64 value)
+{
+	(void)vmwrite_failed(encoding, value);
+}
+
 enum { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
 enum { INVVPID_ADDRESS = 0, INVVPID_SINGLE = 1, INVVPID_ALL = 2, INVVPID_SINGLE_RETAINING_GLOBALS = 3 };
 
