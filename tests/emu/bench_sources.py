@@ -58,11 +58,16 @@ def guest_on_kvm(runner):
 WITHOUT_SHADOWING = ("l2_cpuid", "l2_cpuid_like_kvm")
 
 
-def without_shadowing(runner):
-    """The same guest, VMCS shadowing switched off in Testudo: two rows of it are of interest."""
-    files = disks.guest("bench", True, [*QUIET, "shadowing = off"])
-    rows = good_rows(runner.machine("guest testudo without shadowing", files=files, cpu=runner.cpu), "testudo")
-    return [replace(row, name=f"{row.name}_without_shadowing") for row in rows if row.name in WITHOUT_SHADOWING]
+def without_shadowing(subject):
+    """The same guest, VMCS shadowing switched off in L0: two rows of it are of interest."""
+    def source(runner):
+        if subject == "kvm":
+            files = disks.guest_on_kvm("bench", parameters=["enable_shadow_vmcs=0"])
+        else:
+            files = disks.guest("bench", True, [*QUIET, "shadowing = off"])
+        rows = good_rows(runner.machine(f"guest {subject} without shadowing", files=files, cpu=runner.cpu, memory=768), subject)
+        return [replace(row, name=f"{row.name}_without_shadowing") for row in rows if row.name in WITHOUT_SHADOWING]
+    return source
 
 
 def named(rows, name, new_name, subject):
@@ -79,6 +84,20 @@ def on_levels(count):
         files = disks.guest("bench", count, QUIET, "short=1")
         rows = good_rows(runner.machine(f"guest on {count} testudos", files=files, cpu=runner.cpu), "testudo")
         return named(rows, "l2_cpuid", f"l{count + 1}_cpuid_testudo", "testudo")
+    return source
+
+
+def linux_rounds(subject, row, deep=0, level_below=None):
+    """CPUID of a tiny guest of Linux/KVM, `deep` of them more beneath it. Where KVM is the lowest hypervisor and so is L0 in this row, it is L1 of
+    the row of one level less that has no L0: the same run, as `level_below` bare."""
+    def source(runner):
+        what = f"linux {row} {subject}"
+        files = disks.linux_rounds(subject == "testudo", row, deep, QUIET)
+        lines = runner.machine(what, files=files, memory=1024 if deep > 1 else 768, seconds=1800).lines
+        rows = [found for found in bench_rows.of_guest(lines, subject) if found.name == row]
+        if not rows or "VERDICT: PASS" not in lines:
+            raise Broken("the guest's rounds did not go as they should")
+        return rows + ([bench_rows.make(level_below, "bare", rows[0].ticks)] if level_below else [])
     return source
 
 
@@ -116,7 +135,13 @@ SOURCES = [
     Source("guest", "bare", guest("bare")),
     Source("guest", "testudo", guest("testudo")),
     Source("guest", "kvm", guest_on_kvm),
-    Source("without-shadowing", "testudo", without_shadowing),
+    Source("without-shadowing", "testudo", without_shadowing("testudo")),
+    Source("without-shadowing", "kvm", without_shadowing("kvm")),
+    Source("linux-cpuid", "bare", linux_rounds("bare", "kvm_l2_cpuid")),
+    Source("linux-cpuid", "testudo", linux_rounds("testudo", "kvm_l2_cpuid")),
+    Source("linux-cpuid", "kvm", linux_rounds("kvm", "kvm_l2_cpuid", deep=1, level_below="l3_cpuid_kvm")),
+    Source("linux-levels", "testudo", linux_rounds("testudo", "l3_cpuid_kvm", deep=1)),
+    Source("linux-levels-deep", "kvm", linux_rounds("kvm", "l3_cpuid_kvm", deep=2), deep=True),
     Source("linux-boot", "bare", linux_boot("bare")),
     Source("linux-boot", "testudo", linux_boot("testudo")),
     Source("linux-boot-l2", "bare", linux_boot_l2("bare")),

@@ -4,7 +4,7 @@ import bench_targets
 from bench_cost import least
 from bench_rows import by_name
 
-HEAD = ("ticks of one", "bare", "Testudo", "KVM", "KVM ÷ Testudo", "exits", "VMCS accesses", "targets on Testudo")
+HEAD = ("ticks of one", "bare", "Testudo", "KVM", "KVM ÷ Testudo", "KVM's exits", "exits", "VMCS accesses", "targets on Testudo")
 
 
 def figure(value):
@@ -21,7 +21,9 @@ def kvm_ticks(name, row):
 
 
 def share(value, of):
-    return f"{value / of:,.1f}" if value and of else "–"
+    if not value or not of:
+        return "–"
+    return f"{value / of:,.1f}" if value >= of / 10 else f"{value / of:.3f}"
 
 
 def judged(known, table):
@@ -38,7 +40,8 @@ def cells(known, table):
     kvm, reference = kvm_ticks(known.name, rows.get("kvm"))
     ticks = testudo.ticks if testudo else None
     return (known.text, figure(bare.ticks if bare else None), figure(ticks), figure(kvm) + ("*" if reference and kvm else ""), share(kvm, ticks),
-            figure(testudo.exits if testudo else None), figure(testudo.accesses if testudo else None), judged(known, table))
+            *(figure(getattr(row, "exits", None)) for row in (rows.get("kvm"), testudo)), figure(getattr(testudo, "accesses", None)),
+            judged(known, table))
 
 
 def modelled(known, table):

@@ -14,7 +14,7 @@
 
 struct row {
 	const char *name;
-	void (*before)(void); /* ahead of each round, not timed; may be NULL */
+	void (*before)(void); /* ahead of each round, neither timed nor counted; may be NULL */
 	bool (*round)(void);  /* true: it went as it should */
 	u32 rounds;
 	u32 warm_up; /* rounds before the first that counts */

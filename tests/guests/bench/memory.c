@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * L2's memory: violations that L1 answers, and misses that only L0 knows of. All of
- * EPT12's pages share a few pages of memory, since what costs is the tables; not one alone, of
- * which KVM keeps no more than a thousand mappings.
+ * EPT12's pages share a large page of memory, since what costs is the tables. One small page would not
+ * do: KVM keeps no more than a thousand mappings of each. Nor a large page with tables in it: KVM maps it in small ones.
  */
 #include "tests/guests/bench/bench.h"
 
@@ -33,13 +33,13 @@ static bool run_to(u32 reason)
 static void create(const u8 *code)
 {
 	vm = bench_vm(code);
-	backing = (u64)pages_alloc(BACKING_PAGES, PAGE_SIZE);
+	backing = (u64)pages_alloc(BACKING_PAGES, SIZE_2MB);
 }
 
 /* The n-th page, or the large page that has all of them. */
 static void map(u64 address, u64 n, u32 level)
 {
-	u64 to = level == 2 ? (backing & ~(SIZE_2MB - 1)) | EPT_LARGE : backing + n % BACKING_PAGES * PAGE_SIZE;
+	u64 to = level == 2 ? backing | EPT_LARGE : backing + n % BACKING_PAGES * PAGE_SIZE;
 
 	*ept_entry(vm->ept, address, level) = to | EPT_RWX | EPT_MEMORY_TYPE_WB;
 }
