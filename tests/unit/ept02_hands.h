@@ -61,14 +61,19 @@ static inline struct ept02_result touch_as(u64 eptp12, u64 address, u64 qualific
 	return result;
 }
 
-/* What hardware finds in EPT02, without any cache; value 0 where that is nothing. */
+/* What hardware finds in EPT02, without any cache and without an entry to L2; value 0 where that is nothing. */
 static inline struct ept_translation seen_by(u64 eptp12, u64 address)
 {
-	u64 eptp02 = ept02_eptp(&world.ept02, eptp12);
-	struct ept tables = { .root = phys_to_ptr(hpa(eptp02 & EPTP_ADDRESS)),
-			      .levels = (u8)(field_get(eptp02, EPTP_WALK_LENGTH) + 1) };
-	struct ept_translation found = ept_lookup(&tables, address);
+	u64 faulted = world.ept02.faulted_eptp12, eptp02;
+	struct ept tables;
+	struct ept_translation found;
 
+	world.ept02.faulted_eptp12 = 0;
+	eptp02 = ept02_eptp(&world.ept02, eptp12);
+	world.ept02.faulted_eptp12 = faulted;
+	tables = (struct ept){ .root = phys_to_ptr(hpa(eptp02 & EPTP_ADDRESS)),
+			      .levels = (u8)(field_get(eptp02, EPTP_WALK_LENGTH) + 1) };
+	found = ept_lookup(&tables, address);
 	if (!(found.value & EPT_PERMISSIONS))
 		found.value = 0;
 	return found;

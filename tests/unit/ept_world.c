@@ -279,9 +279,15 @@ static void check_violation(struct world *world, u64 eptp12, unsigned int n, u64
 /* What hardware would find for L2's pages, before a miss. */
 static bool translated_before[WORLD_PAGES];
 
+/* Without an entry to L2, which may fill something. */
 static struct model_page find_in_ept02(struct world *world, u64 eptp12, unsigned int n)
 {
-	return model_walk_ept02(ept02_eptp(&world->ept02, eptp12) | (eptp12 & EPT02_MODE_BASED), world_address(n));
+	u64 faulted = world->ept02.faulted_eptp12, eptp02;
+
+	world->ept02.faulted_eptp12 = 0;
+	eptp02 = ept02_eptp(&world->ept02, eptp12);
+	world->ept02.faulted_eptp12 = faulted;
+	return model_walk_ept02(eptp02 | (eptp12 & EPT02_MODE_BASED), world_address(n));
 }
 
 static void note_translated(struct world *world, u64 eptp12)
@@ -437,8 +443,12 @@ bool world_access(struct world *world, u64 eptp12, unsigned int n, u64 access, b
 	if (!(eptp12 & EPT02_MODE_BASED) && (access & MODEL_FETCH_USER))
 		access = (access & 7) | EPT_ACCESS_EXECUTE;
 	for (unsigned int try = 0; try < 4; try++) {
-		u64 eptp02 = ept02_eptp(&world->ept02, eptp12) | (eptp12 & EPT02_MODE_BASED);
 		struct model_access result;
+		u64 eptp02;
+
+		if (world->ept02.faulted_eptp12 == eptp12)
+			note_translated(world, eptp12);
+		eptp02 = ept02_eptp(&world->ept02, eptp12) | (eptp12 & EPT02_MODE_BASED);
 
 		if (ept02_take_flush(&world->ept02, eptp12))
 			model_flush(&world->processor, eptp02);
@@ -588,7 +598,8 @@ bool world_step(struct world *world)
 	default:
 		page = (unsigned int)take(world, take(world, 4) ? 9 : WORLD_PAGES);
 		access = (eptp12 & EPT02_MODE_BASED ? modes : accesses)[take(world, 8)];
-		(void)world_access(world, eptp12, page, access, !take(world, 4));
+		/* Nothing is fetched from a guest paging-structure entry. */
+		(void)world_access(world, eptp12, page, access, !take(world, 4) && !(access & (EPT_ACCESS_EXECUTE | MODEL_FETCH_USER)));
 		break;
 	}
 	return true;

@@ -215,6 +215,10 @@ struct ept02_root *ept02_root_of(struct ept02 *ept02, u64 eptp12)
 
 u64 ept02_eptp(struct ept02 *ept02, u64 eptp12)
 {
+	if (ept02->faulted_eptp12 == eptp12) {
+		ept02->faulted_eptp12 = 0;
+		ept02_prefill(ept02, eptp12, ept02->faulted);
+	}
 	return ept02_root_of(ept02, eptp12)->eptp02;
 }
 

@@ -113,6 +113,8 @@ struct ept02 {
 	struct ept02_root *recent;		/* that of `recent_eptp12`, as it was asked for */
 	u64 recent_eptp12;
 	bool twins;				/* there have been two roots of the same EPT12 */
+	u64 faulted_eptp12;			/* `recent` as of the last violation that was L1's, and where; 0: it is answered */
+	l2_gpa_t faulted;
 	u8 *pool;				/* the pages; the first ones are `page` */
 	struct ept02_page *page;
 	struct ept02_pages free;
@@ -148,7 +150,8 @@ void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struc
 /*
  * The EPTP for hardware that stands for `eptp12` (which passed the entry
  * checks); makes an empty root when there is none. To be asked before every VM
- * entry to L2: a root that was not used for long may have become another's.
+ * entry to L2: a root that was not used for long may have become another's, and
+ * what L2 could not reach last time is filled ahead if L1 has mapped it.
  */
 u64 ept02_eptp(struct ept02 *ept02, u64 eptp12);
 
@@ -166,7 +169,7 @@ struct ept02_result ept02_handle(struct ept02 *ept02, const struct ept02_miss *m
 
 /*
  * L2 is about to run on `eptp12`, and probably to use `address`: fills it if EPT12 has it now, with the accessed
- * flags that its use needs set already. Sets none itself.
+ * flags that its use needs set already. Sets none itself. (ept02_eptp does this after a violation.)
  */
 void ept02_prefill(struct ept02 *ept02, u64 eptp12, l2_gpa_t address);
 

@@ -236,6 +236,12 @@ void ept02_fill(struct ept02 *ept02, struct ept02_root *root, const struct ept12
 	ept02->fills++;
 }
 
+/* Has L1 mapped more than this one page? */
+static bool is_followed(const struct ept02_window *window, unsigned int index)
+{
+	return ept02_is_present(atomic_read64(&window->table12[(index + 1) % EPT_TABLE_ENTRIES]));
+}
+
 enum ept02_glance ept02_glance(struct ept02 *ept02, struct ept02_root *root, l2_gpa_t address, u64 access, u64 *entry12)
 {
 	const struct ept02_window *window = look_through(root, address);
@@ -245,6 +251,9 @@ enum ept02_glance ept02_glance(struct ept02 *ept02, struct ept02_root *root, l2_
 
 	if (unlikely(!window))
 		return GLANCE_UNKNOWN;
+	/* What is there may be in the processor's caches as well, and stays. */
+	if (!access && window->table02[index])
+		return GLANCE_FILLED;
 	entry = atomic_read64(&window->table12[index]);
 	if (!ept02_is_present(entry)) {
 		window->table02[index] = 0;
@@ -255,10 +264,13 @@ enum ept02_glance ept02_glance(struct ept02 *ept02, struct ept02_root *root, l2_
 	/* What is not there at all (a flag is not set) is missing too. */
 	if (unlikely(!value || (access & ~value & EPT_RWX)))
 		return GLANCE_UNKNOWN;
-	original = (struct ept02_original){ window->table12, 1, window->permissions };
-	ept02_fill_group(ept02, root, window->table02, window->used02, index, &original);
+	if (access || is_followed(window, index)) {
+		original = (struct ept02_original){ window->table12, 1, window->permissions };
+		ept02_fill_group(ept02, root, window->table02, window->used02, index, &original);
+	}
+	*window->used02 |= (u32)BIT(index / EPT02_GROUP);
 	if (window->table02[index] != value)
 		put_leaf(ept02, root, &window->table02[index], value);
-	ept02->fills++;
+	ept02->fills += access != 0;
 	return GLANCE_FILLED;
 }

@@ -187,23 +187,33 @@ static unsigned int next_run(u32 used, unsigned int *group)
 	return (unsigned int)__builtin_ctzll(~(rest >> *group));
 }
 
-static void revalidate_upper(const struct ept02 *ept02, const struct ept02_root *root, u64 *to, u64 count, const u64 *from,
+/* A link: parked, or undone where EPT12 has another kind of entry now and what is below is one page table. */
+static u64 revalidate_link(struct ept02 *ept02, struct ept02_root *root, u64 entry, u64 entry12, unsigned int level)
+{
+	if (level > 2 || (ept02_is_present(entry12) && !ept_is_leaf(entry12, level)))
+		return (entry & EPT_ADDRESS) | EPT02_PARKED;
+	ept02_give_page(ept02, root, ept02_table_of(entry));
+	return 0;
+}
+
+static void revalidate_upper(struct ept02 *ept02, struct ept02_root *root, u64 *to, u64 count, const u64 *from,
 			     const struct ept02_original *original)
 {
 	for (u64 i = 0; i < count; i++) {
-		u64 entry = to[i];
+		u64 entry = to[i], entry12;
 
-		if (!ept02_is_present(entry))
+		if (!entry)
 			continue;
-		if (ept_is_leaf(entry, original->level))
-			entry = ept02_leaf(ept02, root, original->level, atomic_read64(&from[i]), original->permissions);
+		entry12 = atomic_read64(&from[i]);
+		if (ept02_is_present(entry) && ept_is_leaf(entry, original->level))
+			entry = ept02_leaf(ept02, root, original->level, entry12, original->permissions);
 		else
-			entry = (entry & EPT_ADDRESS) | EPT02_PARKED;
+			entry = revalidate_link(ept02, root, entry, entry12, original->level);
 		atomic_write64(&to[i], entry);
 	}
 }
 
-void ept02_revalidate(const struct ept02 *ept02, const struct ept02_root *root, u64 *to, u32 used,
+void ept02_revalidate(struct ept02 *ept02, struct ept02_root *root, u64 *to, u32 used,
 		      const struct ept02_original *from)
 {
 	unsigned int group = 0, run;

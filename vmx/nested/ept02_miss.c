@@ -267,11 +267,14 @@ struct ept02_result ept02_handle(struct ept02 *ept02, const struct ept02_miss *m
 	struct ept02_root *root = ept02_root_of(ept02, miss->eptp12);
 	struct ept02_result result = { .outcome = EPT02_FILLED };
 
-	if (likely(try_glance(ept02, root, miss, &result)))
-		return result;
-	for (unsigned int try = 0; try < WALK_TRIES; try++)
-		if (try_miss(ept02, root, miss, &result))
-			break;
+	if (unlikely(!try_glance(ept02, root, miss, &result)))
+		for (unsigned int try = 0; try < WALK_TRIES; try++)
+			if (try_miss(ept02, root, miss, &result))
+				break;
+	if (result.outcome == EPT02_VIOLATION || result.outcome == EPT02_MISCONFIGURED) {
+		ept02->faulted_eptp12 = miss->eptp12;
+		ept02->faulted = miss->address;
+	}
 	return result;
 }
 
@@ -279,12 +282,16 @@ void ept02_prefill(struct ept02 *ept02, u64 eptp12, l2_gpa_t address)
 {
 	struct ept02_root *root = ept02_root_of(ept02, eptp12);
 	struct ept_rules rules;
+	struct ept tables;
 	struct ept12_walk walk;
 	u64 entry, permissions;
 
 	if (likely(ept02_glance(ept02, root, address, 0, &entry) != GLANCE_UNKNOWN))
 		return;
 	rules = ept02_rules(ept02, root);
+	tables = ept02_tables(ept02, root);
+	if (ept02_is_present(ept_lookup(&tables, address.value).value))
+		return;
 	walk = ept12_walk(ept02->memory, &rules, root->eptp12, address);
 	permissions = walk.permissions;
 	if (root->eptp12 & EPTP_ACCESSED_DIRTY) {

@@ -77,7 +77,7 @@ u64 ept02_leaf(const struct ept02 *ept02, const struct ept02_root *root, unsigne
 void ept02_fill_group(const struct ept02 *ept02, const struct ept02_root *root, u64 *to, u32 *used, unsigned int index,
 		      const struct ept02_original *from);
 /* Makes a table that was parked true again: leaves as EPT12 has them now, or gone; the tables below are parked. */
-void ept02_revalidate(const struct ept02 *ept02, const struct ept02_root *root, u64 *to, u32 used,
+void ept02_revalidate(struct ept02 *ept02, struct ept02_root *root, u64 *to, u32 used,
 		      const struct ept02_original *from);
 /* Parks all tables to which this one links. */
 void ept02_park(u64 *table, u32 used);
@@ -94,5 +94,6 @@ enum ept02_glance { GLANCE_UNKNOWN, GLANCE_FILLED, GLANCE_NOT_PRESENT };
 /*
  * The ordinary miss, near the last one: filled if EPT12 allows this access and has all flags set that it needs. Where its
  * entry is not present, that is told, with the entry, and forgotten; else GLANCE_UNKNOWN, and a walk has to find out.
+ * No access at all is a page filled ahead: alone, unless the next one is there too.
  */
 enum ept02_glance ept02_glance(struct ept02 *ept02, struct ept02_root *root, l2_gpa_t address, u64 access, u64 *entry);
