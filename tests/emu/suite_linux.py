@@ -92,6 +92,15 @@ def two_vcpus(report):
     report.judge(missing(result.lines, wanted) + ([] if result.end == "shutdown" else [f"the machine ended by {result}"]), good=str(result))
 
 
+def three_levels(report):
+    """Linux/KVM on Testudo runs Linux/KVM as its guest, and that one a guest whose CPUID it answers; L0's counters are told through all of them."""
+    result = report.machine(files=disks.linux_rounds(True, "inner", 1), memory=768, seconds=SECONDS)
+    wrong = missing(result.lines, [("the innermost guest's figure", r"^B inner \d+"), ("L0's exits for it", r"^B inner\.l0_exits \d+"),
+                                   ("the end of the Linux that is L2", r"^vmm: linux guest: ended by itself"), ("Testudo", r"^L0: Testudo ")])
+    wrong += [] if result.lines.count("VERDICT: PASS") == 2 else ["not both Linuxes are content"]
+    report.judge(wrong + ([] if result.end == "shutdown" else [f"the machine ended by {result}"]), good=str(result))
+
+
 def overhead(report):
     """Boot alone, Testudo's console quiet: its serial lines would be counted as instructions of the UART's slowness."""
     counts = {}
@@ -111,5 +120,6 @@ def add(suite):
     suite.add("linux/testudo", boot(True))
     suite.add("linux/overhead", overhead)
     suite.add("linux/two-vcpus", two_vcpus)
+    suite.add("linux/three-levels", three_levels)
     suite.add("linux/two-processors", processors(2))
     suite.add("linux/four-processors", processors(4))

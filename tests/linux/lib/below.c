@@ -22,12 +22,22 @@ static int is_kvm(void)
 	return !memcmp(signature, "KVMKVMKVM\0\0\0", sizeof signature);
 }
 
-uint32_t below_count(uint32_t counter)
+static uint32_t count_of_testudo(uint32_t index)
+{
+	if (index < BELOW_FROM_L1)
+		return (uint32_t)l0_counter(index);
+
+	struct l0_exits exits = l0_exits(index % BELOW_FROM_L1);
+
+	return (uint32_t)(index < BELOW_FROM_L2 ? exits.from_l1 : exits.from_l2);
+}
+
+uint32_t below_count(uint32_t index)
 {
 	if (l0_present())
-		return (uint32_t)l0_counter(counter);
+		return count_of_testudo(index);
 	if (!is_kvm() || iopl(3) < 0)
 		return BELOW_UNKNOWN;
-	outl(counter, BELOW_PORT);
+	outl(index, BELOW_PORT);
 	return inl(BELOW_PORT);
 }

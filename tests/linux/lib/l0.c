@@ -64,15 +64,23 @@ unsigned long long l0_counter(unsigned int index)
 	return (unsigned long long)r.d << 32 | r.a;
 }
 
+struct l0_exits l0_exits(unsigned int reason)
+{
+	struct registers r = cpuid(LEAF_EXITS, reason);
+
+	return (struct l0_exits){ (unsigned long long)r.b << 32 | r.a, (unsigned long long)r.d << 32 | r.c };
+}
+
 void l0_add(struct l0_counts *sums)
 {
-	struct registers r, version = cpuid(LEAF_VERSION, 0);
+	struct registers version = cpuid(LEAF_VERSION, 0);
 
 	for (uint32_t i = 0; i < version.c && i < L0_COUNTERS; i++)
 		sums->counter[i] += l0_counter(i);
 	for (uint32_t i = 0; i < version.d && i < L0_REASONS; i++) {
-		r = cpuid(LEAF_EXITS, i);
-		sums->from_l1[i] += (unsigned long long)r.b << 32 | r.a;
-		sums->from_l2[i] += (unsigned long long)r.d << 32 | r.c;
+		struct l0_exits exits = l0_exits(i);
+
+		sums->from_l1[i] += exits.from_l1;
+		sums->from_l2[i] += exits.from_l2;
 	}
 }

@@ -20,8 +20,12 @@ extern const char *const l0_counter_names[L0_COUNTERS];
 int l0_present(void);
 struct l0_version l0_version(void);
 
-/* One counter of this processor. */
+/* One counter of this processor, and its exits for one reason. */
+struct l0_exits {
+	unsigned long long from_l1, from_l2;
+};
 unsigned long long l0_counter(unsigned int index);
+struct l0_exits l0_exits(unsigned int reason);
 
 /* Adds this processor's counters; what this Testudo does not count stays. */
 void l0_add(struct l0_counts *sums);

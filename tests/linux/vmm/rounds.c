@@ -2,19 +2,19 @@
 /*
  * What one round trip costs: a guest in real mode that executes CPUID, which KVM answers by itself, and takes the time of each.
  *
- * Prints "B" lines as the test guests do: the median in ticks of the time-stamp counter, and what L0 did for one round as far as it tells:
- * all of its counters where Testudo is directly beneath, else what can be asked (lib/below.h). They are read after a short run and after
- * a long one, so that what all runs have in common is not counted.
+ * Prints "B" lines as the test guests do: the median in ticks of the time-stamp counter, and what L0 did for one round as far as it tells
+ * (lib/below.h). Its counters are read after a short run and after a long one, so that what all runs have in common is not counted.
  */
 #include "tests/linux/lib/below.h"
-#include "tests/linux/lib/l0.h"
 #include "vmm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
+#include <unistd.h>
 
-enum { SHORT = 1000, LONG = 3000 };
+enum { SHORT = 1000, LONG = 3000, REASONS = 80 };
 enum { MEMORY = 0x10000, CODE = 0x1000, COUNT = 0x1ffc, SAMPLES = 0x2000 };
 enum { DONE_PORT = 0x5ff };
 enum { LEAF = 0x40000001, ANSWER = 12345 };
@@ -87,77 +87,83 @@ static int smaller(const void *a, const void *b)
 	return *left < *right ? -1 : *left > *right;
 }
 
-/* For one round, without what a run costs besides. */
-static void print_one(const char *name, const char *what, unsigned long long few, unsigned long long many)
-{
-	printf("B %s.%s %.2f\n", name, what, (double)((long long)many - (long long)few) / (LONG - SHORT));
-}
-
 static const struct {
 	const char *name;
-	uint32_t counter;
+	uint32_t index;
 } kinds[] = {
-	{ "l0_exits", 0 },	{ "l0_vmread_exits", 6 }, { "l0_vmwrite_exits", 7 }, { "l0_vmreads", 10 },
-	{ "l0_vmwrites", 11 },	{ "l0_vmptrlds", 12 },	  { "l0_vmclears", 13 },
+	{ "l0_exits", BELOW_EXITS }, { "l0_vmread_exits", 6 }, { "l0_vmwrite_exits", 7 }, { "l0_vmreads", 10 },
+	{ "l0_vmwrites", 11 },	     { "l0_vmptrlds", 12 },    { "l0_vmclears", 13 },
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
-static void print_l0(const char *name, const struct l0_counts *few, const struct l0_counts *many)
+/* By the indices of lib/below.h; 32 bits, and so are their differences. */
+struct counts {
+	uint32_t of[BELOW_END];
+};
+
+static int tells(uint32_t index)
+{
+	return below_count(index) != BELOW_UNKNOWN;
+}
+
+static void read_counts(struct counts *counts)
+{
+	int detailed = tells(BELOW_FROM_L1);
+
+	for (int i = 0; i < KINDS; i++)
+		counts->of[kinds[i].index] = below_count(kinds[i].index);
+	for (uint32_t i = BELOW_FROM_L1; detailed && i < BELOW_END; i++)
+		if (i % BELOW_FROM_L1 < REASONS)
+			counts->of[i] = below_count(i);
+}
+
+/* The counts of one run: the second reading has the first one's exits in it, in each run as many. */
+static void counted(struct vm *vm, uint32_t rounds, struct counts *counts)
+{
+	static struct counts before;
+
+	read_counts(&before);
+	run(vm, rounds);
+	read_counts(counts);
+	for (uint32_t i = 0; i < BELOW_END; i++)
+		counts->of[i] -= before.of[i];
+}
+
+/* For one round, without what a run costs besides. */
+static void print_one(const char *name, const char *what, uint32_t few, uint32_t many)
+{
+	printf("B %s.%s %.2f\n", name, what, (double)(int32_t)(many - few) / (LONG - SHORT));
+}
+
+static void print_counts(const char *name, const struct counts *few, const struct counts *many)
 {
 	char what[40];
 
 	for (int i = 0; i < KINDS; i++)
-		if (below_count(kinds[i].counter) != BELOW_UNKNOWN)
-			print_one(name, kinds[i].name, few->counter[kinds[i].counter], many->counter[kinds[i].counter]);
-	for (int i = 0; i < L0_REASONS; i++) {
-		if (many->from_l1[i] != few->from_l1[i]) {
-			snprintf(what, sizeof what, "l1_reason_%d", i);
-			print_one(name, what, few->from_l1[i], many->from_l1[i]);
-		}
-		if (many->from_l2[i] != few->from_l2[i]) {
-			snprintf(what, sizeof what, "l2_reason_%d", i);
-			print_one(name, what, few->from_l2[i], many->from_l2[i]);
-		}
-	}
-}
-
-static void read_l0(struct l0_counts *counts)
-{
-	if (l0_present())
-		l0_add(counts);
-	else
-		for (int i = 0; i < KINDS; i++)
-			counts->counter[kinds[i].counter] = below_count(kinds[i].counter);
-}
-
-/* The counters of one run: the second reading has the first one's exits in it, in each run as many. */
-static void counted(struct vm *vm, uint32_t rounds, struct l0_counts *counts)
-{
-	struct l0_counts before = { 0 };
-
-	*counts = (struct l0_counts){ 0 };
-	read_l0(&before);
-	run(vm, rounds);
-	read_l0(counts);
-	for (int i = 0; i < L0_COUNTERS; i++)
-		counts->counter[i] -= before.counter[i];
-	for (int i = 0; i < L0_REASONS; i++) {
-		counts->from_l1[i] -= before.from_l1[i];
-		counts->from_l2[i] -= before.from_l2[i];
+		if (tells(kinds[i].index))
+			print_one(name, kinds[i].name, few->of[kinds[i].index], many->of[kinds[i].index]);
+	for (uint32_t i = BELOW_FROM_L1; i < BELOW_END; i++) {
+		if (many->of[i] == few->of[i])
+			continue;
+		snprintf(what, sizeof what, "l%u_reason_%u", i / BELOW_FROM_L1, i % BELOW_FROM_L1);
+		print_one(name, what, few->of[i], many->of[i]);
 	}
 }
 
 int rounds_main(const char *name)
 {
 	static uint32_t sample[LONG];
-	static struct l0_counts few, many;
+	static struct counts few, many;
 	struct vm vm;
 
 	prepare(&vm);
 	run(&vm, SHORT); /* everything is warm then */
 	counted(&vm, SHORT, &few);
 	printf("I %s begins\n", name);
+	/* A console that is still busy would be counted. */
 	fflush(stdout);
+	tcdrain(STDOUT_FILENO);
+	usleep(20000);
 	counted(&vm, LONG, &many);
 	printf("I %s ends\n", name);
 	memcpy(sample, vm.memory + SAMPLES, sizeof sample);
@@ -169,6 +175,6 @@ int rounds_main(const char *name)
 	}
 	printf("B %s %.2f\n", name, (double)sample[LONG / 2]);
 	printf("B %s.least %.2f\n", name, (double)sample[0]);
-	print_l0(name, &few, &many);
+	print_counts(name, &few, &many);
 	return 0;
 }
