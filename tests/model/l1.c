@@ -144,6 +144,10 @@ static struct l1_result done_by_shadow(u64 encoding, u64 *value, bool write)
 
 	if (vector)
 		return (struct l1_result){ .outcome = L1_FAULT, .vector = vector };
+	if (*processor_field(VMCS_VMCS_LINK_POINTER) == NO_ADDRESS) {
+		*processor_field(VMCS_GUEST_RIP) += LENGTH;
+		return (struct l1_result){ .outcome = L1_FAIL_INVALID };
+	}
 	if (access_shadow(encoding, value, write))
 		broken_rule("a field that is shadowed can be accessed", __FILE__, __LINE__);
 	*processor_field(VMCS_GUEST_RIP) += LENGTH;

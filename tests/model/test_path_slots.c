@@ -104,6 +104,118 @@ static void two_regions_take_turns(void **state)
 	assert_int_equal(l1_get(VMCS_GUEST_RSP), 0xbbbb);
 }
 
+/* What L1 wrote without an exit is in the shadow VMCS of a region that is not current any more. */
+static void vmclear_of_a_region_that_is_not_current_writes_all(void **state)
+{
+	(void)state;
+	begin();
+	assert_int_equal(l1_vmwrite(VMCS_GUEST_RSP.encoding, 0x7777).outcome, L1_OK);
+	l1_make_region(L1_REGION(1));
+	assert_int_equal(l1_vmptrld(L1_REGION(1)).outcome, L1_OK);
+	assert_int_equal(l1_vmwrite(VMCS_GUEST_RSP.encoding, 0x8888).outcome, L1_OK);
+	assert_int_equal(l1_vmclear(L1_REGION(0)).outcome, L1_OK);
+	assert_int_equal(in_memory(0, VMCS_GUEST_RSP), 0x7777);
+	assert_int_equal(l1_get(VMCS_GUEST_RSP), 0x8888);
+	assert_int_equal(l1_vmptrld(L1_REGION(0)).outcome, L1_OK);
+	assert_int_equal(l1_get(VMCS_GUEST_RSP), 0x7777);
+}
+
+/* Expect: a VMCS that comes back as it was is not built anew. */
+static void a_region_that_comes_back_unchanged_keeps_its_vmcs02(void **state)
+{
+	u64 writes;
+
+	(void)state;
+	begin();
+	scene_enter();
+	*processor_field(VMCS_GUEST_FS_BASE) = 0x5151;
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	assert_int_equal(l1_vmclear(L1_REGION(0)).outcome, L1_OK);
+	assert_int_equal(in_memory(0, VMCS_GUEST_FS_BASE), 0x5151);
+	assert_int_equal(l1_vmptrld(L1_REGION(0)).outcome, L1_OK);
+	assert_int_equal(l1_vmresume().error, VMERR_VMRESUME_NOT_LAUNCHED);
+	writes = model.cpu.counter[COUNTER_VMWRITES];
+	assert_int_equal(l1_vmlaunch().outcome, L1_IN_L2);
+	assert_true(model.cpu.counter[COUNTER_VMWRITES] - writes < 40);
+	assert_int_equal(scene_running(VMCS_GUEST_FS_BASE), 0x5151);
+	scene_exit_to_l1(EXIT_CPUID, 0);
+}
+
+/* Expect: each field that L1 changes in memory while the VMCS is not active counts, whether an entry came before or not. */
+static void a_region_edited_in_memory_is_read_again(void **state)
+{
+	const vmcs_field edited[] = { VMCS_FIELD(GUEST_FS_BASE), VMCS_FIELD(GUEST_RSP), VMCS_FIELD(TSC_OFFSET), VMCS_FIELD(GUEST_CR3) };
+
+	(void)state;
+	begin();
+	scene_enter();
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	for (u32 i = 0; i < array_size(edited); i++) {
+		struct vmcs12 *region = l1_pointer(L1_REGION(0));
+
+		assert_int_equal(l1_vmclear(L1_REGION(0)).outcome, L1_OK);
+		vmcs12_set(region, edited[i], 0x3000);
+		assert_int_equal(l1_vmptrld(L1_REGION(0)).outcome, L1_OK);
+		assert_int_equal(l1_get(edited[i]), 0x3000);
+		assert_int_equal(l1_vmlaunch().outcome, L1_IN_L2);
+		assert_int_equal(scene_running(edited[i]), 0x3000);
+		scene_exit_to_l1(EXIT_CPUID, 0);
+		assert_int_equal(l1_get(edited[i]), 0x3000);
+	}
+}
+
+/* The launch state is L1's to spoil, too: only "launched" is launched. */
+static void the_launch_state_in_memory_counts(void **state)
+{
+	struct vmcs12 *region = l1_pointer(L1_REGION(0));
+
+	(void)state;
+	begin();
+	assert_int_equal(l1_vmclear(L1_REGION(0)).outcome, L1_OK);
+	region->launch_state = LAUNCH_STATE_LAUNCHED;
+	assert_int_equal(l1_vmptrld(L1_REGION(0)).outcome, L1_OK);
+	assert_int_equal(l1_vmlaunch().error, VMERR_VMLAUNCH_NOT_CLEAR);
+	assert_int_equal(l1_vmclear(L1_REGION(0)).outcome, L1_OK);
+	region->launch_state = 77;
+	assert_int_equal(l1_vmptrld(L1_REGION(0)).outcome, L1_OK);
+	assert_int_equal(l1_vmresume().error, VMERR_VMRESUME_NOT_LAUNCHED);
+	scene_enter();
+}
+
+/* Expect: an address that L1 uses for another guest's VMCS has nothing of the first. */
+static void an_address_can_be_another_guest(void **state)
+{
+	(void)state;
+	begin();
+	assert_int_equal(l1_vmwrite(VMCS_GUEST_RSP.encoding, 0x1111).outcome, L1_OK);
+	scene_enter();
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	assert_int_equal(l1_vmclear(L1_REGION(0)).outcome, L1_OK);
+	l1_make_region(L1_REGION(0));
+	assert_int_equal(l1_vmptrld(L1_REGION(0)).outcome, L1_OK);
+	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++)
+		if (insn_field(&model.vcpu.nested->offered, vmcs_fields[i].field.encoding))
+			assert_int_equal(l1_get(vmcs_fields[i].field), 0);
+	assert_int_equal(l1_vmlaunch().error, VMERR_CONTROLS);
+}
+
+/* Expect: shadowed fields fail as others do, by hardware or by L0. */
+static void without_a_current_vmcs_there_is_nothing_to_read(void **state)
+{
+	const vmcs_field fields[] = { VMCS_FIELD(GUEST_RSP), VMCS_FIELD(GUEST_LDTR_BASE), VMCS_FIELD(EXIT_REASON) };
+
+	(void)state;
+	begin();
+	assert_int_equal(l1_vmclear(L1_REGION(0)).outcome, L1_OK);
+	for (u32 i = 0; i < array_size(fields); i++) {
+		assert_int_equal(l1_vmread(fields[i].encoding, &(u64){ 0 }).outcome, L1_FAIL_INVALID);
+		assert_int_equal(l1_vmwrite(fields[i].encoding, 0).outcome, L1_FAIL_INVALID);
+	}
+	assert_int_equal(l1_vmxoff().outcome, L1_OK);
+	for (u32 i = 0; i < array_size(fields); i++)
+		assert_int_equal(l1_vmread(fields[i].encoding, &(u64){ 0 }).vector, VECTOR_UD);
+}
+
 /* --- VMREAD and VMWRITE, with and without a shadow VMCS --------------------------------------- */
 
 static u64 vmcs_exits(void)
@@ -213,6 +325,12 @@ int main(void)
 		cmocka_unit_test(vmclear_of_another_region_touches_its_launch_state),
 		cmocka_unit_test(vmxoff_sends_all_home),
 		cmocka_unit_test(two_regions_take_turns),
+		cmocka_unit_test(vmclear_of_a_region_that_is_not_current_writes_all),
+		cmocka_unit_test(a_region_that_comes_back_unchanged_keeps_its_vmcs02),
+		cmocka_unit_test(a_region_edited_in_memory_is_read_again),
+		cmocka_unit_test(the_launch_state_in_memory_counts),
+		cmocka_unit_test(an_address_can_be_another_guest),
+		cmocka_unit_test(without_a_current_vmcs_there_is_nothing_to_read),
 		cmocka_unit_test(shadowed_fields_do_not_exit),
 		cmocka_unit_test(without_vmwrite_to_any_field_there_is_no_shadowing),
 		cmocka_unit_test(secondary_controls_go_without_an_exit),

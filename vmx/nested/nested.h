@@ -57,14 +57,15 @@ struct nested_slot {
 	struct merge_io io;
 	struct vmcs_image shadowed;	/* what the shadow VMCS holds, as L0 last wrote or read it */
 	/*
-	 * Of a shadow VMCS of L1's (bit 31) the shadow VMCS has all fields that L1 is offered, not only those that L1
-	 * reaches without an exit, once it is whole; and of those in `newer` it may have newer values than vmcs12.
+	 * Once the shadow VMCS is whole, it has all fields that L1 reaches without an exit, and newer values than vmcs12
+	 * of those that L1 may write there. Of a shadow VMCS of L1's (bit 31) it then has all fields that L1 is
+	 * offered, and newer values of those in `newer` only.
 	 */
 	bool whole;
 	struct field_set newer;
 	struct shadow_set set;
 	struct quick_plan quick;
-	u64 remembered;			/* what it held before address became NO_ADDRESS */
+	u64 remembered;			/* what it held, and still has, since address became NO_ADDRESS */
 	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
 	/* An exit took the quick way: vmcs12 lacks what it saved and recorded, but for the fields in `set`. quick_settle() brings it. */
 	bool deferred, overridden;
@@ -187,6 +188,7 @@ static inline void bitmaps02_refresh(const struct nested *nested, struct nested_
 bool shadow_init(struct vcpu *vcpu) must_check;
 void shadow_link(struct vcpu *vcpu, struct nested_slot *slot);
 void shadow_unlink(struct vcpu *vcpu);
+void shadow_disable(struct vcpu *vcpu);
 /* vmcs12 -> shadow VMCS: all shadowed fields, or one that L1 may read from it. */
 void shadow_push(struct vcpu *vcpu, struct nested_slot *slot);
 void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info);

@@ -93,16 +93,17 @@ static bool take_bitmaps(struct nested *nested)
 	return true;
 }
 
-static void set_control(struct vcpu *vcpu, bool on, u64 link)
+/* vmcs01 is current. */
+static void set_control(struct vcpu *vcpu, bool on)
 {
 	struct nested *nested = vcpu->nested;
-	u64 proc2 = image_get(&nested->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS);
+	u64 old = image_get(&nested->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS);
+	u64 proc2 = on ? old | PROC2_VMCS_SHADOWING : old & ~(u64)PROC2_VMCS_SHADOWING;
 
-	proc2 = on ? proc2 | PROC2_VMCS_SHADOWING : proc2 & ~(u64)PROC2_VMCS_SHADOWING;
+	if (proc2 == old)
+		return;
 	image_set(&nested->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, proc2);
-	vmcs_load(&vcpu->vmcs01);
 	vmcs_write(&vcpu->vmcs01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS, proc2);
-	vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, link);
 }
 
 bool shadow_init(struct vcpu *vcpu)
@@ -114,8 +115,9 @@ bool shadow_init(struct vcpu *vcpu)
 			    (nested->hardware->misc & VMX_MISC_VMWRITE_ANY_FIELD);
 	if (!nested->shadowing) {
 		/* L0's controls have it on nevertheless, and hardware would look for bitmaps at address 0. */
-		if (caps_allow(nested->hardware, WORD_PROC2, PROC2_VMCS_SHADOWING))
-			set_control(vcpu, false, NO_ADDRESS);
+		vmcs_load(&vcpu->vmcs01);
+		set_control(vcpu, false);
+		vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, NO_ADDRESS);
 		return true;
 	}
 	if (!take_bitmaps(nested))
@@ -124,7 +126,7 @@ bool shadow_init(struct vcpu *vcpu)
 	clear_shadows(nested);
 	vmcs_load(&vcpu->vmcs01);
 	use_bitmaps(vcpu, nested->open_bitmap, nested->open_bitmap);
-	shadow_unlink(vcpu);
+	shadow_disable(vcpu);
 	return true;
 }
 
@@ -137,20 +139,31 @@ void shadow_link(struct vcpu *vcpu, struct nested_slot *slot)
 		return;
 	if (slot_is_shadow(slot))
 		shadow_open(vcpu, slot);
-	else
+	else if (!slot->whole)
 		shadow_push(vcpu, slot);
-	set_control(vcpu, true, slot->shadow.address.value);
+	slot->whole = true;
+	set_control(vcpu, true);
+	vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, slot->shadow.address.value);
 	if (slot_is_shadow(slot))
 		use_bitmaps(vcpu, nested->open_bitmap, nested->open_bitmap);
 	else
 		use_bitmaps(vcpu, slot->set.vmread_bitmap, slot->set.vmwrite_bitmap);
 }
 
-/* Without the control every VMREAD and VMWRITE exits, and gets its #UD or VMfailInvalid from L0. */
+/* Without a link hardware itself fails a VMREAD as it should: VMfailInvalid. What the bitmaps leave to L0 exits. SDM "VMREAD". */
 void shadow_unlink(struct vcpu *vcpu)
 {
 	if (vcpu->nested->shadowing)
-		set_control(vcpu, false, NO_ADDRESS);
+		vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, NO_ADDRESS);
+}
+
+/* Outside VMX operation every VMREAD and VMWRITE exits, and gets its #UD from L0. */
+void shadow_disable(struct vcpu *vcpu)
+{
+	if (!vcpu->nested->shadowing)
+		return;
+	set_control(vcpu, false);
+	shadow_unlink(vcpu);
 }
 
 /* Writes what differs from what the shadow VMCS is known to hold. */

@@ -42,21 +42,26 @@ void slots_fetch_rare(struct vcpu *vcpu, struct nested_slot *slot)
 	vmcs_load(vcpu->running);
 }
 
+/*
+ * All that is newer elsewhere comes home. The slot keeps its content, and vmcs02 and the shadow VMCS what they were
+ * given: if L1's region is the same when it comes back, all of it is good.
+ */
 void slots_release(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
 
 	if (slot == nested->current)
 		slots_set_current(vcpu, NULL);
+	quick_settle(vcpu, slot);
+	if (slot->whole && !slot_is_shadow(slot))
+		shadow_pull(vcpu, slot);
 	slots_fetch_rare(vcpu, slot);
 	shadow_fetch(vcpu, slot);
 	l1_write(nested->memory, l1_gpa(slot->address + VMCS12_STORED_FROM), &slot->vmcs12->abort_indicator,
 		 VMCS12_STORED_BYTES - VMCS12_STORED_FROM);
-	vmcs_clear(&slot->vmcs02);
-	vmcs_load(vcpu->running);
 	slot->remembered = slot->address;
 	slot->address = NO_ADDRESS;
-	slot->written_valid = slot->quick.ready = false;
+	slot->quick.ready = false;
 	nested->known01 = NULL;
 }
 
@@ -65,9 +70,10 @@ void slots_release_all(struct vcpu *vcpu)
 	for (u32 i = 0; i < NESTED_SLOTS; i++)
 		if (vcpu->nested->slots[i].address != NO_ADDRESS)
 			slots_release(vcpu, &vcpu->nested->slots[i]);
+	shadow_disable(vcpu);
 }
 
-/* The one that held it last, a free one, or the least recently used. */
+/* The one that held it last, or the least recently used: of those that are free, if any is. */
 static struct nested_slot *choose_slot(struct nested *nested, u64 address)
 {
 	struct nested_slot *oldest = NULL;
@@ -78,27 +84,32 @@ static struct nested_slot *choose_slot(struct nested *nested, u64 address)
 
 	for (u32 i = 0; i < NESTED_SLOTS; i++) {
 		struct nested_slot *slot = &nested->slots[i];
+		bool is_free = slot->address == NO_ADDRESS, oldest_is_free = oldest && oldest->address == NO_ADDRESS;
 
-		if (slot->address == NO_ADDRESS)
-			return slot;
-		if (!oldest || slot->last_used < oldest->last_used)
+		if (!oldest || is_free > oldest_is_free || (is_free == oldest_is_free && slot->last_used < oldest->last_used))
 			oldest = slot;
 	}
 	return oldest;
 }
 
 /*
- * L1 clears a shadow VMCS before each entry that links it, and nothing of it changes in between: what the
- * slot and its own shadow VMCS still have is good if L1's region says the same.
+ * A VMCS that was cleared and has not changed since: what the slot, vmcs02 and the shadow VMCS still have is good if L1's
+ * region says the same. L1 may have edited it in its memory, or made another VMCS there. Only the header is taken anew.
  */
-static bool is_unchanged(const struct nested *nested, const struct nested_slot *slot, u64 address)
+static bool is_unchanged(const struct nested *nested, struct nested_slot *slot, u64 address)
 {
 	const struct vmcs12 *region;
 
-	if (slot->remembered != address || !slot->whole || !slot_is_shadow(slot))
+	if (slot->remembered != address)
 		return false;
 	region = l1_look(nested->memory, l1_gpa(address));
-	return region && vmcs12_is_shadow(region) && memcmp(&region->fields, &slot->vmcs12->fields, sizeof(region->fields)) == 0;
+	if (!region || vmcs12_is_shadow(region) != slot_is_shadow(slot) ||
+	    memcmp(&region->fields, &slot->vmcs12->fields, sizeof(region->fields)) != 0)
+		return false;
+	slot->vmcs12->abort_indicator = region->abort_indicator;
+	slot->vmcs12->launch_state = region->launch_state;
+	vmcs12_sanitize_header(slot->vmcs12);
+	return true;
 }
 
 static void read_region(const struct nested *nested, struct nested_slot *slot, u64 address)
@@ -140,21 +151,19 @@ void slots_clear_in_memory(struct nested *nested, u64 address)
 	l1_write(nested->memory, l1_gpa(address + offsetof(struct vmcs12, launch_state)), &state, sizeof(state));
 }
 
+/* What L1 has written into the shadow VMCS of the one before stays there until somebody asks. */
 void slots_set_current(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
 
 	if (slot == nested->current)
 		return;
-	if (nested->current) {
-		if (!slot_is_shadow(nested->current))
-			shadow_pull(vcpu, nested->current);
-		shadow_unlink(vcpu);
-	}
 	nested->current = slot;
 	if (slot) {
 		slot->last_used = ++nested->clock;
 		shadow_link(vcpu, slot);
+	} else {
+		shadow_unlink(vcpu);
 	}
 	nested->state = slot ? NESTED_ROOT_CURRENT : NESTED_ROOT;
 }

@@ -5,10 +5,15 @@
  */
 #include "vmx/nested/vmcs12.h"
 
-void vmcs12_sanitize(struct vmcs12 *vmcs12)
+void vmcs12_sanitize_header(struct vmcs12 *vmcs12)
 {
 	if (vmcs12->launch_state != LAUNCH_STATE_LAUNCHED)
 		vmcs12->launch_state = LAUNCH_STATE_CLEAR;
+}
+
+void vmcs12_sanitize(struct vmcs12 *vmcs12)
+{
+	vmcs12_sanitize_header(vmcs12);
 
 	/* Fields that L1 is never shown must not carry anything in either. */
 	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++) {

@@ -64,3 +64,5 @@ static inline bool vmcs12_has(const struct vmcs12 *vmcs12, enum control_word wor
 
 /* Brings a region just read from L1 into canonical form: values cut to width, state known. */
 void vmcs12_sanitize(struct vmcs12 *vmcs12);
+/* The launch state alone. */
+void vmcs12_sanitize_header(struct vmcs12 *vmcs12);
