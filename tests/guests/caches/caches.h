@@ -15,6 +15,10 @@ LIST(entry_scenarios);
 LIST(field_scenarios);
 LIST(field_write_scenarios);
 LIST(control_scenarios);
+LIST(bitmap_scenarios);
+LIST(list_scenarios);
+LIST(translation_scenarios);
+LIST(region_scenarios);
 #undef LIST
 
 #define SCENARIOS(name, ...)                              \
@@ -109,4 +113,23 @@ u64 vm_resume_after_mov_ss(struct vm *vm);
 
 /* --- caches_l2.asm: between two CPUIDs L2 does all it can --------------------------------- */
 
-extern const u8 l2_change_everything[], l2_tell_everything[], l2_exit_everywhere[];
+extern const u8 l2_change_everything[], l2_tell_everything[], l2_exit_everywhere[], l2_follow_script[], l2_add_up[];
+
+/* What l2_follow_script does in a round. */
+enum step_kind { STEP_RDMSR, STEP_IN, STEP_VMREAD, STEP_VMFUNC, STEP_LOAD, STEP_STORE };
+struct step {
+	u32 kind; /* enum step_kind */
+	u32 operand; /* MSR, port, field, index */
+	u64 address; /* of LOAD and STORE */
+	u64 value; /* what was read, or is to be stored */
+	u64 unused;
+};
+
+/* --- script.c ------------------------------------------------------------------------ */
+
+/* An L2 that does these steps in each round. */
+struct vm *script_create(const struct step *steps, u32 count);
+/* The steps as L2 has them, with what it read. */
+struct step *script_steps(const struct vm *vm);
+/* So many rounds; says the reason of each exit but CPUID, if it is to. L1 skips what exits. */
+void script_rounds(struct vm *vm, u32 count, bool say_exits);

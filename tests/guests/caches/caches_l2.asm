@@ -180,4 +180,63 @@ l2 exit_everywhere
 	mov cr8, r13
 	jmp l2_exit_everywhere
 
+; R14 steps of 32 bytes each at RSI: struct step of caches.h. R12 counts them.
+l2 follow_script
+	xor r12d, r12d
+.next:
+	cmp r12, r14
+	jae .done
+	mov r13, r12
+	shl r13, 5
+	add r13, rsi
+	inc r12
+	mov ecx, [r13 + 4]
+	mov rax, [r13 + 8]
+	cmp dword [r13], 1
+	jb .rdmsr
+	je .in
+	cmp dword [r13], 3
+	jb .vmread
+	je .vmfunc
+	cmp dword [r13], 5
+	jb .load
+	mov rdx, [r13 + 16]
+	mov [rax], rdx
+	jmp .next
+.rdmsr:
+	rdmsr
+	jmp .tell
+.in:
+	mov edx, ecx
+	in al, dx
+	jmp .next
+.vmread:
+	vmread rax, rcx
+	jmp .tell
+.vmfunc:
+	xor eax, eax
+	vmfunc
+	jmp .next
+.load:
+	mov rax, [rax]
+.tell:
+	mov [r13 + 16], rax
+	jmp .next
+.done:
+	cpuid
+	jmp l2_follow_script
+
+; Adds up what lies at RDI and each R9 bytes behind it, R8 times, in R10.
+l2 add_up
+	mov r11, rdi
+	mov rax, r8
+	xor r10d, r10d
+.next:
+	add r10, [r11]
+	add r11, r9
+	dec rax
+	jnz .next
+	cpuid
+	jmp l2_add_up
+
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -22,5 +22,9 @@ void guest_main(void)
 	scenarios_run(field_scenarios, field_scenarios_count);
 	scenarios_run(field_write_scenarios, field_write_scenarios_count);
 	scenarios_run(control_scenarios, control_scenarios_count);
+	scenarios_run(bitmap_scenarios, bitmap_scenarios_count);
+	scenarios_run(list_scenarios, list_scenarios_count);
+	scenarios_run(translation_scenarios, translation_scenarios_count);
+	scenarios_run(region_scenarios, region_scenarios_count);
 	vmx_off();
 }
