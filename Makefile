@@ -45,6 +45,9 @@ $(BUILD)/kernel/%.o: %.c Makefile
 	@echo "  CC    $<"
 	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
+# Frames cost instructions at each exit, and nobody looks back through these.
+$(BUILD)/kernel/vmx/quick.o $(patsubst %.c,$(BUILD)/kernel/%.o,$(wildcard vmx/nested/quick_*.c)): KERNEL_CFLAGS += -fomit-frame-pointer
+
 # Offsets that assembly needs, generated from offsetof (boot/root/asm_offsets.in prints them).
 $(BUILD)/asm_offsets.inc: boot/root/asm_offsets.in Makefile $(wildcard arch/*.h vmx/*.h boot/root/*.h)
 	@mkdir -p $(@D)

@@ -66,3 +66,9 @@ static inline void percpu_count(u32 index)
 	__asm__ volatile("incq %%gs:%c1(,%q0,8)"
 			 : : "r"((u64)index), "i"(offsetof(struct percpu, counter)) : "cc");
 }
+
+/* The same way: see vmx/vmcs.h. */
+static inline void percpu_set_current_vmcs(const struct vmcs *vmcs)
+{
+	__asm__ volatile("movq %0, %%gs:%c1" : : "r"(vmcs), "i"(offsetof(struct percpu, current_vmcs)) : "memory");
+}

@@ -13,6 +13,7 @@
 #include "vmx/exits.h"
 #include "vmx/insn_info.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/quick_switch.h"
 
 #define LEAF_PROCESSOR_TRACE 0x14
 #define LEAF_SIGNATURE 0x40000000
@@ -63,7 +64,7 @@ static struct cpuid_result exit_counts(u32 reason)
 	return of_u64(counter_value(COUNTER_BY_REASON_L1 + reason), counter_value(COUNTER_BY_REASON_L2 + reason));
 }
 
-static struct cpuid_result own_leaf(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+static struct cpuid_result own_leaf(struct vcpu *vcpu, u32 leaf, u32 subleaf)
 {
 	switch (leaf) {
 	case LEAF_SIGNATURE:
@@ -71,8 +72,10 @@ static struct cpuid_result own_leaf(const struct vcpu *vcpu, u32 leaf, u32 suble
 	case LEAF_FEATURES:
 		return (struct cpuid_result){ TESTUDO_VERSION, vcpu->nested->shadowing, COUNTER_COUNT, EXIT_REASON_COUNT };
 	case LEAF_COUNTERS: {
-		u64 value = subleaf < COUNTER_COUNT ? counter_value(subleaf) : 0;
+		u64 value;
 
+		quick_count(vcpu);
+		value = subleaf < COUNTER_COUNT ? counter_value(subleaf) : 0;
 		return (struct cpuid_result){ .eax = (u32)value, .edx = (u32)(value >> 32) };
 	}
 	case LEAF_REFUSALS:

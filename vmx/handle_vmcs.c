@@ -111,6 +111,7 @@ static struct insn_result vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
 	result = insn_vmwrite(nested->current->vmcs12, &nested->offered, encoding, value);
 	check_forget(&nested->current->memo);
 	nested->current->dirty = true;
+	nested->current->quick.ready = false;
 	if (result.outcome == INSN_OK) {
 		shadow_push_field(vcpu, nested->current, insn_field(&nested->offered, encoding));
 		shadow_learn(vcpu, nested->current, insn_field(&nested->offered, encoding), true);

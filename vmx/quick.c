@@ -56,9 +56,8 @@ static noinline u64 ask_ept12(struct vcpu *vcpu, u32 reason)
 
 	if (handle_ept12(vcpu, &exit) == OWNER_L0)
 		return go_on(vcpu, reason);
-	quick_leave_with(vcpu, &exit);
 	count_exit_reason(true, reason);
-	return resume(vcpu);
+	return quick_leave_with(vcpu, &exit);
 }
 
 /* Exits that L1 may or may not want. */
@@ -85,9 +84,8 @@ static noinline u64 ask_owner(struct vcpu *vcpu, u32 reason)
 		return go_on(vcpu, reason);
 	if (owner != OWNER_L1)
 		return QUICK_NO;
-	quick_leave(vcpu);
 	count_exit_reason(true, reason);
-	return resume(vcpu);
+	return quick_leave(vcpu);
 }
 
 static u64 handle_l2(struct vcpu *vcpu, u32 reason)
@@ -99,19 +97,15 @@ static u64 handle_l2(struct vcpu *vcpu, u32 reason)
 		return ask_owner(vcpu, reason);
 	if (unlikely(owner_rules[reason] != RULE_ALWAYS_L1))
 		return QUICK_NO;
-	quick_leave(vcpu);
 	count_exit_reason(true, reason);
-	return resume(vcpu);
+	return quick_leave(vcpu);
 }
 
 /* --- exits of L1 ----------------------------------------------------------------- */
 
 static u64 handle_l1(struct vcpu *vcpu, u32 reason)
 {
-	if (reason != EXIT_VMRESUME || !quick_enter(vcpu))
-		return QUICK_NO;
-	count_exit_reason(false, reason);
-	return resume(vcpu);
+	return reason == EXIT_VMRESUME ? quick_enter(vcpu) : QUICK_NO;
 }
 
 u64 quick_handle(struct vcpu *vcpu)
@@ -120,7 +114,7 @@ u64 quick_handle(struct vcpu *vcpu)
 
 	if (unlikely(vcpu->nested->attention != 0) || unlikely(panic_is_active()))
 		return QUICK_NO;
-	reason = (u32)vmcs_read(vcpu->running, VMCS_EXIT_REASON);
+	reason = (u32)vmcs_read_known(vcpu->running, VMCS_EXIT_REASON); /* counted with the rest of them */
 	return nested_in_l2(vcpu) ? handle_l2(vcpu, reason) : handle_l1(vcpu, reason);
 }
 

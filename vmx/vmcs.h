@@ -105,7 +105,7 @@ static inline void vmcs_switch(const struct vmcs *vmcs)
 {
 	if (unlikely(vmptrld_failed(&vmcs->address.value)))
 		vmcs_load_failed(vmcs);
-	percpu()->current_vmcs = vmcs;
+	percpu_set_current_vmcs(vmcs);
 }
 
 static inline void vmcs_clear_shadow(const struct vmcs *vmcs)

@@ -142,8 +142,6 @@ struct nested {
 	const struct nested_slot *known01;
 	u64 known_cr0;
 	struct watch watch;
-	u64 l1_efer;			/* at L1's last quick entry */
-	u32 l1_cs_access_rights;
 	bool resumed;			/* L0 enters L2 anew, of its own accord */
 	struct reflect_question question;	/* kept, as most of it never changes */
 	struct immediate_exit immediate;	/* windows.c */

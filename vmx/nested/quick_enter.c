@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * L1's VMRESUME of a vmcs12 in which nothing has changed but fields that L1 writes without an exit.
- * switch_enter.c says what an entry is; here is what is left of it then. SDM "VM Entries".
+ * switch_enter.c says what an entry is; here is what is left of it then. SDM "VM Entries". Each instruction
+ * counts: what is not the ordinary case calls at the very end or in a function of its own.
  */
 
 #include "vmx/nested/quick_switch.h"
@@ -11,48 +12,96 @@
 #include "vmx/nested/check_common.h"
 #include "vmx/nested/switch_parts.h"
 
-/* What L1 has written: for vmcs02. */
-struct changes {
-	u16 count;
-	vmcs_field field[VMCS_FIELD_COUNT];
-	u64 before[VMCS_FIELD_COUNT];
-};
-
-/* Does VMRESUME do what it does in 64-bit mode at CPL 0, without any blocking? IA-32e mode has paging, and protection. */
-static bool l1_may_enter(struct nested *nested, const struct vmcs *vmcs01)
+/* Does VMRESUME do what it does in 64-bit mode at CPL 0, without any blocking? The plan's EFER is one of 64-bit mode, which has protection and paging. */
+static inline bool l1_may_enter(const struct quick_plan *plan, const struct vmcs *vmcs01)
 {
-	u64 efer = vmcs_read_known(vmcs01, VMCS_GUEST_IA32_EFER);
-	u64 cs = vmcs_read_known(vmcs01, VMCS_GUEST_CS_ACCESS_RIGHTS), ss = vmcs_read_known(vmcs01, VMCS_GUEST_SS_ACCESS_RIGHTS);
-
-	nested->l1_efer = efer;
-	nested->l1_cs_access_rights = (u32)cs;
-	return (efer & EFER_LMA) && (cs & ACCESS_RIGHTS_L) && !(ss & ACCESS_RIGHTS_DPL) &&
+	return vmcs_read_known(vmcs01, VMCS_GUEST_IA32_EFER) == plan->l1_efer &&
+	       vmcs_read_known(vmcs01, VMCS_GUEST_CS_ACCESS_RIGHTS) == image_get(&plan->host01, VMCS_GUEST_CS_ACCESS_RIGHTS) &&
+	       !(vmcs_read_known(vmcs01, VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL) &&
 	       !vmcs_read_known(vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE);
 }
 
-/* False when something has changed that a merge has to look at; then nothing is taken. The shadow VMCS is current. */
-static bool pull(struct nested_slot *slot, struct changes *changes)
+/* Has something changed that a merge has to look at? The shadow VMCS is current. */
+static inline bool is_beyond_us(const struct nested_slot *slot)
 {
 	const struct quick_plan *plan = &slot->quick;
+	const vmcs_field *end = plan->watch + plan->watch_count;
 
-	for (u16 i = 0; i < plan->watch_count; i++)
-		if (vmcs_read_known(&slot->shadow, plan->watch[i]) != image_get(&slot->shadowed, plan->watch[i]))
-			return false;
-	for (u16 i = 0; i < plan->pull_count; i++) {
-		vmcs_field field = plan->pull[i];
-		u64 value = vmcs_read_known(&slot->shadow, field);
-
-		if (likely(value == image_get(&slot->shadowed, field)))
-			continue;
-		changes->before[changes->count] = image_get(&slot->shadowed, field);
-		changes->field[changes->count++] = field;
-		image_set(&slot->shadowed, field, value);
-		vmcs12_set(slot->vmcs12, field, value);
-	}
-	return true;
+	for (const vmcs_field *field = plan->watch; field != end; field++)
+		if (vmcs_read_known(&slot->shadow, *field) != image_get(&slot->shadowed, *field))
+			return true;
+	return false;
 }
 
-static bool injection_passes(const struct vcpu *vcpu, const struct nested_slot *slot)
+/* What L1 has written, into vmcs12; for vmcs02: `changed`. The end of that list. */
+static inline vmcs_field *pull(struct nested_slot *slot, vmcs_field *changed)
+{
+	const struct quick_plan *plan = &slot->quick;
+	const vmcs_field *end = plan->pull + plan->pull_count;
+
+	for (const vmcs_field *field = plan->pull; field != end; field++) {
+		u64 value = vmcs_read_known(&slot->shadow, *field);
+
+		if (value == image_get(&slot->shadowed, *field))
+			continue;
+		image_set(&slot->shadowed, *field, value);
+		vmcs12_set(slot->vmcs12, *field, value);
+		*changed++ = *field;
+	}
+	return changed;
+}
+
+static inline void write02(struct nested_slot *slot, vmcs_field field, u64 value)
+{
+	image_set(&slot->written02, field, value);
+	vmcs_write_known(&slot->vmcs02, field, value);
+}
+
+/* vmcs02 is current. */
+static inline void write_changed(struct nested_slot *slot, const vmcs_field *changed, const vmcs_field *end)
+{
+	for (; changed != end; changed++)
+		write02(slot, *changed, image_get(&slot->shadowed, *changed));
+}
+
+/* --- what is not the ordinary case ------------------------------------------------- */
+
+static u64 from(u8 source, u64 l2, u64 vmcs12, u64 l1)
+{
+	return source == QUICK_FROM_L1 ? l1 : source == QUICK_FROM_VMCS12 ? vmcs12 : l2;
+}
+
+/* Where vmcs12 does not both load and save them, the last exit has said what L2 left. vmcs02 is current. */
+static noinline void write_kept(struct nested_slot *slot)
+{
+	struct quick_plan *plan = &slot->quick;
+	const struct vmcs12 *vmcs12 = slot->vmcs12;
+	u64 efer = from(plan->efer, plan->l2_efer, vmcs12_get(vmcs12, VMCS_GUEST_IA32_EFER), plan->l1_efer);
+	u64 pat = from(plan->pat, plan->l2_pat, vmcs12_get(vmcs12, VMCS_GUEST_IA32_PAT), plan->l1_pat);
+
+	if (efer != plan->l2_efer) {
+		write02(slot, VMCS_GUEST_IA32_EFER, efer);
+		count(COUNTER_VMWRITES);
+	}
+	if (pat != plan->l2_pat) {
+		write02(slot, VMCS_GUEST_IA32_PAT, pat);
+		count(COUNTER_VMWRITES);
+	}
+	if (plan->reloads_timer) {
+		write02(slot, VMCS_PREEMPTION_TIMER_VALUE, vmcs12_get(vmcs12, VMCS_PREEMPTION_TIMER_VALUE));
+		count(COUNTER_VMWRITES);
+	}
+}
+
+/* What that needs of L1, while vmcs01 is current. With L2 not in IA-32e mode, what it runs with is not just L1's value. */
+static noinline bool kept_is_plain(struct vcpu *vcpu, struct quick_plan *plan)
+{
+	if (plan->pat == QUICK_FROM_L1)
+		plan->l1_pat = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_IA32_PAT);
+	return plan->efer != QUICK_FROM_L1 || (plan->l2_efer & EFER_LMA);
+}
+
+static noinline bool injection_passes(const struct vcpu *vcpu, const struct nested_slot *slot)
 {
 	const struct entry_context context = {
 		.vmcs12 = slot->vmcs12, .caps = &vcpu->nested->offered, .memory = vcpu->nested->memory,
@@ -63,89 +112,81 @@ static bool injection_passes(const struct vcpu *vcpu, const struct nested_slot *
 	return check_section(&check_entry_section, &context, &ignored);
 }
 
-/* It finds all that L1 has written still to be pulled. */
-static bool take_the_long_way(struct vcpu *vcpu, struct nested_slot *slot, const struct changes *changes)
+/* The long way looks at all of it. vmcs02 is current, and has what was pulled. */
+static noinline u64 take_the_long_way(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	for (u16 i = 0; i < changes->count; i++) {
-		image_set(&slot->shadowed, changes->field[i], changes->before[i]);
-		vmcs12_set(slot->vmcs12, changes->field[i], changes->before[i]);
-	}
+	slot->dirty = true;
+	slot->quick.ready = false;
 	vmcs_switch(&vcpu->vmcs01);
-	return false;
+	return 0;
 }
 
-static u64 from(u8 source, u64 l2, u64 vmcs12, u64 l1)
+/* Are EPT02 and the bitmaps where they were, and nothing due with them? */
+static inline bool tables_are_settled(const struct nested *nested, const struct nested_slot *slot)
 {
-	return source == QUICK_FROM_L1 ? l1 : source == QUICK_FROM_VMCS12 ? vmcs12 : l2;
+	const struct ept02 *ept02 = &nested->ept02;
+
+	return ept02->recent_eptp12 == slot->quick.eptp12 && ept02->recent->eptp02 == slot->quick.eptp02 && !ept02->faulted_eptp12 &&
+	       !ept02->flush_needed && !(slot->msr02.count | slot->io02.count) && !slot->quick.shares_vpid;
 }
 
-static void write02(struct nested_slot *slot, vmcs_field field, u64 value)
-{
-	image_set(&slot->written02, field, value);
-	vmcs_write_known(&slot->vmcs02, field, value);
-}
+/* --- all of it ------------------------------------------------------------------------ */
 
-/* Where vmcs12 does not both load and save them, the last exit has said what L2 left. */
-static void write_sources(struct nested_slot *slot, u64 l1_efer, u64 l1_pat)
-{
-	const struct quick_plan *plan = &slot->quick;
-	u64 efer = from(plan->efer, plan->l2_efer, vmcs12_get(slot->vmcs12, VMCS_GUEST_IA32_EFER), l1_efer);
-	u64 pat = from(plan->pat, plan->l2_pat, vmcs12_get(slot->vmcs12, VMCS_GUEST_IA32_PAT), l1_pat);
-
-	if (efer != plan->l2_efer)
-		write02(slot, VMCS_GUEST_IA32_EFER, efer);
-	if (pat != plan->l2_pat)
-		write02(slot, VMCS_GUEST_IA32_PAT, pat);
-}
-
-static void write_vmcs02(struct nested *nested, struct nested_slot *slot, const struct changes *changes, u64 l1_pat)
-{
-	for (u16 i = 0; i < changes->count; i++)
-		write02(slot, changes->field[i], vmcs12_get(slot->vmcs12, changes->field[i]));
-	if (slot->quick.keeps)
-		write_sources(slot, nested->l1_efer, l1_pat);
-	if (unlikely(slot->quick.reloads_timer))
-		write02(slot, VMCS_PREEMPTION_TIMER_VALUE, vmcs12_get(slot->vmcs12, VMCS_PREEMPTION_TIMER_VALUE));
-	count_many(COUNTER_VMWRITES, changes->count);
-}
-
-bool quick_enter(struct vcpu *vcpu)
+static inline __attribute__((always_inline)) u64 enter(struct vcpu *vcpu, struct nested_slot *slot, bool kept)
 {
 	struct nested *nested = vcpu->nested;
-	struct nested_slot *slot = nested->current;
-	struct changes changes;
-	u64 l1_pat = 0;
+	vmcs_field changed[VMCS_FIELD_COUNT], *end = changed;
 
-	if (!slot || !slot->quick.ready || slot->dirty || !l1_may_enter(nested, &vcpu->vmcs01))
-		return false;
-	/* With L2 not in IA-32e mode, what it runs with is not just L1's value. */
-	if (slot->quick.efer == QUICK_FROM_L1 && !(slot->quick.l2_efer & EFER_LMA))
-		return false;
-	if (slot->quick.pat == QUICK_FROM_L1)
-		l1_pat = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_IA32_PAT);
-	changes.count = 0;
 	vmcs_switch(&slot->shadow);
-	if (!pull(slot, &changes)) {
+	if (unlikely(is_beyond_us(slot))) {
 		vmcs_clear_shadow(&slot->shadow);
-		return take_the_long_way(vcpu, slot, &changes);
+		vmcs_switch(&vcpu->vmcs01);
+		return 0;
 	}
+	end = pull(slot, changed);
 	vmcs_clear_shadow(&slot->shadow);
-	if (unlikely(vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID) && !injection_passes(vcpu, slot))
-		return take_the_long_way(vcpu, slot, &changes);
-	if (!switch_refresh_tables(vcpu, slot))
-		return take_the_long_way(vcpu, slot, &changes);
 	vmcs_switch(&slot->vmcs02);
-	write_vmcs02(nested, slot, &changes, l1_pat);
+	write_changed(slot, changed, end);
+	count_many(COUNTER_VMWRITES, (u64)(end - changed));
+	slot->quick.enters++;
+	if (kept)
+		write_kept(slot);
+	if (unlikely(vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID) && !injection_passes(vcpu, slot))
+		return take_the_long_way(vcpu, slot);
 	slot->quick.entered = true;
-	slot->last_used = ++nested->clock;
+	nested->clock++;
 	nested->resumed = false;
 	nested->state = NESTED_IN_L2;
 	vcpu->running = &slot->vmcs02;
-	count(COUNTER_VM_ENTRY_EXITS);
-	count_many(COUNTER_VMREADS, slot->quick.enter_reads);
-	count_many(COUNTER_VMPTRLDS, 2);
-	count(COUNTER_VMCLEARS);
-	return true;
+	count_exit_reason(false, EXIT_VMRESUME);
+	return (u64)(uintptr_t)&vcpu->regs;
+}
+
+static noinline u64 enter_kept(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	return kept_is_plain(vcpu, &slot->quick) ? enter(vcpu, slot, true) : 0;
+}
+
+static u64 enter_any(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	return slot->quick.keeps ? enter_kept(vcpu, slot) : enter(vcpu, slot, false);
+}
+
+static noinline u64 enter_after_tables(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	return switch_refresh_tables(vcpu, slot) ? enter_any(vcpu, slot) : 0;
+}
+
+u64 quick_enter(struct vcpu *vcpu)
+{
+	struct nested *nested = vcpu->nested;
+	struct nested_slot *slot = nested->current;
+
+	if (!slot || !slot->quick.ready || !l1_may_enter(&slot->quick, &vcpu->vmcs01))
+		return 0;
+	if (unlikely(!tables_are_settled(nested, slot)))
+		return enter_after_tables(vcpu, slot);
+	return enter_any(vcpu, slot);
 }
 
 void quick_go_on(struct vcpu *vcpu)

@@ -12,64 +12,62 @@
 #include "vmx/nested/switch_parts.h"
 #include "vmx/nested/watch.h"
 
-struct changes {
-	u16 count;
-	vmcs_field field[VMCS_FIELD_COUNT + 3];
-};
-
 /* --- L2's side ------------------------------------------------------------------ */
 
-static void change(struct nested_slot *slot, struct changes *changes, vmcs_field field, u64 value)
-{
-	image_set(&slot->shadowed, field, value);
-	vmcs12_set(slot->vmcs12, field, value);
-	changes->field[changes->count++] = field;
-}
-
-/* What the shadow VMCS has, from vmcs02, which is current. */
-static inline void save(struct nested_slot *slot, struct changes *changes)
+/* What the shadow VMCS has and L2 has changed: `changed`. The end of that list. vmcs02 is current. */
+static inline vmcs_field *save(struct nested_slot *slot, vmcs_field *changed)
 {
 	const struct quick_plan *plan = &slot->quick;
+	const vmcs_field *end = plan->save + plan->save_count;
 
-	for (u16 i = 0; i < plan->save_count; i++) {
-		vmcs_field field = plan->save[i];
-		u64 value = vmcs_read_known(&slot->vmcs02, field);
+	for (const vmcs_field *field = plan->save; field != end; field++) {
+		u64 value = vmcs_read_known(&slot->vmcs02, *field);
 
-		if (value != image_get(&slot->shadowed, field))
-			change(slot, changes, field, value);
+		if (value == image_get(&slot->shadowed, *field))
+			continue;
+		image_set(&slot->shadowed, *field, value);
+		vmcs12_set(slot->vmcs12, *field, value);
+		*changed++ = *field;
 	}
+	return changed;
 }
 
 /* Fields of which L1 sees another value than vmcs02 has. */
-static void override(struct nested_slot *slot, struct changes *changes, vmcs_field field, u64 value)
+static noinline vmcs_field *override(struct nested_slot *slot, vmcs_field *changed, vmcs_field field, u64 value)
 {
-	if (slot->set.open[field.index] != SHADOW_NO)
-		change(slot, changes, field, value);
-	else
-		vmcs12_set(slot->vmcs12, field, value);
+	vmcs12_set(slot->vmcs12, field, value);
+	if (slot->set.open[field.index] == SHADOW_NO)
+		return changed;
+	image_set(&slot->shadowed, field, value);
+	*changed = field;
+	return changed + 1;
+}
+
+static vmcs_field *override_exit(struct nested_slot *slot, vmcs_field *changed, const struct vm_exit *exit)
+{
+	slot->override = *exit;
+	changed = override(slot, changed, VMCS_EXIT_REASON, exit->reason);
+	return override(slot, changed, VMCS_EXIT_QUALIFICATION, exit->qualification);
 }
 
 /* SDM "Recording VM-Exit Information and Updating VM-Entry Control Fields": the valid bit goes. */
-static void clear_injection(struct nested_slot *slot, struct changes *changes)
+static noinline vmcs_field *clear_injection(struct nested_slot *slot, vmcs_field *changed)
 {
-	u64 information = vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION);
+	u64 information = vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & ~INTERRUPTION_VALID;
 
-	if (likely(!(information & INTERRUPTION_VALID)))
-		return;
-	information &= ~INTERRUPTION_VALID;
 	image_set(&slot->written02, VMCS_ENTRY_INTERRUPTION_INFORMATION, information);
-	override(slot, changes, VMCS_ENTRY_INTERRUPTION_INFORMATION, information);
+	return override(slot, changed, VMCS_ENTRY_INTERRUPTION_INFORMATION, information);
 }
 
-static inline void push(struct nested_slot *slot, const struct changes *changes)
+static inline void push(struct nested_slot *slot, const vmcs_field *changed, const vmcs_field *end)
 {
-	if (!changes->count)
+	if (changed == end)
 		return;
+	count_many(COUNTER_VMWRITES, (u64)(end - changed));
 	vmcs_switch(&slot->shadow);
-	for (u16 i = 0; i < changes->count; i++)
-		vmcs_write_known(&slot->shadow, changes->field[i], image_get(&slot->shadowed, changes->field[i]));
+	for (; changed != end; changed++)
+		vmcs_write_known(&slot->shadow, *changed, image_get(&slot->shadowed, *changed));
 	vmcs_clear_shadow(&slot->shadow);
-	count_many(COUNTER_VMWRITES, changes->count);
 	count(COUNTER_VMPTRLDS);
 	count(COUNTER_VMCLEARS);
 }
@@ -117,7 +115,7 @@ static inline void load(const struct vmcs *vmcs01, const struct vmcs_image *host
 }
 
 /* What is watched, and what L1 changes only with L0's help. */
-static void load_watched(struct vcpu *vcpu, struct nested_slot *slot, u64 cr0)
+static noinline u64 load_watched(struct vcpu *vcpu, struct nested_slot *slot, u64 cr0)
 {
 	static const vmcs_field fields[] = {
 		VMCS_FIELD(CR4_READ_SHADOW), VMCS_FIELD(GUEST_IA32_PAT), VMCS_FIELD(GUEST_IA32_DEBUGCTL),
@@ -131,94 +129,84 @@ static void load_watched(struct vcpu *vcpu, struct nested_slot *slot, u64 cr0)
 	for (u32 i = 0; i < array_size(fields); i++)
 		vmcs_write(&vcpu->vmcs01, fields[i], image_get(&slot->quick.host01, fields[i]));
 	vmcs_write(&vcpu->vmcs01, VMCS_CR0_READ_SHADOW, cr0);
+	if (slot->quick.keeps_pat)
+		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_IA32_PAT, slot->quick.l2_pat);
 	watch_begin(vcpu);
-	nested->known01 = nested->watch.is_on ? slot : NULL;
+	nested->known01 = nested->watch.is_on && !slot->quick.keeps_pat ? slot : NULL;
 	nested->known_cr0 = cr0;
+	return (u64)(uintptr_t)&vcpu->regs;
 }
 
 /* What L1 keeps of L2's. vmcs01 is current. */
-static void load_kept(struct vcpu *vcpu, const struct nested_slot *slot)
+static noinline void load_kept(struct vcpu *vcpu, const struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
 	const struct quick_plan *plan = &slot->quick;
 	u64 efer = plan->keeps_efer ? plan->l2_efer | EFER_LMA | EFER_LME : image_get(&plan->host01, VMCS_GUEST_IA32_EFER);
 
-	if (efer != nested->l1_efer)
+	if (efer != plan->l1_efer)
 		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_IA32_EFER, efer);
-	if (plan->keeps_pat) {
-		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_IA32_PAT, plan->l2_pat);
-		nested->known01 = NULL;
-	}
 	if (plan->keeps_nmi_blocking && (plan->l2_interruptibility & INTERRUPTIBILITY_NMI))
 		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE, INTERRUPTIBILITY_NMI);
 	if (plan->flushes_vpid0)
 		switch_flush_vpid0(nested);
 }
 
-/* SDM "Loading Host State". L1's mode, and that nothing was blocked, quick_enter() has seen. */
-static inline void load_l1(struct vcpu *vcpu, struct nested_slot *slot, u64 l2_cr0)
-{
-	struct nested *nested = vcpu->nested;
-	const struct vmcs_image *host = &slot->quick.host01;
-	u64 cr0 = image_get(host, VMCS_GUEST_CR0) | (l2_cr0 & SYNC_CR0_KEPT);
-
-	vmcs_write_known(&vcpu->vmcs01, VMCS_GUEST_CR0, cr0);
-	load(&vcpu->vmcs01, host);
-	if (unlikely(nested->l1_cs_access_rights != image_get(host, VMCS_GUEST_CS_ACCESS_RIGHTS)))
-		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CS_ACCESS_RIGHTS, image_get(host, VMCS_GUEST_CS_ACCESS_RIGHTS));
-	if (unlikely(nested->known01 != slot || cr0 != nested->known_cr0))
-		load_watched(vcpu, slot, cr0);
-	if (slot->quick.keeps)
-		load_kept(vcpu, slot);
-}
-
 /* --- both ------------------------------------------------------------------------- */
 
 /* Some of what L2 leaves counts later. vmcs02 is current. */
-static void note_l2(struct nested_slot *slot)
+static noinline void note_kept(struct nested_slot *slot)
 {
 	slot->quick.l2_efer = vmcs_read(&slot->vmcs02, VMCS_GUEST_IA32_EFER);
 	slot->quick.l2_pat = vmcs_read(&slot->vmcs02, VMCS_GUEST_IA32_PAT);
 	slot->quick.l2_interruptibility = vmcs_read(&slot->vmcs02, VMCS_GUEST_INTERRUPTIBILITY_STATE);
 }
 
-static inline void leave(struct vcpu *vcpu, const struct vm_exit *exit)
+/* SDM "Loading Host State". L1's mode, and that nothing was blocked, quick_enter() has seen. */
+static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct nested_slot *slot, bool kept, const struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
-	struct nested_slot *slot = nested->current;
-	struct changes changes;
-	u64 cr0;
+	vmcs_field changed[VMCS_FIELD_COUNT + 3], *end = save(slot, changed);
+	u64 cr0 = vmcs_read_known(&slot->vmcs02, VMCS_GUEST_CR0);
 
-	changes.count = 0;
-	save(slot, &changes);
 	slot->overridden = exit != NULL;
-	if (exit) {
-		slot->override = *exit;
-		override(slot, &changes, VMCS_EXIT_REASON, exit->reason);
-		override(slot, &changes, VMCS_EXIT_QUALIFICATION, exit->qualification);
-	}
-	clear_injection(slot, &changes);
-	cr0 = vmcs_read_known(&slot->vmcs02, VMCS_GUEST_CR0);
-	if (slot->quick.keeps)
-		note_l2(slot);
-	push(slot, &changes);
+	if (exit)
+		end = override_exit(slot, end, exit);
+	if (unlikely(vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID))
+		end = clear_injection(slot, end);
+	if (kept)
+		note_kept(slot);
+	push(slot, changed, end);
+	cr0 = image_get(&slot->quick.host01, VMCS_GUEST_CR0) | (cr0 & SYNC_CR0_KEPT);
 	vmcs_switch(&vcpu->vmcs01);
-	load_l1(vcpu, slot, cr0);
-	slot->deferred = slot->rare_in_02 = true;
+	vmcs_write_known(&vcpu->vmcs01, VMCS_GUEST_CR0, cr0);
+	load(&vcpu->vmcs01, &slot->quick.host01);
+	slot->deferred = true;
+	slot->rare_in_02 = true;
+	slot->quick.leaves++;
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
 	count(COUNTER_REFLECTED);
-	count(COUNTER_VMPTRLDS);
-	count_many(COUNTER_VMREADS, slot->quick.leave_reads);
-	count_many(COUNTER_VMWRITES, slot->quick.leave_writes);
+	if (kept)
+		load_kept(vcpu, slot);
+	if (unlikely(nested->known01 != slot || cr0 != nested->known_cr0))
+		return load_watched(vcpu, slot, cr0);
+	return (u64)(uintptr_t)&vcpu->regs;
 }
 
-void quick_leave(struct vcpu *vcpu)
+static noinline u64 leave_kept(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	leave(vcpu, NULL);
+	return leave(vcpu, slot, true, NULL);
 }
 
-void quick_leave_with(struct vcpu *vcpu, const struct vm_exit *exit)
+u64 quick_leave(struct vcpu *vcpu)
 {
-	leave(vcpu, exit);
+	struct nested_slot *slot = vcpu->nested->current;
+
+	return slot->quick.keeps ? leave_kept(vcpu, slot) : leave(vcpu, slot, false, NULL);
+}
+
+u64 quick_leave_with(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	return leave(vcpu, vcpu->nested->current, true, exit);
 }

@@ -5,6 +5,8 @@
 
 #include "vmx/nested/quick_switch.h"
 
+#include "arch/x86.h"
+#include "vmx/nested/merge.h"
 #include "vmx/nested/switch_parts.h"
 
 /* As vmcs02 has recorded it, or as L0 has changed it. */
@@ -36,17 +38,46 @@ void quick_settle(struct vcpu *vcpu, struct nested_slot *slot)
 	vmcs_load(vcpu->running);
 }
 
-void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot)
+static void count_slot(struct quick_plan *plan)
+{
+	count_many(COUNTER_VM_ENTRY_EXITS, plan->enters);
+	count_many(COUNTER_VMREADS, (u64)plan->enters * plan->enter_reads + (u64)plan->leaves * plan->leave_reads);
+	count_many(COUNTER_VMWRITES, (u64)plan->leaves * plan->leave_writes);
+	count_many(COUNTER_VMPTRLDS, 2 * (u64)plan->enters + plan->leaves);
+	count_many(COUNTER_VMCLEARS, plan->enters);
+	plan->enters = plan->leaves = 0;
+}
+
+void quick_count(struct vcpu *vcpu)
+{
+	for (u32 i = 0; i < NESTED_SLOTS; i++)
+		count_slot(&vcpu->nested->slots[i].quick);
+}
+
+/* Two VPIDs of L1 have the same tag: vmx/nested/merge.h. */
+static bool shares_vpid(const struct vmcs12 *vmcs12)
+{
+	u64 vpid12 = vmcs12_get(vmcs12, VMCS_VPID);
+
+	return merge_vpid(vmcs12) && (vpid12 == 1 || vpid12 == 0xffff);
+}
+
+void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot, u64 l1_efer)
 {
 	const struct nested *nested = vcpu->nested;
 	const struct shadow_set *set = &slot->set;
 	struct quick_plan *plan = &slot->quick;
 
+	count_slot(plan);
 	plan->entered = false;
 	plan->ready = nested->shadowing && nested->exists[VMCS_INDEX_GUEST_IA32_EFER] && nested->exists[VMCS_INDEX_GUEST_IA32_PAT] &&
-		      quick_plan_is_possible(slot->vmcs12);
+		      (l1_efer & EFER_LMA) && quick_plan_is_possible(slot->vmcs12);
 	if (!plan->ready)
 		return;
 	quick_plan_make(plan, slot->vmcs12);
+	plan->eptp12 = ept02_pointer12(slot->vmcs12);
+	plan->eptp02 = image_get(&slot->written02, VMCS_EPT_POINTER);
+	plan->l1_efer = l1_efer;
+	plan->shares_vpid = shares_vpid(slot->vmcs12);
 	quick_plan_lists(plan, slot->vmcs12, set->reads, set->read_count, set->writes, set->write_count);
 }

@@ -72,7 +72,8 @@ static void choose_tables(struct vcpu *vcpu, const struct vmcs12 *vmcs12, struct
 		input->spptp02 = ept02_spptp(ept02, ept02_pointer12(vmcs12), spptp12);
 }
 
-static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
+/* Returns L1's IA32_EFER. */
+static u64 build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 {
 	struct nested *nested = vcpu->nested;
 	struct nested_slot *slot = nested->current;
@@ -104,6 +105,7 @@ static void build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 	/* These are of L1's memory, not of vmcs12, and count at each entry. */
 	for (u16 i = 0; pdpte && i < 4; i++)
 		switch_write_field02(slot, vmcs_fields[VMCS_INDEX_GUEST_PDPTE0 + i].field, pdpte[i]);
+	return input.l1.efer;
 }
 
 /* Two VPIDs of L1 share a tag (merge_vpid02): whoever comes second must not see the other's translations. */
@@ -195,8 +197,8 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 	struct entry_context context;
 	struct entry_failure failure;
 	struct insn_result result;
+	u64 l1_efer, pdpte[4];
 	bool pae;
-	u64 pdpte[4];
 
 	nested->resumed = false; /* whatever fails from here on is L1's entry */
 	slot->quick.ready = slot->quick.entered = false;
@@ -221,10 +223,10 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 		}
 	}
 	slot->last_used = ++nested->clock;
-	build_vmcs02(vcpu, pae ? pdpte : NULL);
+	l1_efer = build_vmcs02(vcpu, pae ? pdpte : NULL);
 	flush_shared_vpid(slot);
 	switch_flush_ept02(nested);
-	quick_prepare(vcpu, slot);
+	quick_prepare(vcpu, slot, l1_efer);
 	nested->state = NESTED_IN_L2;
 	vcpu->running = &slot->vmcs02;
 	return insn_done();

@@ -55,6 +55,8 @@ void switch_save_guest(const struct nested *nested, struct nested_slot *slot)
 	note_mode(&slot->written02);
 	sync_guest(slot->vmcs12, &slot->written02);
 	slot->rare_in_02 = true;
+	slot->quick.l2_efer = image_get(&slot->written02, VMCS_GUEST_IA32_EFER);
+	slot->quick.l2_pat = image_get(&slot->written02, VMCS_GUEST_IA32_PAT);
 	shadow_save_open(nested, slot);
 }
 

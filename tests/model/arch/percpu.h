@@ -8,9 +8,11 @@
 #undef HOST_TEST
 #define percpu(...) percpu_by_gs(__VA_ARGS__)
 #define percpu_count(...) percpu_count_by_gs(__VA_ARGS__)
+#define percpu_set_current_vmcs(...) percpu_set_current_vmcs_by_gs(__VA_ARGS__)
 #include "../../../arch/percpu.h"
 #undef percpu
 #undef percpu_count
+#undef percpu_set_current_vmcs
 #define HOST_TEST 1
 
 struct percpu *percpu(void);
@@ -18,4 +20,9 @@ struct percpu *percpu(void);
 static inline void percpu_count(u32 index)
 {
 	percpu()->counter[index]++;
+}
+
+static inline void percpu_set_current_vmcs(const struct vmcs *vmcs)
+{
+	percpu()->current_vmcs = vmcs;
 }
