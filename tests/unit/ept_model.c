@@ -197,6 +197,15 @@ static void audit_list(const struct ept02 *ept02, const struct ept02_pages *list
 	}
 }
 
+/* What a free page still has is known. */
+static void audit_free(const struct ept02 *ept02, u32 page)
+{
+	const u64 *entry = (const u64 *)(const void *)(ept02->pool + page * 4096ull);
+
+	for (unsigned int i = 0; i < 512; i++)
+		model_require(!entry[i] || (ept02->page[page].used >> i / 16 & 1));
+}
+
 void model_audit(const struct ept02 *ept02)
 {
 	static u8 in_tables[65536], in_lists[65536];
@@ -219,8 +228,10 @@ void model_audit(const struct ept02 *ept02)
 		listed += in_lists[page];
 	model_require(listed + 2 * EPT02_ROOTS + ept02->free.count == ept02->pages);
 	audit_list(ept02, &ept02->free, in_lists);
-	for (u32 page = ept02->free.first, i = 0; i < ept02->free.count; i++, page = ept02->page[page].next)
+	for (u32 page = ept02->free.first, i = 0; i < ept02->free.count; i++, page = ept02->page[page].next) {
 		model_require(!in_tables[page]);
+		audit_free(ept02, page);
+	}
 }
 
 /* --- the processor -------------------------------------------------------- */

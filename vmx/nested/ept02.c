@@ -17,7 +17,7 @@
 
 static void pages_push(struct ept02 *ept02, struct ept02_pages *list, u32 number)
 {
-	ept02->page[number] = (struct ept02_page){ .next = list->first };
+	ept02->page[number].next = list->first;
 	ept02->page[list->first].previous = number;
 	list->first = number;
 	if (list->count++ == 0)
@@ -39,6 +39,17 @@ static void pages_remove(struct ept02 *ept02, struct ept02_pages *list, u32 numb
 	list->count--;
 }
 
+/* Makes the page all zero; most of it is. */
+static void *clean(struct ept02 *ept02, u32 number)
+{
+	u64 *table = (u64 *)(void *)(ept02->pool + number * PAGE_SIZE);
+	u32 *used = &ept02->page[number].used;
+
+	for (; *used; *used &= *used - 1)
+		__builtin_memset(&table[__builtin_ctz(*used) * EPT02_GROUP], 0, EPT02_GROUP * sizeof(u64));
+	return table;
+}
+
 void *ept02_take_page(void *source)
 {
 	const struct ept02_source *fill = source;
@@ -49,7 +60,17 @@ void *ept02_take_page(void *source)
 		return NULL;
 	pages_remove(ept02, &ept02->free, number);
 	pages_push(ept02, &fill->root->tables, number);
-	return __builtin_memset(ept02->pool + number * PAGE_SIZE, 0, PAGE_SIZE);
+	return clean(ept02, number);
+}
+
+void *ept02_take_spp_page(void *source)
+{
+	const struct ept02_source *fill = source;
+	u64 *table = ept02_take_page(source);
+
+	if (table)
+		fill->ept02->page[ept02_page_of(fill->ept02, table)].used = ~UINT32_C(0);
+	return table;
 }
 
 void ept02_give_page(struct ept02 *ept02, struct ept02_root *root, const u64 *table)
@@ -72,8 +93,7 @@ void ept02_drop(struct ept02 *ept02, struct ept02_root *root)
 	forget_windows(root);
 	if (root->tables.count == 0)
 		return;		/* leaves are never in the root page itself */
-	__builtin_memset(root->table, 0, PAGE_SIZE);
-	ept02->page[ept02_page_of(ept02, root->table)].used = 0;
+	clean(ept02, ept02_page_of(ept02, root->table));
 	if (unlikely(root->spptp12))
 		__builtin_memset(root->spp_table, 0, PAGE_SIZE);
 	ept02->page[root->tables.last].next = ept02->free.first;
@@ -113,12 +133,10 @@ void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struc
 	for (u64 page = count; page-- > own_pages + 2 * EPT02_ROOTS;)
 		pages_push(ept02, &ept02->free, (u32)page);
 	for (u32 i = 0; i < EPT02_ROOTS; i++) {
-		u64 number = own_pages + 2 * i;
-		u8 *pages = ept02->pool + number * PAGE_SIZE;
+		u8 *pages = ept02->pool + (own_pages + 2 * i) * PAGE_SIZE;
 
-		ept02->page[number].used = 0;
-		ept02->roots[i].table = __builtin_memset(pages, 0, PAGE_SIZE);
-		ept02->roots[i].spp_table = __builtin_memset(pages + PAGE_SIZE, 0, PAGE_SIZE);
+		ept02->roots[i].table = (u64 *)(void *)pages;
+		ept02->roots[i].spp_table = (u64 *)(void *)(pages + PAGE_SIZE);
 		forget_windows(&ept02->roots[i]);
 	}
 }

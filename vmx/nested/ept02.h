@@ -65,7 +65,7 @@ struct ept02_pages {
 /* What L0 knows of each page of the pool. */
 struct ept02_page {
 	u32 next, previous;	/* of its list */
-	u32 used;		/* of a table: the groups of EPT02_GROUP entries that are not all zero; perhaps more */
+	u32 used;		/* the groups of EPT02_GROUP entries that are not all zero; perhaps more */
 };
 
 /*
@@ -141,7 +141,7 @@ static inline u64 ept02_spp_pointer12(const struct vmcs12 *vmcs12)
 }
 
 /*
- * Gives the tables `count` pages of L0's memory in a row, at `first`: at least
+ * Gives the tables `count` zeroed pages of L0's memory in a row, at `first`: at least
  * EPT02_MIN_PAGES. Nothing is allocated later.
  */
 void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struct vmx_caps *hardware,

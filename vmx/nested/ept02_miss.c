@@ -168,7 +168,7 @@ static bool fill_sub_pages(struct ept02 *ept02, struct ept02_root *root, struct 
 	if ((root->eptp12 & EPTP_ACCESSED_DIRTY) && !set_flags(ept02, walk, miss, true))
 		return false;
 	ept02_fill(ept02, root, walk, miss->address, walk->permissions | EPT_SUB_PAGES);
-	entry = spp02_vector(root->spp_table, miss->address, ept02_take_page, &source);
+	entry = spp02_vector(root->spp_table, miss->address, ept02_take_spp_page, &source);
 	if (!entry)
 		return true;
 	if (*entry & ~vector)

@@ -45,6 +45,8 @@ struct ept02_source {
 
 /* An ept_page_source: a zeroed page for a table of this root; there is one, because make_room came before. */
 void *ept02_take_page(void *source);
+/* The same for sub-page-permission tables, which do not note what they use. */
+void *ept02_take_spp_page(void *source);
 /* Gives one back. Hardware cannot reach it, or is made to forget the way before L2 runs. */
 void ept02_give_page(struct ept02 *ept02, struct ept02_root *root, const u64 *table);
 /* Sees to it that one fill finds its pages, dropping the tables used least recently: the present root's last. */

@@ -18,13 +18,24 @@ static l1_gpa_t entry_at(u64 table, l2_gpa_t address, unsigned int level)
 	return l1_gpa(table + index * sizeof(u64));
 }
 
+/* The usual link: a table with all permissions. Nothing that could be wrong or a leaf is in it. */
+static inline bool is_plain_link(u64 entry, unsigned int level, u64 beyond)
+{
+	return level > 1 && (entry & (EPT_RWX | BITS(7, 3) | beyond)) == EPT_RWX;
+}
+
 struct ept12_walk ept12_walk(const struct l1_memory *memory, const struct ept_rules *rules, u64 eptp12,
 			     l2_gpa_t address)
 {
-	struct ept12_walk walk = { .outcome = EPT12_NOT_PRESENT, .permissions = 0 };
+	struct ept12_walk walk;
 	u64 table = eptp12 & EPTP_ADDRESS;
 	u64 permissions = ept_permissions(rules);
+	const u64 beyond = EPT_ADDRESS & ~(BIT(rules->physical_address_bits) - 1);
 
+	walk.outcome = EPT12_NOT_PRESENT;
+	walk.permissions = walk.size = 0;
+	walk.address = l1_gpa(0);
+	walk.steps = 0;
 	/* SDM "EPT Translation Mechanism": address bits that no level translates must be 0. */
 	if (address.value >= ept_level_size(levels_of(eptp12) + 1))
 		return walk;
@@ -34,13 +45,15 @@ struct ept12_walk ept12_walk(const struct l1_memory *memory, const struct ept_ru
 		step->at = entry_at(table, address, level);
 		step->value = l1_read64(memory, step->at);
 		permissions &= step->value;
+		table = step->value & EPT_ADDRESS;
+		if (likely(is_plain_link(step->value, level, beyond)))
+			continue;
 		if (!(step->value & ept_permissions(rules)))
 			return walk;
 		if (ept_is_misconfigured(step->value, level, rules)) {
 			walk.outcome = EPT12_MISCONFIGURED;
 			return walk;
 		}
-		table = step->value & EPT_ADDRESS;
 		if (!ept_is_leaf(step->value, level))
 			continue;
 		walk.outcome = EPT12_TRANSLATED;
