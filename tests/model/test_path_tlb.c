@@ -160,6 +160,30 @@ static void vpids_that_share_a_tag_are_two(void **state)
 	}
 }
 
+/* Expect: as long as the other is not used, each keeps what it has. */
+static void a_shared_tag_is_kept_by_who_is_alone(void **state)
+{
+	static const u16 vpids[] = { 1, 0xffff };
+
+	(void)state;
+	for (u32 i = 0; i < array_size(vpids); i++) {
+		begin(0);
+		assert_int_equal(l1_vmwrite(VMCS_VPID.encoding, vpids[i]).outcome, L1_OK);
+		enter();
+		access_gives(OLD);
+		guest_edit(0, NEW);
+		leave();
+		assert_int_equal(l1_vmwrite(VMCS_VPID.encoding, 7).outcome, L1_OK);
+		enter();
+		access_gives(NEW);
+		leave();
+		assert_int_equal(l1_vmwrite(VMCS_VPID.encoding, vpids[i]).outcome, L1_OK);
+		enter();
+		access_gives(OLD);
+		leave();
+	}
+}
+
 /* Expect: without VPIDs each entry and exit forgets, for L2 and for L1. */
 static void without_vpid_nothing_stays(void **state)
 {
@@ -292,6 +316,7 @@ int main(void)
 		cmocka_unit_test(invvpid_drops_linear_mappings),
 		cmocka_unit_test(invvpid_of_another_vpid_changes_nothing),
 		cmocka_unit_test(vpids_that_share_a_tag_are_two),
+		cmocka_unit_test(a_shared_tag_is_kept_by_who_is_alone),
 		cmocka_unit_test(without_vpid_nothing_stays),
 		cmocka_unit_test(with_a_vpid_l1s_own_stay),
 		cmocka_unit_test(eptps_do_not_mix),

@@ -142,6 +142,7 @@ struct nested {
 	const struct nested_slot *known01;
 	u64 known_cr0;
 	struct watch watch;
+	u16 shared_vpid;		/* which of the VPIDs with one tag L2 had last, 0 before the first: switch_enter.c */
 	bool resumed;			/* L0 enters L2 anew, of its own accord */
 	struct reflect_question question;	/* kept, as most of it never changes */
 	struct immediate_exit immediate;	/* windows.c */

@@ -108,14 +108,15 @@ static u64 build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 	return input.l1.efer;
 }
 
-/* Two VPIDs of L1 share a tag (merge_vpid02): whoever comes second must not see the other's translations. */
-static void flush_shared_vpid(const struct nested_slot *slot)
+/* Two VPIDs of L1 share a tag (merge_vpid02): who comes after the other must not see its translations. */
+static void flush_shared_vpid(struct nested *nested, const struct nested_slot *slot)
 {
-	static const u16 shared[] = { 1, 0xffff };
-	u64 vpid12 = vmcs12_get(slot->vmcs12, VMCS_VPID);
+	u16 vpid12 = (u16)vmcs12_get(slot->vmcs12, VMCS_VPID);
 
-	if (merge_vpid(slot->vmcs12) && (vpid12 == shared[0] || vpid12 == shared[1]))
-		(void)invvpid(INVVPID_SINGLE, merge_vpid02((u16)vpid12), 0);
+	if (likely(vpid12 != 1 && vpid12 != 0xffff) || vpid12 == nested->shared_vpid || !merge_vpid(slot->vmcs12))
+		return;
+	nested->shared_vpid = vpid12;
+	(void)invvpid(INVVPID_SINGLE, merge_vpid02(vpid12), 0);
 }
 
 void switch_flush_ept02(struct nested *nested)
@@ -133,7 +134,7 @@ bool switch_refresh_tables(struct vcpu *vcpu, struct nested_slot *slot)
 	if (ept02_eptp(&nested->ept02, ept02_pointer12(slot->vmcs12)) != image_get(&slot->written02, VMCS_EPT_POINTER))
 		return false;
 	bitmaps02_refresh(nested, slot);
-	flush_shared_vpid(slot);
+	flush_shared_vpid(nested, slot);
 	switch_flush_ept02(nested);
 	return true;
 }
@@ -224,7 +225,7 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 	}
 	slot->last_used = ++nested->clock;
 	l1_efer = build_vmcs02(vcpu, pae ? pdpte : NULL);
-	flush_shared_vpid(slot);
+	flush_shared_vpid(nested, slot);
 	switch_flush_ept02(nested);
 	quick_prepare(vcpu, slot, l1_efer);
 	nested->state = NESTED_IN_L2;
