@@ -68,9 +68,11 @@ static u64 block_page_rights(u64 page, u64 no_execute)
 /* In 4 KB pages, so that any of them can become a guard. */
 static bool map_block(struct host_paging *paging, u64 base, u64 size, u64 no_execute)
 {
-	for (u64 page = base; page < base + size; page += PAGE_SIZE) {
-		u64 *entry = entry_at(paging, page, 1);
+	u64 *entry = NULL;
 
+	for (u64 page = base; page < base + size; page += PAGE_SIZE) {
+		/* The next one lies beside it, up to the end of the table. */
+		entry = entry && page % SIZE_2M ? entry + 1 : entry_at(paging, page, 1);
 		if (entry == NULL)
 			return false;
 		*entry = page | block_page_rights(page, no_execute);

@@ -20,7 +20,7 @@ void page_alloc_init(hpa_t first, hpa_t end)
 	pages.end = end.value;
 }
 
-void *page_alloc_contiguous(u64 count)
+void *page_alloc_uncleared(u64 count)
 {
 	u64 address;
 
@@ -29,7 +29,14 @@ void *page_alloc_contiguous(u64 count)
 		if (count > (pages.end - address) / PAGE_SIZE)
 			return NULL;
 	} while (!atomic_replace64(&pages.next, address, address + count * PAGE_SIZE));
-	return memset(phys_to_ptr(hpa(address)), 0, count * PAGE_SIZE);
+	return phys_to_ptr(hpa(address));
+}
+
+void *page_alloc_contiguous(u64 count)
+{
+	void *first = page_alloc_uncleared(count);
+
+	return first ? memset(first, 0, count * PAGE_SIZE) : NULL;
 }
 
 void *page_alloc(void)

@@ -16,5 +16,7 @@ void page_alloc_init(hpa_t first, hpa_t end);
 void *page_alloc(void) must_check;
 /* `count` zeroed pages in a row, or NULL. */
 void *page_alloc_contiguous(u64 count) must_check;
+/* The same with whatever the pages hold: for who clears each before its use. */
+void *page_alloc_uncleared(u64 count) must_check;
 /* Bytes of the block not yet handed out. */
 u64 page_alloc_remaining(void);

@@ -31,15 +31,17 @@ $(SELF_TEST_OUT:%=%/linked.elf): %/linked.elf: %/main.o %/self_test.o $(SELF_TES
 $(SELF_TEST_OUT:%=%/testudo.elf): %/testudo.elf: %/linked.elf
 	$(Q)objcopy --strip-all $< $@
 
-$(SELF_TEST_OUT:%=%/kernel_image.asm.o): %/kernel_image.asm.o: boot/uefi/kernel_image.asm %/testudo.elf
+$(SELF_TEST_OUT:%=%/kernel_image.asm.o): %/kernel_image.asm.o: boot/uefi/kernel_image.asm %/testudo.packed
 	$(Q)$(NASM) -f elf64 -I$(@D)/ -o $@ $<
 
 $(SELF_TEST_OUT:%=%/loader.so): %/loader.so: %/kernel_image.asm.o $(filter-out %/kernel_image.asm.o,$(UEFI_O))
 	$(Q)$(UEFI_LD)
 
-$(SELF_TEST_IMAGES): %/BOOTX64.EFI: %/loader.so
+$(SELF_TEST_IMAGES): %/BOOTX64.EFI: %/loader.so $(BUILD)/tools/trim
 	@echo "  EFI   $@"
-	$(Q)$(UEFI_OBJCOPY) $< $@
+	$(Q)$(UEFI_OBJCOPY) $< $@.tmp
+	$(Q)$(BUILD)/tools/trim $@.tmp
+	$(Q)mv $@.tmp $@
 
 .PHONY: self-test-images
 self-test-images: $(SELF_TEST_IMAGES)

@@ -16,10 +16,11 @@
 #include "boot/uefi/processors.h"
 #include "boot/uefi/reserve.h"
 #include "boot/uefi/start_l1.h"
+#include "boot/uefi/unpack.h"
 
 /* kernel_image.asm */
-extern const u8 kernel_image[];
-extern const u64 kernel_image_size;
+extern const u8 kernel_packed[];
+extern const u64 kernel_packed_size, kernel_size;
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
@@ -54,16 +55,24 @@ static EFI_STATUS refuse(struct loader *loader)
 	return start_l1(loader);
 }
 
+/* It is unpacked to the end of the block, of which L0 takes pages only later. */
+static const char *place_packed(struct loader *loader)
+{
+	u8 *file = (u8 *)(uintptr_t)(loader->block_base + loader->block_size - kernel_size);
+	const char *error;
+
+	if (kernel_size > loader->block_size / 2 || unpack(kernel_packed, kernel_packed_size, file, kernel_size) != kernel_size)
+		return "the packed kernel image is damaged";
+	error = elf_measure(file, kernel_size, &loader->kernel);
+	if (!error && loader->kernel.size + sizeof(struct handoff) + 4096 > loader->block_size / 2)
+		error = "the kernel image does not fit in the reserved block";
+	return error ? error : elf_place(file, kernel_size, &loader->kernel, (u8 *)(uintptr_t)loader->block_base, loader->block_base);
+}
+
 static EFI_STATUS place_kernel(struct loader *loader)
 {
-	const u64 size = kernel_image_size;
-	const char *error = elf_measure(kernel_image, size, &loader->kernel);
+	const char *error = place_packed(loader);
 
-	if (!error && loader->kernel.size + sizeof(struct handoff) + 4096 > loader->block_size)
-		error = "the kernel image does not fit in the reserved block";
-	if (!error)
-		error = elf_place(kernel_image, size, &loader->kernel, (u8 *)(uintptr_t)loader->block_base,
-				  loader->block_base);
 	if (error)
 		complain("%s", error);
 	return error ? EFI_LOAD_ERROR : EFI_SUCCESS;

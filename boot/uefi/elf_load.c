@@ -7,6 +7,7 @@
 #include "boot/uefi/elf_load.h"
 
 #include "arch/compiler.h"
+#include "arch/string.h"
 
 #define PAGE UINT64_C(4096)
 #define MAX_IMAGE (UINT64_C(16) << 20)
@@ -37,15 +38,6 @@ struct rela {
 static_assert(sizeof(struct elf_header) == 64, "ELF-64 header");
 static_assert(sizeof(struct program_header) == 56, "ELF-64 program header");
 
-static void copy(void *to, const void *from, u64 size)
-{
-	u8 *t = to;
-	const u8 *f = from;
-
-	while (size--)
-		*t++ = *f++;
-}
-
 /* Is [at, at + size) inside [0, limit)? Never wraps. */
 static bool inside(u64 at, u64 size, u64 limit)
 {
@@ -58,7 +50,7 @@ static const char *read_header(const u8 *file, u64 file_size, struct elf_header 
 
 	if (file_size < sizeof(*header))
 		return "the kernel image is shorter than an ELF header";
-	copy(header, file, sizeof(*header));
+	memcpy(header, file, sizeof(*header));
 	for (size_t i = 0; i < sizeof(magic); i++)
 		if (header->ident[i] != magic[i])
 			return "the kernel image is no 64-bit little-endian ELF file";
@@ -75,7 +67,7 @@ static struct program_header segment(const u8 *file, const struct elf_header *he
 {
 	struct program_header ph;
 
-	copy(&ph, file + header->program_headers + i * sizeof(ph), sizeof(ph));
+	memcpy(&ph, file + header->program_headers + i * sizeof(ph), sizeof(ph));
 	return ph;
 }
 
@@ -117,7 +109,7 @@ static const char *relocate(const struct elf_image *image, u8 *memory, u64 base,
 	for (u64 at = table; at < table + size; at += sizeof(rela)) {
 		u64 value;
 
-		copy(&rela, memory + at, sizeof(rela));
+		memcpy(&rela, memory + at, sizeof(rela));
 		if ((u32)rela.info == R_X86_64_NONE)
 			continue;
 		if (rela.info != R_X86_64_RELATIVE)
@@ -125,7 +117,7 @@ static const char *relocate(const struct elf_image *image, u8 *memory, u64 base,
 		if (!inside(rela.offset, sizeof(value), image->size))
 			return "a relocation of the kernel image points outside of it";
 		value = base + rela.addend;
-		copy(memory + rela.offset, &value, sizeof(value));
+		memcpy(memory + rela.offset, &value, sizeof(value));
 	}
 	return NULL;
 }
@@ -140,7 +132,7 @@ static const char *apply_dynamic(const struct elf_image *image, u8 *memory, u64 
 	if (!inside(dynamic->address, dynamic->memory_size, image->size))
 		return "the kernel image's dynamic segment is out of bounds";
 	for (u64 at = 0; at + sizeof(pair) <= dynamic->memory_size; at += sizeof(pair)) {
-		copy(pair, memory + dynamic->address + at, sizeof(pair));
+		memcpy(pair, memory + dynamic->address + at, sizeof(pair));
 		if (pair[0] == DT_NULL)
 			break;
 		if (pair[0] == DT_RELA)
@@ -168,13 +160,12 @@ const char *elf_place(const u8 *file, u64 file_size, const struct elf_image *ima
 	if (again.size > image->size)
 		return "the kernel image is larger than was measured";
 	read_header(file, file_size, &header);
-	for (u64 i = 0; i < image->size; i++)
-		memory[i] = 0;
+	memset(memory, 0, image->size);
 	for (unsigned int i = 0; i < header.program_header_count; i++) {
 		struct program_header ph = segment(file, &header, i);
 
 		if (ph.type == PT_LOAD)
-			copy(memory + ph.address, file + ph.offset, ph.file_size);
+			memcpy(memory + ph.address, file + ph.offset, ph.file_size);
 	}
 	for (unsigned int i = 0; i < header.program_header_count; i++) {
 		struct program_header ph = segment(file, &header, i);

@@ -7,6 +7,7 @@
 
 #include "arch/string.h"
 #include "boot/uefi/acpi_look.h"
+#include "boot/uefi/memory_map.h"
 #include "boot/uefi/output.h"
 
 #define PAGE UINT64_C(4096)
@@ -28,37 +29,16 @@ static bool append_range(struct handoff *handoff, const EFI_MEMORY_DESCRIPTOR *d
 	return true;
 }
 
-/* The firmware's map is in no order: takes the descriptor with the least address from `from` on. */
-static const EFI_MEMORY_DESCRIPTOR *next_range(const u8 *map, UINTN size, UINTN step, u64 from)
-{
-	const EFI_MEMORY_DESCRIPTOR *next = NULL;
-
-	for (UINTN at = 0; at + step <= size; at += step) {
-		const EFI_MEMORY_DESCRIPTOR *d = (const void *)(map + at);
-
-		if (d->NumberOfPages && d->PhysicalStart >= from && (!next || d->PhysicalStart < next->PhysicalStart))
-			next = d;
-	}
-	return next;
-}
-
 static EFI_STATUS copy_memory_map(struct loader *loader, struct handoff *handoff)
 {
 	const EFI_MEMORY_DESCRIPTOR *d;
-	UINTN size = 0, key, step;
-	UINT32 version;
-	u8 *map;
+	struct memory_map map;
 	u64 from = 0;
-	EFI_STATUS status;
+	EFI_STATUS status = memory_map_get(loader, &map);
 
-	loader->boot->GetMemoryMap(&size, NULL, &key, &step, &version);
-	/* The allocation itself may split a range or two. */
-	size += 8 * step;
-	status = loader->boot->AllocatePool(EfiLoaderData, size, (void **)&map);
 	if (EFI_ERROR(status))
 		return status;
-	status = loader->boot->GetMemoryMap(&size, (EFI_MEMORY_DESCRIPTOR *)(void *)map, &key, &step, &version);
-	while (!EFI_ERROR(status) && (d = next_range(map, size, step, from)) != NULL) {
+	while ((d = memory_map_next(&map, from)) != NULL) {
 		if (!append_range(handoff, d)) {
 			complain("the memory map has more than %u ranges; those from 0x%lx on are left out",
 				 HANDOFF_MAX_RANGES, (u64)d->PhysicalStart);
@@ -66,8 +46,8 @@ static EFI_STATUS copy_memory_map(struct loader *loader, struct handoff *handoff
 		}
 		from = d->PhysicalStart + d->NumberOfPages * PAGE;
 	}
-	loader->boot->FreePool(map);
-	return status;
+	loader->boot->FreePool(map.bytes);
+	return EFI_SUCCESS;
 }
 
 EFI_STATUS fill_handoff(struct loader *loader)

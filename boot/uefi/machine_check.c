@@ -13,6 +13,8 @@
 #define CPUID_1_ECX_VMX BIT(5)
 #define CPUID_1_ECX_HYPERVISOR BIT(31)
 #define CPUID_80000001_EDX_NX BIT(20)
+#define CPUID_80000001_EDX_1G BIT(26)
+#define EPT_VPID_1G BIT(17)
 
 /* SDM "Basic VMX Information". */
 #define BASIC_32_BIT_ADDRESSES BIT(48)
@@ -80,8 +82,11 @@ static void read_identity(struct machine *machine, const struct machine_reader *
 	leaf = r->cpuid(r->context, 1, 0);
 	machine->has_vmx = leaf.ecx & CPUID_1_ECX_VMX;
 	machine->has_hypervisor = leaf.ecx & CPUID_1_ECX_HYPERVISOR;
-	if (r->cpuid(r->context, 0x80000000, 0).eax >= 0x80000001)
-		machine->has_nx = r->cpuid(r->context, 0x80000001, 0).edx & CPUID_80000001_EDX_NX;
+	if (r->cpuid(r->context, 0x80000000, 0).eax >= 0x80000001) {
+		leaf = r->cpuid(r->context, 0x80000001, 0);
+		machine->has_nx = leaf.edx & CPUID_80000001_EDX_NX;
+		machine->has_1g_pages = leaf.edx & CPUID_80000001_EDX_1G;
+	}
 
 	/* Testudo leaves the hypervisor bit as hardware has it, so its signature is looked for in any case. */
 	leaf = r->cpuid(r->context, 0x40000000, 0);
@@ -111,6 +116,7 @@ void machine_read(struct machine *machine, const struct machine_reader *r)
 	machine->proc2 = r->rdmsr(r->context, IA32_VMX_PROCBASED_CTLS2);
 	if (machine->proc2 & (ALLOWED_1(PROC2_EPT) | ALLOWED_1(PROC2_VPID)))
 		machine->ept_vpid = r->rdmsr(r->context, IA32_VMX_EPT_VPID_CAP);
+	machine->has_1g_pages = machine->has_1g_pages && (machine->ept_vpid & EPT_VPID_1G);
 }
 
 static void add(struct machine_faults *faults, const char *what, const char *cause, const char *cure)

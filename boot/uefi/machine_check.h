@@ -27,6 +27,7 @@ struct machine {
 	bool has_hypervisor;		/* CPUID.1:ECX[31] */
 	bool has_vmx;			/* CPUID.1:ECX[5] */
 	bool has_nx;			/* CPUID.80000001H:EDX[20] */
+	bool has_1g_pages;		/* CPUID.80000001H:EDX[26], and in EPT, too */
 	bool is_testudo;		/* the signature of Testudo's own leaves: we run under it */
 	u64 cr4;			/* filled by the caller */
 	u64 feature_control;

@@ -6,13 +6,16 @@
  */
 #include "boot/uefi/reserve.h"
 
+#include "boot/uefi/memory_map.h"
 #include "boot/uefi/output.h"
 #include "boot/uefi/ports.h"
 
 #define PAGE UINT64_C(4096)
 #define MEGABYTE (UINT64_C(1) << 20)
 #define BLOCK_ALIGNMENT (2 * MEGABYTE)
+/* Tables for all physical memory are few where they have 1 GB pages: EPT01 and L0's own then need 1 MB each. */
 #define BLOCK_COMMON (16 * MEGABYTE)
+#define BLOCK_COMMON_1G (4 * MEGABYTE)
 #define BLOCK_PER_CPU (4 * MEGABYTE)
 
 /* UEFI 2.10, "EFI_MEMORY_ATTRIBUTE_PROTOCOL". */
@@ -63,31 +66,39 @@ static void make_executable(const struct loader *loader)
 			ATTRIBUTE_NO_EXECUTE | ATTRIBUTE_READ_ONLY | ATTRIBUTE_READ_PROTECT);
 }
 
+/* The highest aligned place in free memory, where the firmware has least of its own; 0: none. */
+static u64 find_place(const struct loader *loader, u64 size)
+{
+	const EFI_MEMORY_DESCRIPTOR *d;
+	struct memory_map map;
+	u64 found = 0, from = 0;
+
+	if (EFI_ERROR(memory_map_get(loader, &map)))
+		return 0;
+	while ((d = memory_map_next(&map, from)) != NULL) {
+		from = d->PhysicalStart + d->NumberOfPages * PAGE;
+		if (d->Type == EfiConventionalMemory && from >= size && ((from - size) & ~(BLOCK_ALIGNMENT - 1)) >= d->PhysicalStart)
+			found = (from - size) & ~(BLOCK_ALIGNMENT - 1);
+	}
+	loader->boot->FreePool(map.bytes);
+	return found;
+}
+
+/* Nothing is taken but the block: firmware may fill with a pattern what it gets back, at a byte an instruction. */
 static bool allocate(struct loader *loader, u64 size)
 {
-	const u64 extra = BLOCK_ALIGNMENT - PAGE;
-	EFI_PHYSICAL_ADDRESS got;
-	u64 base, before, after;
+	EFI_PHYSICAL_ADDRESS place = find_place(loader, size);
 
-	if (EFI_ERROR(loader->boot->AllocatePages(AllocateAnyPages, EfiReservedMemoryType, (size + extra) / PAGE,
-						  &got)))
+	if (!place || EFI_ERROR(loader->boot->AllocatePages(AllocateAddress, EfiReservedMemoryType, size / PAGE, &place)))
 		return false;
-	/* What lies before and behind the aligned block goes back. */
-	base = (got + extra) & ~(BLOCK_ALIGNMENT - 1);
-	before = base - got;
-	after = extra - before;
-	if (before)
-		loader->boot->FreePages(got, before / PAGE);
-	if (after)
-		loader->boot->FreePages(base + size, after / PAGE);
-	loader->block_base = base;
+	loader->block_base = place;
 	loader->block_size = size;
 	return true;
 }
 
 EFI_STATUS reserve_block(struct loader *loader, UINTN cpus)
 {
-	u64 size = BLOCK_COMMON + cpus * BLOCK_PER_CPU;
+	u64 size = (loader->machine.has_1g_pages ? BLOCK_COMMON_1G : BLOCK_COMMON) + cpus * BLOCK_PER_CPU;
 
 	if (!allocate(loader, size)) {
 		complain("the firmware has no %lu MB of memory in one piece for Testudo", size / MEGABYTE);

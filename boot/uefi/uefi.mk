@@ -7,7 +7,7 @@ EFI_LIB ?= /usr/lib
 UEFI_C := $(wildcard boot/uefi/*.c) $(wildcard arch/string.c)
 UEFI_ASM := $(wildcard boot/uefi/*.asm)
 UEFI_O := $(UEFI_C:%.c=$(BUILD)/uefi/%.o) $(UEFI_ASM:%.asm=$(BUILD)/uefi/%.asm.o)
-UEFI_CFLAGS := $(FREESTANDING) -fpic -fshort-wchar -fvisibility=hidden $(WARN) -DGNU_EFI_USE_MS_ABI -I. -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
+UEFI_CFLAGS := $(FREESTANDING) -Os -fpic -fshort-wchar -fvisibility=hidden $(WARN) -DGNU_EFI_USE_MS_ABI -I. -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
 UEFI_LIMIT := 524288
 UEFI_LD = ld -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -T $(EFI_LIB)/elf_x86_64_efi.lds \
 	$(EFI_LIB)/crt0-efi-x86_64.o $^ -L$(EFI_LIB) -lgnuefi -o $@
@@ -23,7 +23,22 @@ $(BUILD)/uefi/testudo.elf: $(BUILD)/testudo.elf
 	@mkdir -p $(@D)
 	$(Q)objcopy --strip-all $< $@
 
-$(BUILD)/uefi/%.asm.o: %.asm $(BUILD)/uefi/testudo.elf
+# What of the kernel runs once, seldom, or to tell of something is small rather than fast: the image is read from a slow disk.
+SMALL := boot/root/% drivers/% mm/host_paging mm/ept_types mm/mtrr vmx/caps vmx/controls vmx/apic_reset vmx/handle_init vmx/vcpu_dump \
+	vmx/nested/caps12 vmx/nested/init vmx/nested/refusal vmx/nested/vmx_abort vmx/nested/switch_refusal
+$(SMALL:%=$(BUILD)/kernel/%.o): KERNEL_CFLAGS += -Os
+
+# The only part of the loader that works for long.
+$(BUILD)/uefi/boot/uefi/unpack.o: UEFI_CFLAGS += -O2
+
+$(BUILD)/tools/%: tools/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O2 $(WARN) $< -o $@
+
+$(BUILD)/%/testudo.packed: $(BUILD)/%/testudo.elf $(BUILD)/tools/pack
+	$(Q)$(BUILD)/tools/pack $< $@
+
+$(BUILD)/uefi/%.asm.o: %.asm $(BUILD)/uefi/testudo.packed
 	@mkdir -p $(@D)
 	@echo "  NASM  $<"
 	$(Q)$(NASM) -f elf64 -I$(BUILD)/uefi/ -MD $(@:.o=.d) -MP -o $@ $<
@@ -32,8 +47,11 @@ $(BUILD)/uefi/loader.so: $(UEFI_O)
 	@echo "  LD    $@"
 	$(Q)$(UEFI_LD)
 
-$(BUILD)/BOOTX64.EFI: $(BUILD)/uefi/loader.so
+.PRECIOUS: $(BUILD)/%/testudo.packed
+
+$(BUILD)/BOOTX64.EFI: $(BUILD)/uefi/loader.so $(BUILD)/tools/trim
 	$(Q)$(UEFI_OBJCOPY) $< $@.tmp
+	$(Q)$(BUILD)/tools/trim $@.tmp
 	@size=$$(stat -c %s $@.tmp); if [ $$size -gt $(UEFI_LIMIT) ]; then \
 		echo "$@ has $$size bytes, more than $(UEFI_LIMIT)" >&2; rm -f $@.tmp; exit 1; fi
 	$(Q)mv $@.tmp $@

@@ -10,6 +10,8 @@ BUILD = ROOT / "build"
 LOADER = BUILD / "BOOTX64.EFI"
 LINUX = BUILD / "linux"
 FIRST = "EFI/BOOT/BOOTX64.EFI"
+START = BUILD / "efi" / "start.efi"
+SPARE = "EFI/testudo/spare.efi"	# the other way's first program, so that all else lies in the same place on the disk
 NEXT = "EFI/BOOT/next.efi"	# what tables.efi starts
 L1 = "EFI/testudo/l1"
 
@@ -44,8 +46,8 @@ def linux(testudo, extra="", settings=()):
     """Debian's kernel with our initrd; `extra` is added to its command line."""
     files = [f"{L1}/vmlinuz.efi={LINUX}/kernel/vmlinuz", f"{L1}/initrd={LINUX}/initrd"]
     if testudo:
-        return files + under_testudo(f"{L1}/vmlinuz.efi", linux_options(extra), settings)
-    return files + bare(f"{L1}/vmlinuz.efi", linux_options(extra))
+        return files + under_testudo(f"{L1}/vmlinuz.efi", linux_options(extra), settings) + [f"{SPARE}={START}"]
+    return files + bare(f"{L1}/vmlinuz.efi", linux_options(extra)) + [f"{SPARE}={LOADER}"]
 
 
 def linux_rounds(testudo, row, deep=0, settings=()):
@@ -84,7 +86,7 @@ def on_levels(count, image, options="", settings=()):
 
 def bare(image, options):
     """An image started by start.efi, in the way that the loader would start it."""
-    return [f"{FIRST}={BUILD}/efi/start.efi", "EFI/BOOT/start.cfg:=" + efi_path(image) + "\n" + options]
+    return [f"{FIRST}={START}", "EFI/BOOT/start.cfg:=" + efi_path(image) + "\n" + options]
 
 
 def guest(name, testudos, settings=(), options=""):

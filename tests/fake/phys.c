@@ -44,6 +44,12 @@ void *page_alloc_contiguous(u64 count)
 	return arena + first;
 }
 
+/* Here they are cleared like the others: what they hold would depend on the runs before. */
+void *page_alloc_uncleared(u64 count)
+{
+	return page_alloc_contiguous(count);
+}
+
 void *page_alloc(void)
 {
 	return page_alloc_contiguous(1);

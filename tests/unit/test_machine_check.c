@@ -20,9 +20,9 @@
 
 /* A processor to read: registers by number, and which MSRs were asked for. */
 static struct {
-	bool vmx, nx, hypervisor;
+	bool vmx, nx, pages_1g, hypervisor;
 	const char *vendor, *signature;
-	u64 basic, proc, proc2;
+	u64 basic, proc, proc2, ept_vpid;
 	u32 asked[16];
 	unsigned int asked_count;
 } cpu;
@@ -59,7 +59,7 @@ static struct cpuid_result fake_cpuid(void *context, u32 leaf, u32 subleaf)
 	case 0x80000000:
 		return (struct cpuid_result){ .eax = 0x80000008 };
 	case 0x80000001:
-		return (struct cpuid_result){ .edx = cpu.nx ? 1u << 20 : 0 };
+		return (struct cpuid_result){ .edx = (cpu.nx ? 1u << 20 : 0) | (cpu.pages_1g ? 1u << 26 : 0) };
 	default:
 		return (struct cpuid_result){ 0 };
 	}
@@ -78,6 +78,8 @@ static u64 fake_rdmsr(void *context, u32 msr)
 		return cpu.proc;
 	case IA32_VMX_PROCBASED_CTLS2:
 		return cpu.proc2;
+	case IA32_VMX_EPT_VPID_CAP:
+		return cpu.ept_vpid;
 	default:
 		return ALL_CONTROLS | 0x55;
 	}
@@ -92,6 +94,7 @@ static int fresh(void **state)
 	cpu.signature = "            ";
 	cpu.basic = BASIC_GOOD;
 	cpu.proc = cpu.proc2 = ALL_CONTROLS;
+	cpu.ept_vpid = EPT_GOOD;
 	return 0;
 }
 
@@ -123,6 +126,17 @@ static void assert_only_fault(const struct machine *machine, const char *words)
 	snprintf(text, sizeof(text), "%s: %s; %s", faults.fault[0].what, faults.fault[0].cause, faults.fault[0].cure);
 	if (!strstr(text, words))
 		fail_msg("\"%s\" does not say \"%s\"", text, words);
+}
+
+static void one_gigabyte_pages_need_both_kinds_of_tables(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		cpu.asked_count = 0;
+		cpu.pages_1g = i & 1;
+		cpu.ept_vpid = i & 2 ? EPT_GOOD | BIT(17) : EPT_GOOD;
+		assert_int_equal(read_machine().has_1g_pages, i == 3);
+	}
 }
 
 static void a_good_machine_lacks_nothing(void **state)
@@ -319,6 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_good_machine_lacks_nothing, fresh),
+		cmocka_unit_test_setup(one_gigabyte_pages_need_both_kinds_of_tables, fresh),
 		cmocka_unit_test_setup(without_vmx_no_msr_is_read, fresh),
 		cmocka_unit_test_setup(true_msrs_are_read_only_where_they_exist, fresh),
 		cmocka_unit_test_setup(secondary_and_ept_msrs_are_read_only_where_they_exist, fresh),

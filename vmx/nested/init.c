@@ -92,7 +92,8 @@ static bool init_bitmaps(struct nested *nested)
 
 static bool init_pages(struct nested *nested)
 {
-	void *tables = page_alloc_contiguous(EPT02_PAGES);
+	/* EPT02 clears each page when it takes it. */
+	void *tables = page_alloc_uncleared(EPT02_PAGES);
 
 	nested->entry_load = page_alloc_contiguous(MSR_LIST_MAX * sizeof(struct msr_entry) / PAGE_SIZE);
 	nested->exit_load = page_alloc_contiguous(MSR_LIST_MAX * sizeof(struct msr_entry) / PAGE_SIZE);
