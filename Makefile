@@ -46,7 +46,7 @@ $(BUILD)/kernel/%.o: %.c Makefile
 	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
 # Frames cost instructions at each exit, and nobody looks back through these.
-$(BUILD)/kernel/vmx/quick.o $(patsubst %.c,$(BUILD)/kernel/%.o,$(wildcard vmx/nested/quick_*.c)): KERNEL_CFLAGS += -fomit-frame-pointer
+$(BUILD)/kernel/vmx/quick.o $(BUILD)/kernel/vmx/handle_quick.o $(BUILD)/kernel/vmx/handle_cpuid.o $(patsubst %.c,$(BUILD)/kernel/%.o,$(wildcard vmx/nested/quick_*.c)): KERNEL_CFLAGS += -fomit-frame-pointer
 
 # Offsets that assembly needs, generated from offsetof (boot/root/asm_offsets.in prints them).
 $(BUILD)/asm_offsets.inc: boot/root/asm_offsets.in Makefile $(wildcard arch/*.h vmx/*.h boot/root/*.h)

@@ -12,6 +12,11 @@ static inline u64 atomic_read64(const u64 *at)
 	return __atomic_load_n(at, __ATOMIC_RELAXED);
 }
 
+static inline u32 atomic_read32(const u32 *at)
+{
+	return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
 static inline void atomic_write64(u64 *at, u64 value)
 {
 	__atomic_store_n(at, value, __ATOMIC_RELEASE);

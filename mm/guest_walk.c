@@ -19,7 +19,6 @@
 #define ENTRY_XD BIT(63)
 #define ENTRY_ADDRESS BITS(51, 12)
 
-#define MAX_LEVELS 5
 #define MAX_ATTEMPTS 8
 
 /*
@@ -41,7 +40,7 @@ struct step {
 };
 
 struct walk {
-	struct step steps[MAX_LEVELS];	/* from the root down */
+	struct step steps[GUEST_WALK_LEVELS];	/* from the root down */
 	u32 count;
 	u64 allowed;		/* AND of ENTRY_W and ENTRY_U over the entries */
 	bool no_execute;
@@ -262,6 +261,32 @@ bool guest_walk(const struct l1_memory *memory, const struct guest_paging *pagin
 	/* Entries that change all the time keep their flags; the translation is one of those they had. */
 	*physical = l1_gpa(page_address(paging, &walk, address));
 	return true;
+}
+
+/* What accesses by the supervisor do not depend on: CR0.WP and the user's rights, of pages that allow more. */
+static bool can_be_remembered(const struct guest_paging *paging, const struct walk *walk)
+{
+	return is_long(paging) && walk->count <= GUEST_WALK_COMPARED && (walk->allowed & ENTRY_U) == 0 && (paging->cr4 & CR4_PKS) == 0;
+}
+
+void guest_walk_remember(const struct l1_memory *memory, const struct guest_paging *paging, gva_t linear,
+			 struct guest_walk_memo *memo)
+{
+	struct walk walk;
+
+	*memo = (struct guest_walk_memo){ .page = linear.value & ~PAGE_MASK, .cr3 = paging->cr3, .cr4 = paging->cr4, .efer = paging->efer };
+	if (descend(memory, paging, linear.value, &walk) != STOP_LEAF || !can_be_remembered(paging, &walk))
+		return;
+	for (u32 i = 0; i < GUEST_WALK_COMPARED; i++) {
+		const struct step *step = &walk.steps[i < walk.count ? i : walk.count - 1];
+
+		memo->entry[i] = l1_look(memory, step->at);
+		memo->value[i] = step->word;
+		if (memo->entry[i] == NULL || (step->word & ENTRY_A) == 0)
+			return;
+	}
+	memo->writable = (walk.allowed & ENTRY_W) != 0 && (walk.leaf & ENTRY_D) != 0;
+	memo->target = l1_reach(memory, l1_gpa(page_address(paging, &walk, memo->page)));
 }
 
 /* Up to two pieces of a range, each within a page. */

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "arch/atomic.h"
 #include "arch/compiler.h"
 #include "mm/l1_memory.h"
 
@@ -52,3 +53,31 @@ bool guest_copy_in(const struct l1_memory *memory, const struct guest_paging *pa
 		   struct guest_fault *fault) must_check;
 bool guest_copy_out(const struct l1_memory *memory, const struct guest_paging *paging, gva_t to, const void *from,
 		    u32 size, struct guest_fault *fault) must_check;
+
+/*
+ * A walk that ended well, to be compared instead of repeated: each entry names the next, so while all of them are what
+ * they were, the walk would end in the same page with the same rights. Nothing is cached as a TLB does, and
+ * no invalidation matters. Only supervisor pages, for accesses at CPL 0.
+ */
+#define GUEST_WALK_LEVELS 5
+#define GUEST_WALK_COMPARED 4	/* with fewer levels some are compared twice; with more, none is */
+
+struct guest_walk_memo {
+	u64 page;			/* bits 63:12 of the linear address */
+	u64 cr3, cr4, efer;		/* the guest's */
+	u8 *target;			/* the page, where L0 sees it; NULL: this walk cannot be compared */
+	bool writable;			/* and dirty */
+	const u64 *entry[GUEST_WALK_COMPARED];
+	u64 value[GUEST_WALK_COMPARED];
+};
+
+/* Walks, and remembers the walk if it can be compared. For L1 in IA-32e mode. */
+void guest_walk_remember(const struct l1_memory *memory, const struct guest_paging *paging, gva_t linear,
+			 struct guest_walk_memo *memo);
+
+/* Of a memo with a target: is what the entries said still so? */
+static inline bool guest_walk_holds(const struct guest_walk_memo *memo)
+{
+	return atomic_read64(memo->entry[0]) == memo->value[0] && atomic_read64(memo->entry[1]) == memo->value[1] &&
+	       atomic_read64(memo->entry[2]) == memo->value[2] && atomic_read64(memo->entry[3]) == memo->value[3];
+}

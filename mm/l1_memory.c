@@ -87,6 +87,11 @@ const void *l1_look(const struct l1_memory *memory, l1_gpa_t from)
 	return reach(memory, from.value);
 }
 
+u8 *l1_reach(const struct l1_memory *memory, l1_gpa_t to)
+{
+	return reach(memory, to.value);
+}
+
 /* Of an entry: aligned by definition, so low bits are dropped rather than trusted. */
 static u64 *reach_entry(const struct l1_memory *memory, l1_gpa_t at)
 {

@@ -38,6 +38,8 @@ void l1_write(const struct l1_memory *memory, l1_gpa_t to, const void *from, u64
  * change under the eyes of whoever looks: each word is read once, or only compared.
  */
 const void *l1_look(const struct l1_memory *memory, l1_gpa_t from);
+/* The same for writing. */
+u8 *l1_reach(const struct l1_memory *memory, l1_gpa_t to);
 
 /* One aligned 64-bit access, never torn (page-table and EPT entries). */
 u64 l1_read64(const struct l1_memory *memory, l1_gpa_t from);

@@ -14,7 +14,7 @@
 ; 5. vcpu_exit is where VM exits land (HOST_RIP), with RSP = &exit_frame.regs (HOST_RSP) and every
 ;    other register the guest's. Push one to have a register, store those that C functions may use.
 ; 6. Most exits end in vmx/quick.c: quick_handle() answers where `regs` are to resume at once, with
-;    RBX, RBP and R12 to R15 never having left the processor. Or QUICK_ALL: it wants them stored, too.
+;    RBX, RBP and R12 to R15 never having left the processor. Or QUICK_ALL: it wants them stored, too; or QUICK_RBX: it has changed RBX.
 ; 7. The way back to the guest from there, with a window of its own for NMIs.
 ; 8. Else the rest is stored and vcpu_enter returns.
 ;
@@ -123,7 +123,7 @@ vcpu_exit:
 	pop qword [rdi + REGS_RDI]
 	mov rsp, [rsp + 8]
 	call quick_handle			; 6
-	cmp rax, 1				; QUICK_ALL
+	cmp rax, 2				; QUICK_RBX
 	jbe vcpu_exit_not_yet
 
 vcpu_quick_window:
@@ -151,12 +151,18 @@ vcpu_quick_nmi:
 
 vcpu_exit_not_yet:
 	mov rdi, [gs:PERCPU_EXIT_REGS]		; 8
+	je .rbx
 	store_kept rdi
-	jb .slow
+	test eax, eax				; QUICK_NO
+	jz .slow
 	call quick_handle_all
 	test rax, rax
 	jz .slow
 	load_kept rax
+	jmp vcpu_quick_window
+.rbx:
+	mov rbx, [rdi + REGS_RBX]
+	mov rax, rdi
 	jmp vcpu_quick_window
 .slow:
 	xor eax, eax				; ENTRY_EXITED

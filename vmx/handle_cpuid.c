@@ -4,6 +4,8 @@
  * is not offered, and L0's own leaves (docs/cpuid.md).
  */
 
+#include "vmx/handle_cpuid.h"
+
 #include "arch/ops.h"
 #include "arch/version.h"
 #include "arch/x86.h"
@@ -98,18 +100,18 @@ static bool in_64bit_mode(const struct vcpu *vcpu)
 	       (vmcs_read(vcpu->running, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L);
 }
 
-static struct cpuid_result processor_leaf(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+/* The leaves in which the processor's answer is not L1's. */
+static struct cpuid_result changed_leaf(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
 {
 	struct cpuid_result result = cpuid(leaf, subleaf);
-	u64 cr4 = vmcs_read(vcpu->running, VMCS_GUEST_CR4);
 
 	if (leaf == 1) {
 		result.ecx = replace(result.ecx, CPUID1_ECX_VMX, true);
 		result.ecx = replace(result.ecx, CPUID1_ECX_SMX, false);
-		result.ecx = replace(result.ecx, CPUID1_ECX_OSXSAVE, cr4 & CR4_OSXSAVE);
+		result.ecx = replace(result.ecx, CPUID1_ECX_OSXSAVE, vmcs_read(vcpu->running, VMCS_GUEST_CR4) & CR4_OSXSAVE);
 	} else if (leaf == 7 && subleaf == 0) {
 		result.ebx = replace(result.ebx, CPUID7_EBX_PROCESSOR_TRACE, false);
-		result.ecx = replace(result.ecx, CPUID7_ECX_OSPKE, cr4 & CR4_PKE);
+		result.ecx = replace(result.ecx, CPUID7_ECX_OSPKE, vmcs_read(vcpu->running, VMCS_GUEST_CR4) & CR4_PKE);
 	} else if (leaf == LEAF_EXTENDED_FEATURES && !in_64bit_mode(vcpu)) {
 		/* L0 asks in 64-bit mode, the only one where the processor tells of SYSCALL. SDM "CPUID-CPU Identification". */
 		result.edx = replace(result.edx, CPUID80000001_EDX_SYSCALL, false);
@@ -119,17 +121,34 @@ static struct cpuid_result processor_leaf(const struct vcpu *vcpu, u32 leaf, u32
 	return result;
 }
 
-void handle_cpuid(struct vcpu *vcpu, const struct vm_exit *exit)
+static bool is_changed(u32 leaf)
+{
+	const u32 low = 1u << 1 | 1u << 7 | 1u << LEAF_PROCESSOR_TRACE;
+
+	return leaf < 32 ? low >> leaf & 1 : leaf == LEAF_EXTENDED_FEATURES;
+}
+
+void handle_cpuid_answer(struct vcpu *vcpu)
 {
 	u64 *gpr = vcpu->regs.gpr;
 	u32 leaf = (u32)gpr[REG_RAX], subleaf = (u32)gpr[REG_RCX];
-	bool own = leaf >= LEAF_SIGNATURE && leaf <= LEAF_LAST && vcpu->machine->handoff->show_cpuid_leaves;
-	struct cpuid_result result = own ? own_leaf(vcpu, leaf, subleaf) : processor_leaf(vcpu, leaf, subleaf);
+	struct cpuid_result result;
 
-	(void)exit;
+	if (leaf - LEAF_SIGNATURE <= LEAF_LAST - LEAF_SIGNATURE && vcpu->machine->handoff->show_cpuid_leaves)
+		result = own_leaf(vcpu, leaf, subleaf);
+	else if (is_changed(leaf))
+		result = changed_leaf(vcpu, leaf, subleaf);
+	else
+		result = cpuid(leaf, subleaf);
 	gpr[REG_RAX] = result.eax;
 	gpr[REG_RBX] = result.ebx;
 	gpr[REG_RCX] = result.ecx;
 	gpr[REG_RDX] = result.edx;
+}
+
+void handle_cpuid(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	(void)exit;
+	handle_cpuid_answer(vcpu);
 	emulate_advance(vcpu);
 }

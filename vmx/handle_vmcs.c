@@ -15,13 +15,6 @@
 #include "vmx/nested/sync.h"
 #include "vmx/vmx_operand.h"
 
-/* Whether EPT is on decides what of vmcs02 was saved, so those fields come home before that changes. */
-static bool decides_about_rare(vmcs_field field)
-{
-	return field.index == VMCS_INDEX_PROCESSOR_BASED_CONTROLS ||
-	       field.index == VMCS_INDEX_SECONDARY_PROCESSOR_BASED_CONTROLS;
-}
-
 /* A field that vmcs02 still holds is fetched before anyone looks at it. */
 static void fetch_if_rare(struct vcpu *vcpu, u64 encoding, bool write)
 {
@@ -31,8 +24,19 @@ static void fetch_if_rare(struct vcpu *vcpu, u64 encoding, bool write)
 	quick_settle(vcpu, nested->current);
 	if (info && slot_is_shadow(nested->current))
 		shadow_fetch_field(vcpu, nested->current, info);
-	else if (info && (nested->is_rare[info->field.index] || (write && decides_about_rare(info->field))))
+	else if (info && (nested->is_rare[info->field.index] || (write && handle_decides_about_rare(info))))
 		slots_fetch_rare(vcpu, nested->current);
+}
+
+void handle_field_written(struct vcpu *vcpu, const struct vmcs_field_info *info)
+{
+	struct nested_slot *slot = vcpu->nested->current;
+
+	check_forget(&slot->memo);
+	slot->dirty = true;
+	slot->quick.ready = false;
+	shadow_push_field(vcpu, slot, info);
+	shadow_learn(vcpu, slot, info, true);
 }
 
 static struct insn_result vmread(struct vcpu *vcpu, const struct vm_exit *exit)
@@ -109,13 +113,8 @@ static struct insn_result vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
 	encoding = operand_register(vcpu, info.reg2);
 	fetch_if_rare(vcpu, encoding, true);
 	result = insn_vmwrite(nested->current->vmcs12, &nested->offered, encoding, value);
-	check_forget(&nested->current->memo);
-	nested->current->dirty = true;
-	nested->current->quick.ready = false;
-	if (result.outcome == INSN_OK) {
-		shadow_push_field(vcpu, nested->current, insn_field(&nested->offered, encoding));
-		shadow_learn(vcpu, nested->current, insn_field(&nested->offered, encoding), true);
-	}
+	if (result.outcome == INSN_OK)
+		handle_field_written(vcpu, insn_field(&nested->offered, encoding));
 	return result;
 }
 
@@ -136,6 +135,10 @@ struct invalidation {
 	struct insn_result (*check_descriptor)(const struct vmx_caps *offered, u64 type, const u64 descriptor[2], bool has_current);
 };
 
+static const struct invalidation of_ept = { EPT_CAP_INVEPT, insn_check_invept, insn_check_invept_descriptor };
+static const struct invalidation of_vpids = { VPID_CAP_INVVPID, insn_check_invvpid, insn_check_invvpid_descriptor };
+
+/* The type counts before the descriptor is fetched, and again, where it changes nothing, with it. */
 static struct insn_result fetch_invalidation(struct vcpu *vcpu, const struct vm_exit *exit, const struct invalidation *what,
 					     u64 *type, u64 descriptor[2])
 {
@@ -148,16 +151,22 @@ static struct insn_result fetch_invalidation(struct vcpu *vcpu, const struct vm_
 		result = what->check_type(&nested->offered, *type, nested->current);
 	if (result.outcome == INSN_OK)
 		result = operand_read(vcpu, exit, descriptor, 2 * sizeof(u64));
-	if (result.outcome == INSN_OK)
-		result = what->check_descriptor(&nested->offered, *type, descriptor, nested->current);
 	return result;
 }
 
-static struct insn_result invept12(struct vcpu *vcpu, const struct vm_exit *exit)
+static struct insn_result judge(const struct nested *nested, const struct invalidation *what, u64 type, const u64 descriptor[2])
 {
-	static const struct invalidation what = { EPT_CAP_INVEPT, insn_check_invept, insn_check_invept_descriptor };
-	u64 type, descriptor[2];
-	struct insn_result result = fetch_invalidation(vcpu, exit, &what, &type, descriptor);
+	struct insn_result result;
+
+	if (!(nested->offered.ept_vpid & what->capability))
+		return insn_fault(VECTOR_UD);
+	result = what->check_type(&nested->offered, type, nested->current);
+	return result.outcome == INSN_OK ? what->check_descriptor(&nested->offered, type, descriptor, nested->current) : result;
+}
+
+struct insn_result handle_invept_of(struct vcpu *vcpu, u64 type, const u64 descriptor[2])
+{
+	struct insn_result result = judge(vcpu->nested, &of_ept, type, descriptor);
 
 	if (result.outcome != INSN_OK)
 		return result;
@@ -170,7 +179,10 @@ static struct insn_result invept12(struct vcpu *vcpu, const struct vm_exit *exit
 
 void handle_invept(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	handle_vmx_apply(vcpu, invept12(vcpu, exit));
+	u64 type, descriptor[2];
+	struct insn_result result = fetch_invalidation(vcpu, exit, &of_ept, &type, descriptor);
+
+	handle_vmx_apply(vcpu, result.outcome == INSN_OK ? handle_invept_of(vcpu, type, descriptor) : result);
 }
 
 /* All types are offered; a processor that lacks one flushes more than L1 asked for. */
@@ -182,11 +194,9 @@ static void flush_vpid(u64 type, u16 vpid02, u64 address)
 		(void)invept(INVEPT_ALL, 0);
 }
 
-static struct insn_result invvpid12(struct vcpu *vcpu, const struct vm_exit *exit)
+struct insn_result handle_invvpid_of(struct vcpu *vcpu, u64 type, const u64 descriptor[2])
 {
-	static const struct invalidation what = { VPID_CAP_INVVPID, insn_check_invvpid, insn_check_invvpid_descriptor };
-	u64 type, descriptor[2];
-	struct insn_result result = fetch_invalidation(vcpu, exit, &what, &type, descriptor);
+	struct insn_result result = judge(vcpu->nested, &of_vpids, type, descriptor);
 
 	if (result.outcome == INSN_OK)
 		flush_vpid(type, merge_vpid02((u16)descriptor[0]), descriptor[1]);
@@ -195,5 +205,8 @@ static struct insn_result invvpid12(struct vcpu *vcpu, const struct vm_exit *exi
 
 void handle_invvpid(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	handle_vmx_apply(vcpu, invvpid12(vcpu, exit));
+	u64 type, descriptor[2];
+	struct insn_result result = fetch_invalidation(vcpu, exit, &of_vpids, &type, descriptor);
+
+	handle_vmx_apply(vcpu, result.outcome == INSN_OK ? handle_invvpid_of(vcpu, type, descriptor) : result);
 }

@@ -7,6 +7,7 @@
 
 #include "vmx/handle_vmx.h"
 
+#include "arch/atomic.h"
 #include "arch/x86.h"
 #include "drivers/console.h"
 #include "vmx/emulate.h"
@@ -63,20 +64,24 @@ static bool has_current(const struct vcpu *vcpu)
 	return vcpu->nested->current != NULL;
 }
 
-/* VMCLEAR and VMPTRLD alike: the checks before any operand, then the address that it holds and what may be wrong with that. */
-static struct insn_result fetch_region(struct vcpu *vcpu, const struct vm_exit *exit, u64 *pointer,
-				       enum vm_instruction_error bad_address, enum vm_instruction_error is_vmxon_pointer)
+/* VMCLEAR and VMPTRLD alike: the checks before any operand, then the address that it holds. */
+static struct insn_result fetch_pointer(struct vcpu *vcpu, const struct vm_exit *exit, u64 *pointer)
 {
 	struct insn_mode mode = operand_mode(vcpu);
 	struct insn_result result = insn_check_mode(&mode);
 
 	if (result.outcome == INSN_OK)
 		result = operand_read(vcpu, exit, pointer, sizeof(*pointer));
-	if (result.outcome != INSN_OK)
-		return result;
-	if (!insn_is_region_address(vcpu->nested->memory, *pointer))
+	return result;
+}
+
+/* What may be wrong with it. */
+static struct insn_result judge_pointer(const struct vcpu *vcpu, u64 pointer, enum vm_instruction_error bad_address,
+					enum vm_instruction_error is_vmxon_pointer)
+{
+	if (!insn_is_region_address(vcpu->nested->memory, pointer))
 		return insn_fail(has_current(vcpu), bad_address);
-	if (*pointer == vcpu->nested->vmxon_pointer)
+	if (pointer == vcpu->nested->vmxon_pointer)
 		return insn_fail(has_current(vcpu), is_vmxon_pointer);
 	return insn_ok();
 }
@@ -137,41 +142,48 @@ void handle_vmxoff(struct vcpu *vcpu, const struct vm_exit *exit)
 
 /* --- VMCLEAR, VMPTRLD, VMPTRST ------------------------------------------------- */
 
-static struct insn_result vmclear_l1(struct vcpu *vcpu, const struct vm_exit *exit)
+struct insn_result handle_vmclear_of(struct vcpu *vcpu, u64 pointer)
 {
-	struct nested *nested = vcpu->nested;
+	struct insn_result result = judge_pointer(vcpu, pointer, VMERR_VMCLEAR_ADDRESS, VMERR_VMCLEAR_VMXON_POINTER);
 	struct nested_slot *slot;
-	u64 pointer;
-	struct insn_result result = fetch_region(vcpu, exit, &pointer, VMERR_VMCLEAR_ADDRESS, VMERR_VMCLEAR_VMXON_POINTER);
 
 	if (result.outcome != INSN_OK)
 		return result;
-	slot = slots_find(nested, pointer);
+	slot = slots_find(vcpu->nested, pointer);
 	if (slot) {
 		slot->vmcs12->launch_state = LAUNCH_STATE_CLEAR;
 		slots_release(vcpu, slot);
 	} else {
-		slots_clear_in_memory(nested, pointer);
+		slots_clear_in_memory(vcpu->nested, pointer);
 	}
 	return insn_ok();
 }
 
 void handle_vmclear(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	handle_vmx_apply(vcpu, vmclear_l1(vcpu, exit));
+	u64 pointer;
+	struct insn_result result = fetch_pointer(vcpu, exit, &pointer);
+
+	handle_vmx_apply(vcpu, result.outcome == INSN_OK ? handle_vmclear_of(vcpu, pointer) : result);
 }
 
-static struct insn_result vmptrld_l1(struct vcpu *vcpu, const struct vm_exit *exit)
+struct insn_result handle_vmptrld_of(struct vcpu *vcpu, u64 pointer)
 {
 	struct nested *nested = vcpu->nested;
-	u64 pointer;
-	u32 revision;
-	struct insn_result result = fetch_region(vcpu, exit, &pointer, VMERR_VMPTRLD_ADDRESS, VMERR_VMPTRLD_VMXON_POINTER);
+	struct nested_slot *slot = pointer == NO_ADDRESS ? NULL : slots_find(nested, pointer);
+	struct insn_result result;
+	const u32 *region;
 
+	/* One that is active has passed all this, and only its memory can have changed. */
+	if (slot && slot->region && atomic_read32(slot->region) == slot->vmcs12->revision) {
+		slots_set_current(vcpu, slot);
+		return insn_ok();
+	}
+	result = judge_pointer(vcpu, pointer, VMERR_VMPTRLD_ADDRESS, VMERR_VMPTRLD_VMXON_POINTER);
 	if (result.outcome != INSN_OK)
 		return result;
-	l1_read(nested->memory, l1_gpa(pointer), &revision, sizeof(revision));
-	if (!shadow12_is_revision(&nested->offered, revision))
+	region = l1_look(nested->memory, l1_gpa(pointer));
+	if (!region || !shadow12_is_revision(&nested->offered, atomic_read32(region)))
 		return insn_fail(has_current(vcpu), VMERR_VMPTRLD_REVISION);
 	slots_set_current(vcpu, slots_load(vcpu, pointer));
 	return insn_ok();
@@ -179,7 +191,10 @@ static struct insn_result vmptrld_l1(struct vcpu *vcpu, const struct vm_exit *ex
 
 void handle_vmptrld(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	handle_vmx_apply(vcpu, vmptrld_l1(vcpu, exit));
+	u64 pointer;
+	struct insn_result result = fetch_pointer(vcpu, exit, &pointer);
+
+	handle_vmx_apply(vcpu, result.outcome == INSN_OK ? handle_vmptrld_of(vcpu, pointer) : result);
 }
 
 void handle_vmptrst(struct vcpu *vcpu, const struct vm_exit *exit)

@@ -8,18 +8,6 @@
 #include "arch/x86.h"
 #include "vmx/insn_info.h"
 
-/* SDM "Format of the VM-Exit Instruction-Information Field as Used for VMREAD and VMWRITE". */
-#define INFO_SCALE BITS(1, 0)
-#define INFO_REG1 BITS(6, 3)
-#define INFO_ADDRESS_SIZE BITS(9, 7)
-#define INFO_IS_REGISTER BIT(10)
-#define INFO_SEGMENT BITS(17, 15)
-#define INFO_INDEX BITS(21, 18)
-#define INFO_NO_INDEX BIT(22)
-#define INFO_BASE BITS(26, 23)
-#define INFO_NO_BASE BIT(27)
-#define INFO_REG2 BITS(31, 28)
-
 struct insn_info insn_info_decode(u32 information)
 {
 	u64 size = field_get(information, INFO_ADDRESS_SIZE);

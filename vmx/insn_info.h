@@ -27,6 +27,18 @@ enum segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, SEGME
 #define ACCESS_RIGHTS_G BIT(15)
 #define ACCESS_RIGHTS_UNUSABLE BIT(16)
 
+/* SDM "Format of the VM-Exit Instruction-Information Field as Used for VMREAD and VMWRITE". */
+#define INFO_SCALE BITS(1, 0)
+#define INFO_REG1 BITS(6, 3)
+#define INFO_ADDRESS_SIZE BITS(9, 7)
+#define INFO_IS_REGISTER BIT(10)
+#define INFO_SEGMENT BITS(17, 15)
+#define INFO_INDEX BITS(21, 18)
+#define INFO_NO_INDEX BIT(22)
+#define INFO_BASE BITS(26, 23)
+#define INFO_NO_BASE BIT(27)
+#define INFO_REG2 BITS(31, 28)
+
 /* SDM "Information for VM Exits Due to Instruction Execution": the formats of the VMX instructions overlap. */
 struct insn_info {
 	bool is_register;	/* VMREAD, VMWRITE: the r/m operand is register reg1 */

@@ -16,6 +16,7 @@ struct machine {
 	struct vmx_caps hardware;	/* of the real processors */
 	struct l1_memory memory;
 	struct ept01 *ept01;
+	bool pages_1g;			/* CPUID.80000001H:EDX[26]: in page tables */
 	u64 eptp01;			/* for vmcs01 */
 	void *msr_bitmap;		/* of L1: one page, shared */
 	u8 *io_bitmaps;			/* of L1: two pages, shared; NULL: no port is watched */

@@ -7,6 +7,7 @@
 #include "vmx/emulate.h"
 #include "vmx/exits.h"
 #include "vmx/handle_ept12.h"
+#include "vmx/handle_quick.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/quick_switch.h"
 
@@ -105,7 +106,14 @@ static u64 handle_l2(struct vcpu *vcpu, u32 reason)
 
 static u64 handle_l1(struct vcpu *vcpu, u32 reason)
 {
-	return reason == EXIT_VMRESUME ? quick_enter(vcpu) : QUICK_NO;
+	const u64 by_operands = BIT(EXIT_VMCLEAR) | BIT(EXIT_VMPTRLD) | BIT(EXIT_VMPTRST) | BIT(EXIT_VMREAD) | BIT(EXIT_VMWRITE) |
+				BIT(EXIT_INVEPT) | BIT(EXIT_INVVPID);
+
+	if (likely(reason == EXIT_VMRESUME))
+		return quick_enter(vcpu);
+	if (reason == EXIT_CPUID)
+		return handle_quick_cpuid(vcpu) ? QUICK_RBX : QUICK_NO;
+	return reason < 64 && bit_is_set(by_operands, reason) ? QUICK_ALL : QUICK_NO;
 }
 
 u64 quick_handle(struct vcpu *vcpu)
@@ -120,6 +128,7 @@ u64 quick_handle(struct vcpu *vcpu)
 
 u64 quick_handle_all(struct vcpu *vcpu)
 {
-	(void)vcpu;
-	return QUICK_NO;
+	u32 reason = (u32)vmcs_read_known(&vcpu->vmcs01, VMCS_EXIT_REASON);
+
+	return handle_quick_insn(vcpu, reason) ? resume(vcpu) : QUICK_NO;
 }

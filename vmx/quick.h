@@ -11,6 +11,7 @@
 /* Answers of quick_handle() besides a pointer to `regs`, which means: VMRESUME at once with these. */
 #define QUICK_NO 0	/* the long way */
 #define QUICK_ALL 1	/* ask quick_handle_all(), which needs all registers in `regs` */
+#define QUICK_RBX 2	/* VMRESUME at once, and RBX too is to be loaded from `regs` */
 
 /* The exit of the current VMCS. Only the registers that C functions may change are in `regs`. */
 u64 quick_handle(struct vcpu *vcpu);

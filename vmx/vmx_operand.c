@@ -136,7 +136,7 @@ static struct guest_paging paging(const struct vcpu *vcpu)
 			   vmcs_read(v, VMCS_GUEST_PDPTE2), vmcs_read(v, VMCS_GUEST_PDPTE3) },
 		.cpl = mode.cpl,
 		.physical_address_bits = vcpu->machine->memory.physical_address_bits,
-		.pages_1g = (cpuid(0x80000001, 0).edx >> 26) & 1,
+		.pages_1g = vcpu->machine->pages_1g,
 	};
 
 	read_keys(&pages);

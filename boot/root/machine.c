@@ -170,6 +170,7 @@ static enum launch_status prepare_once(const struct handoff *handoff, struct mac
 			  control_word_names[missing->word], missing->bit);
 		return LAUNCH_MISSING_CONTROL;
 	}
+	machine->pages_1g = bit_is_set(cpuid(0x80000001, 0).edx, 26);
 	machine->memory = (struct l1_memory){
 		.hidden_base = hpa(handoff->block_base), .hidden_size = handoff->block_size,
 		.scratch = phys_of(scratch), .physical_address_bits = machine->hardware.physical_address_bits,

@@ -20,6 +20,8 @@ static u64 try_quick(struct vcpu *vcpu)
 
 	if (answer == QUICK_ALL)
 		answer = quick_handle_all(vcpu);
+	if (answer == QUICK_RBX)
+		answer = (u64)(uintptr_t)&vcpu->regs;
 	require(answer == QUICK_NO || answer == (u64)(uintptr_t)&vcpu->regs);
 	return answer == QUICK_NO ? NOT_ENTERED : vcpu_enter(&vcpu->regs, true);
 }

@@ -524,6 +524,104 @@ static void a_copy_up_to_the_end_of_a_page_needs_no_other(void **state)
 	assert_false(guest_copy_in(&memory, &paging, gva(CROSSING), bytes, 5, &fault));
 }
 
+/* --- walks that are remembered --------------------------------------------------- */
+
+static struct guest_walk_memo memo;
+
+/* Supervisor pages, accessed, the page itself dirty as well. */
+static void map_supervisor(void)
+{
+	map_long();
+	for (u32 level = 4; level > 1; level--)
+		put(entry(level), TABLE(level - 1) | P | W | A);
+	put(entry(1), PAGE | P | W | A | D);
+}
+
+static bool remembered(void)
+{
+	guest_walk_remember(&memory, &paging, gva(ADDRESS), &memo);
+	return memo.target != NULL;
+}
+
+static void a_remembered_walk_names_the_page(void **state)
+{
+	(void)state;
+	map_supervisor();
+	assert_true(remembered());
+	assert_ptr_equal(memo.target, phys_to_ptr(hpa(PAGE)));
+	assert_true(memo.page == (ADDRESS & ~PAGE_MASK) && memo.writable && guest_walk_holds(&memo));
+	put(entry(2), 0x800000 | P | W | A | D | PS);
+	assert_true(remembered());
+	assert_ptr_equal(memo.target, phys_to_ptr(hpa(0x800000 + (ADDRESS & BITS(20, 12)))));
+}
+
+/* Expect: whatever changes in an entry of any level, the walk does not hold. */
+static void a_remembered_walk_ends_with_any_change(void **state)
+{
+	const u64 changes[] = { P, W, U, A, BIT(20), XD };
+
+	(void)state;
+	for (u32 level = 1; level <= 4; level++)
+		for (u32 i = 0; i < array_size(changes); i++) {
+			map_supervisor();
+			assert_true(remembered());
+			put(entry(level), at(entry(level)) ^ changes[i]);
+			assert_false(guest_walk_holds(&memo));
+		}
+}
+
+static void a_page_of_2_megabytes_holds_by_its_entries(void **state)
+{
+	(void)state;
+	for (u32 level = 2; level <= 4; level++) {
+		map_supervisor();
+		put(entry(2), 0x800000 | P | W | A | D | PS);
+		assert_true(remembered() && guest_walk_holds(&memo));
+		put(entry(level), at(entry(level)) & ~P);
+		assert_false(guest_walk_holds(&memo));
+	}
+}
+
+static void a_page_that_is_not_dirty_is_not_written_from_memory(void **state)
+{
+	(void)state;
+	map_supervisor();
+	put(entry(1), PAGE | P | W | A);
+	assert_true(remembered() && !memo.writable);
+	map_supervisor();
+	put(entry(3), TABLE(2) | P | A);
+	assert_true(remembered() && !memo.writable);
+}
+
+/* User pages ask more than entries; what was never accessed has a flag to be set; keys and a fifth level are not compared. */
+static void some_walks_are_not_remembered(void **state)
+{
+	(void)state;
+	map_supervisor();
+	for (u32 level = 1; level <= 4; level++)
+		put(entry(level), at(entry(level)) | U);
+	assert_false(remembered());
+	for (u32 level = 1; level <= 4; level++) {
+		map_supervisor();
+		put(entry(level), at(entry(level)) & ~A);
+		assert_false(remembered());
+		map_supervisor();
+		put(entry(level), at(entry(level)) & ~P);
+		assert_false(remembered());
+		map_supervisor();
+		put(entry(level), at(entry(level)) | BIT(40));
+		assert_false(remembered());
+	}
+	map_supervisor();
+	paging.cr4 |= CR4_PKS;
+	assert_false(remembered());
+	map_supervisor();
+	put(entry(5), TABLE(4) | P | W | A);
+	paging.cr3 = TABLE(5);
+	paging.cr4 |= CR4_LA57;
+	assert_false(remembered());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,6 +656,11 @@ int main(void)
 		cmocka_unit_test(a_copy_crosses_into_the_next_page),
 		cmocka_unit_test(a_copy_that_faults_in_its_second_page_writes_nothing),
 		cmocka_unit_test(a_copy_up_to_the_end_of_a_page_needs_no_other),
+		cmocka_unit_test(a_remembered_walk_names_the_page),
+		cmocka_unit_test(a_remembered_walk_ends_with_any_change),
+		cmocka_unit_test(a_page_of_2_megabytes_holds_by_its_entries),
+		cmocka_unit_test(a_page_that_is_not_dirty_is_not_written_from_memory),
+		cmocka_unit_test(some_walks_are_not_remembered),
 	};
 
 	return cmocka_run_group_tests_name("guest_walk", tests, NULL, NULL);

@@ -28,6 +28,7 @@ static void choose_rows(struct nested *nested)
 		const struct vmcs_field_info *info = &vmcs_fields[i];
 
 		nested->exists[i] = vmcs_field_exists(info, nested->hardware);
+		nested->offers[i] = insn_field(&nested->offered, info->field.encoding) != NULL;
 		if (!is_written(info, nested->hardware))
 			continue;
 		nested->rows02[nested->row02_count++] = i;

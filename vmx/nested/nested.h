@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "mm/guest_walk.h"
 #include "vmx/exit.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/nested/bitmap02.h"
@@ -31,6 +32,9 @@ enum nested_state {
 /* Active vmcs12s that a CPU keeps at a time; one more evicts the least recently used to L1's memory. */
 #define NESTED_SLOTS 8
 
+/* A power of two. */
+#define NESTED_OPERANDS 16
+
 #define NO_ADDRESS UINT64_C(0xffffffffffffffff)
 
 /* Fields of a vmcs12 that L1 reaches in the slot's shadow VMCS without an exit: shadow_learn.c. */
@@ -46,6 +50,7 @@ struct shadow_set {
 struct nested_slot {
 	u64 address;			/* l1_gpa of L1's region, or NO_ADDRESS */
 	u64 last_used;
+	const u32 *region;		/* its first word, the revision, where L0 sees it */
 	struct vmcs12 *vmcs12;
 	struct vmcs vmcs02, shadow;
 	struct vmcs_image image02;	/* the last merge */
@@ -111,6 +116,7 @@ struct nested {
 	u32 exit_load_count;		/* to be loaded by the next entry to L1 */
 
 	bool exists[VMCS_FIELD_COUNT];	/* rows that the processor has */
+	bool offers[VMCS_FIELD_COUNT];	/* rows that L1 may name */
 	u16 rows02[VMCS_FIELD_COUNT];	/* rows that vmcs02 has and L0 writes */
 	u16 row02_count;
 	u16 hot_rows[VMCS_FIELD_COUNT];	/* those of them that merge_again may change */
@@ -146,6 +152,7 @@ struct nested {
 	bool resumed;			/* L0 enters L2 anew, of its own accord */
 	struct reflect_question question;	/* kept, as most of it never changes */
 	struct immediate_exit immediate;	/* windows.c */
+	struct guest_walk_memo operands[NESTED_OPERANDS];	/* pages of L1's memory operands, by their number */
 	struct refusal_log refusals;	/* of L1's VM entries */
 };
 

@@ -40,14 +40,15 @@ static void choose_fields(struct nested *nested)
 static void use_bitmaps(struct vcpu *vcpu, const u8 *vmread, const u8 *vmwrite)
 {
 	struct nested *nested = vcpu->nested;
+	hpa_t read = phys_of(vmread), write = phys_of(vmwrite);
 
-	if (nested->vmread_bitmap01.value != phys_of(vmread).value) {
-		nested->vmread_bitmap01 = phys_of(vmread);
-		vmcs_write(&vcpu->vmcs01, VMCS_VMREAD_BITMAP_ADDRESS, nested->vmread_bitmap01.value);
+	if (nested->vmread_bitmap01.value != read.value) {
+		nested->vmread_bitmap01 = read;
+		vmcs_write(&vcpu->vmcs01, VMCS_VMREAD_BITMAP_ADDRESS, read.value);
 	}
-	if (nested->vmwrite_bitmap01.value != phys_of(vmwrite).value) {
-		nested->vmwrite_bitmap01 = phys_of(vmwrite);
-		vmcs_write(&vcpu->vmcs01, VMCS_VMWRITE_BITMAP_ADDRESS, nested->vmwrite_bitmap01.value);
+	if (nested->vmwrite_bitmap01.value != write.value) {
+		nested->vmwrite_bitmap01 = write;
+		vmcs_write(&vcpu->vmcs01, VMCS_VMWRITE_BITMAP_ADDRESS, write.value);
 	}
 }
 

@@ -141,6 +141,7 @@ struct nested_slot *slots_load(struct vcpu *vcpu, u64 address)
 	if (!is_unchanged(nested, slot, address))
 		read_region(nested, slot, address);
 	slot->address = address;
+	slot->region = l1_look(nested->memory, l1_gpa(address));
 	return slot;
 }
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* L1's own exits in the common case: see vmx/quick.h. */
+#pragma once
+
+#include "vmx/vcpu.h"
+
+/*
+ * Each carries out the instruction for which L1 has exited, and says so; or changes nothing, and the
+ * long way does it. vmcs01 is current. CPUID leaves RBX to be loaded from `regs`; the other needs all registers there.
+ */
+bool handle_quick_cpuid(struct vcpu *vcpu);
+bool handle_quick_insn(struct vcpu *vcpu, u32 reason);
