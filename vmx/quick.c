@@ -94,10 +94,8 @@ static u64 handle_l2(struct vcpu *vcpu, u32 reason)
 	/* Bits 31:16 say what is out of the ordinary, a failed entry above all. */
 	if (unlikely(reason >= EXIT_REASON_COUNT) || unlikely(!quick_may_leave(vcpu->nested)))
 		return QUICK_NO;
-	if (owner_rules[reason] == RULE_ASK)
-		return ask_owner(vcpu, reason);
 	if (unlikely(owner_rules[reason] != RULE_ALWAYS_L1))
-		return QUICK_NO;
+		return owner_rules[reason] == RULE_ASK ? ask_owner(vcpu, reason) : QUICK_NO;
 	count_exit_reason(true, reason);
 	return quick_leave(vcpu);
 }

@@ -60,8 +60,10 @@ static inline void write02(struct nested_slot *slot, vmcs_field field, u64 value
 /* vmcs02 is current. */
 static inline void write_changed(struct nested_slot *slot, const vmcs_field *changed, const vmcs_field *end)
 {
-	for (; changed != end; changed++)
+	for (; changed != end; changed++) {
 		write02(slot, *changed, image_get(&slot->shadowed, *changed));
+		count(COUNTER_VMWRITES);
+	}
 }
 
 /* --- what is not the ordinary case ------------------------------------------------- */
@@ -147,7 +149,6 @@ static inline __attribute__((always_inline)) u64 enter(struct vcpu *vcpu, struct
 	vmcs_clear_shadow(&slot->shadow);
 	vmcs_switch(&slot->vmcs02);
 	write_changed(slot, changed, end);
-	count_many(COUNTER_VMWRITES, (u64)(end - changed));
 	slot->quick.enters++;
 	if (kept)
 		write_kept(slot);

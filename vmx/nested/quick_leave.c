@@ -63,13 +63,13 @@ static inline void push(struct nested_slot *slot, const vmcs_field *changed, con
 {
 	if (changed == end)
 		return;
-	count_many(COUNTER_VMWRITES, (u64)(end - changed));
+	slot->quick.pushes++;
 	vmcs_switch(&slot->shadow);
-	for (; changed != end; changed++)
+	do {
 		vmcs_write_known(&slot->shadow, *changed, image_get(&slot->shadowed, *changed));
+		count(COUNTER_VMWRITES);
+	} while (++changed != end);
 	vmcs_clear_shadow(&slot->shadow);
-	count(COUNTER_VMPTRLDS);
-	count(COUNTER_VMCLEARS);
 }
 
 /* --- L1's side ------------------------------------------------------------------- */
@@ -80,35 +80,44 @@ static inline void push(struct nested_slot *slot, const vmcs_field *changed, con
  * A null selector makes a segment unusable, and what base and limit such a one has no instruction can tell.
  * SDM "Loading Host Segment and Descriptor-Table Registers".
  */
-#define LOAD_SEGMENT(name)                                            \
-	do {                                                          \
-		LOAD(GUEST_##name##_SELECTOR);                        \
-		LOAD(GUEST_##name##_ACCESS_RIGHTS);                   \
-		if (image_get(host, VMCS_GUEST_##name##_SELECTOR)) {  \
-			LOAD(GUEST_##name##_BASE);                    \
-			LOAD(GUEST_##name##_LIMIT);                   \
-		}                                                     \
+#define LOAD_UNUSABLE(name)                    \
+	do {                                   \
+		LOAD(GUEST_##name##_SELECTOR); \
+		LOAD(GUEST_##name##_ACCESS_RIGHTS); \
+	} while (0)
+#define LOAD_USABLE(name)                   \
+	do {                                \
+		LOAD_UNUSABLE(name);        \
+		LOAD(GUEST_##name##_BASE);  \
+		LOAD(GUEST_##name##_LIMIT); \
+	} while (0)
+#define LOAD_SEGMENT(name)                                          \
+	do {                                                        \
+		if (image_get(host, VMCS_GUEST_##name##_SELECTOR))  \
+			LOAD_USABLE(name);                          \
+		else                                                \
+			LOAD_UNUSABLE(name);                        \
 	} while (0)
 
 /* What L1 changes without L0's seeing it: QUICK_LOADS fields, and two for each segment of the three that is not null. */
-static inline void load(const struct vmcs *vmcs01, const struct vmcs_image *host)
+static inline void load(const struct vmcs *vmcs01, const struct vmcs_image *host, bool none_is_null)
 {
 	LOAD(GUEST_CR3);
 	LOAD(GUEST_CR4);
 	LOAD(GUEST_DR7);
 	/* In 64-bit mode, where L1 was and is, CS has neither base nor limit, and to leave it is to load CS. */
 	LOAD(GUEST_CS_SELECTOR);
-	LOAD_SEGMENT(SS);
-	LOAD_SEGMENT(DS);
-	LOAD_SEGMENT(ES);
-	LOAD(GUEST_FS_SELECTOR);
-	LOAD(GUEST_FS_ACCESS_RIGHTS);
-	LOAD(GUEST_FS_BASE);
-	LOAD(GUEST_FS_LIMIT);
-	LOAD(GUEST_GS_SELECTOR);
-	LOAD(GUEST_GS_ACCESS_RIGHTS);
-	LOAD(GUEST_GS_BASE);
-	LOAD(GUEST_GS_LIMIT);
+	if (none_is_null) {
+		LOAD_USABLE(SS);
+		LOAD_USABLE(DS);
+		LOAD_USABLE(ES);
+	} else {
+		LOAD_SEGMENT(SS);
+		LOAD_SEGMENT(DS);
+		LOAD_SEGMENT(ES);
+	}
+	LOAD_USABLE(FS); /* their bases count in any case */
+	LOAD_USABLE(GS);
 	LOAD(GUEST_RSP);
 	LOAD(GUEST_RIP);
 	LOAD(GUEST_RFLAGS);
@@ -146,8 +155,6 @@ static noinline void load_kept(struct vcpu *vcpu, const struct nested_slot *slot
 
 	if (efer != plan->l1_efer)
 		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_IA32_EFER, efer);
-	if (plan->keeps_nmi_blocking && (plan->l2_interruptibility & INTERRUPTIBILITY_NMI))
-		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE, INTERRUPTIBILITY_NMI);
 	if (plan->flushes_vpid0)
 		switch_flush_vpid0(nested);
 }
@@ -159,7 +166,6 @@ static noinline void note_kept(struct nested_slot *slot)
 {
 	slot->quick.l2_efer = vmcs_read(&slot->vmcs02, VMCS_GUEST_IA32_EFER);
 	slot->quick.l2_pat = vmcs_read(&slot->vmcs02, VMCS_GUEST_IA32_PAT);
-	slot->quick.l2_interruptibility = vmcs_read(&slot->vmcs02, VMCS_GUEST_INTERRUPTIBILITY_STATE);
 }
 
 /* SDM "Loading Host State". L1's mode, and that nothing was blocked, quick_enter() has seen. */
@@ -168,6 +174,7 @@ static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct
 	struct nested *nested = vcpu->nested;
 	vmcs_field changed[VMCS_FIELD_COUNT + 3], *end = save(slot, changed);
 	u64 cr0 = vmcs_read_known(&slot->vmcs02, VMCS_GUEST_CR0);
+	u64 blocked = vmcs_read_known(&slot->vmcs02, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
 
 	slot->overridden = exit != NULL;
 	if (exit)
@@ -180,7 +187,7 @@ static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct
 	cr0 = image_get(&slot->quick.host01, VMCS_GUEST_CR0) | (cr0 & SYNC_CR0_KEPT);
 	vmcs_switch(&vcpu->vmcs01);
 	vmcs_write_known(&vcpu->vmcs01, VMCS_GUEST_CR0, cr0);
-	load(&vcpu->vmcs01, &slot->quick.host01);
+	load(&vcpu->vmcs01, &slot->quick.host01, slot->quick.none_is_null);
 	slot->deferred = true;
 	slot->rare_in_02 = true;
 	slot->quick.leaves++;
@@ -189,6 +196,8 @@ static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct
 	count(COUNTER_REFLECTED);
 	if (kept)
 		load_kept(vcpu, slot);
+	if (unlikely(blocked != 0) && slot->quick.keeps_nmi_blocking)
+		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE, INTERRUPTIBILITY_NMI);
 	if (unlikely(nested->known01 != slot || cr0 != nested->known_cr0))
 		return load_watched(vcpu, slot, cr0);
 	return (u64)(uintptr_t)&vcpu->regs;

@@ -56,8 +56,9 @@ void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12)
 	plan->flushes_vpid0 = !vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_VPID);
 	sync_load_host(&plan->host01, vmcs12, &nothing);
 	plan->keeps = plan->efer != QUICK_FROM_L2 || plan->pat != QUICK_FROM_L2 || plan->keeps_efer || plan->keeps_pat ||
-		      plan->keeps_nmi_blocking || plan->reloads_timer || plan->flushes_vpid0;
+		      plan->reloads_timer || plan->flushes_vpid0;
 	plan->leave_writes = loads(&plan->host01);
+	plan->none_is_null = plan->leave_writes == QUICK_LOADS + 6;
 }
 
 /* Does an exit save this field, or record it? Conditions as in sync_guest(). */
@@ -116,6 +117,6 @@ void quick_plan_lists(struct quick_plan *plan, const struct vmcs12 *vmcs12, cons
 			plan->pull[plan->pull_count++] = writes[i];
 		else
 			plan->watch[plan->watch_count++] = writes[i];
-	plan->leave_reads = (u16)(2 + plan->save_count);
+	plan->leave_reads = (u16)(3 + plan->save_count);
 	plan->enter_reads = (u16)(5 + plan->pull_count + plan->watch_count);
 }

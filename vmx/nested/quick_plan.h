@@ -22,13 +22,14 @@ struct quick_plan {
 	bool keeps_nmi_blocking;	/* L1 inherits L2's: no virtual NMIs */
 	bool reloads_timer;	/* exits do not save the preemption timer's value: each entry loads vmcs12's anew */
 	bool flushes_vpid0;	/* exits drop what was cached for L1: no VPIDs */
-	bool keeps;		/* any of the above is not the ordinary case */
+	bool keeps;		/* any of the others above is not the ordinary case */
+	bool none_is_null;	/* of L1's SS, DS and ES */
 	bool shares_vpid;	/* another VPID of L1's has the same tag */
 	u64 eptp12, eptp02;	/* as vmcs02 has them */
 	u64 l1_efer;		/* with which L1 enters */
 	u64 l1_pat;		/* the same, where `pat` says so */
-	u64 l2_efer, l2_pat, l2_interruptibility;	/* as the last exit found them, where `keeps` */
-	u32 enters, leaves;	/* not yet in the counters */
+	u64 l2_efer, l2_pat;	/* as the last exit found them, where `keeps` */
+	u32 enters, leaves, pushes;	/* not yet in the counters */
 	u16 leave_reads, leave_writes, enter_reads;	/* VMCS accesses that there are in any case */
 	u16 save_count, pull_count, watch_count;
 	/* Of the fields that the shadow VMCS has: what each exit brings there; what L1 may write, and vmcs02 gets as it is; the rest of that. */
