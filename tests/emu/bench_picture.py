@@ -12,7 +12,7 @@ from bench_table import kvm_ticks
 
 COLOURS = {"bare": "#9aa0a6", "testudo": "#1a73e8", "kvm": "#e8710a"}
 NAMES = {"bare": "bare machine", "testudo": "on Testudo", "kvm": "on Linux/KVM"}
-LEFT, WIDTH, RIGHT = 300, 600, 240
+LEFT, WIDTH, RIGHT = 300, 600, 290
 BAR, GAP, TOP, HEADING = 11, 12, 122, 26
 
 

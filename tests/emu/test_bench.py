@@ -120,7 +120,15 @@ class Shown(unittest.TestCase):
         text = "\n".join(bench_table.lines(rows(bare=100, testudo=500, kvm=5000), bench_cost.COSTS, plain=True))
         for words in ("10.0", "≤ 450 ticks MISSED", "2 exits ?", "0 met, 1 missed, 2 not measured"):
             self.assertIn(words, text)
-        self.assertNotIn("*", text)
+        self.assertNotIn(bench_targets.REFERENCE_NAME, text)
+
+    def test_cycles_of_kvm_need_its_accesses(self):
+        row = Row("l2_cpuid", "kvm", 14000, 2, None, 4)
+        counted = bench_targets.REFERENCE_ACCESSES["l2_cpuid"]
+        full = bench_cost.cycles(Row("l2_cpuid", "kvm", 14000, 2, sum(counted.values()), 4, **counted), bench_cost.COSTS)
+        text = "\n".join(bench_table.lines([row], bench_cost.COSTS, plain=True))
+        self.assertIn(f"{full:,}**", text)
+        self.assertIn("≥ 9,000", "\n".join(bench_table.lines([Row("l2_hlt", "kvm", 14000, 2, None, 4)], bench_cost.COSTS, plain=True)))
 
     def test_reference_is_marked(self):
         text = "\n".join(bench_table.lines(rows(testudo=400), bench_cost.COSTS, plain=True))
