@@ -15,18 +15,24 @@ enum reflect_owner handle_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
 	struct vmcs12 *vmcs12 = nested->current->vmcs12;
-	struct page_log log = page_log_of(vmcs12);
-	const struct ept02_miss miss = {
+	bool logs = unlikely(vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_PML));
+	struct page_log log;
+	struct ept02_result result;
+	struct ept02_miss miss = {
 		.eptp12 = ept02_pointer12(vmcs12),
 		.address = l2_gpa(vmcs_read(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS)),
 		.qualification = exit->qualification,
 		.misconfiguration = exit->basic != EXIT_EPT_VIOLATION,
-		.log = &log,
 		.spptp12 = ept02_spp_pointer12(vmcs12),
 	};
-	struct ept02_result result = ept02_handle(&nested->ept02, &miss);
 
-	page_log_save(&log, vmcs12);
+	if (logs) {
+		log = page_log_of(vmcs12);
+		miss.log = &log;
+	}
+	result = ept02_handle(&nested->ept02, &miss);
+	if (logs)
+		page_log_save(&log, vmcs12);
 	switch (result.outcome) {
 	case EPT02_FILLED:
 		count(COUNTER_EPT02_FILLS);
@@ -35,7 +41,8 @@ enum reflect_owner handle_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 	case EPT02_VIOLATION:
 		exit->basic = EXIT_EPT_VIOLATION;
 		exit->qualification = result.qualification;
-		if (unlikely(handle_virtualization_exception(vcpu, exit, result.entry)))
+		if (unlikely(vmcs12_has(vmcs12, WORD_PROC2, PROC2_EPT_VIOLATION_VE)) &&
+		    handle_virtualization_exception(vcpu, exit, result.entry))
 			return OWNER_L0;
 		break;
 	case EPT02_MISCONFIGURED:

@@ -7,7 +7,8 @@
  * INVEPT parks the tables: hardware does not reach them until EPT12 has been
  * asked about all that is in them. One pool per CPU; one that runs out
  * recycles. ept02.c has pool and roots, ept02_leaf.c single tables,
- * ept02_fill.c the way through them, ept02_miss.c the judgement. Pure.
+ * ept02_fill.c the way through them, ept02_miss.c the judgement, ept02_glance.c
+ * the short way. Pure.
  */
 #pragma once
 
@@ -80,10 +81,10 @@ struct ept02_ordinary {
 /* The last way through EPT12 to the page table for 2 MB of L2, entry by entry, and EPT02's page table for them. */
 struct ept02_window {
 	u64 region;			/* address / SIZE_2M; EPT02_NO_REGION: none */
-	u32 steps;
+	bool five_levels;
 	u64 permissions;		/* AND over the way */
-	const u64 *entry12[EPT_MAX_LEVELS];	/* in L1's memory */
-	u64 value12[EPT_MAX_LEVELS];
+	const u64 *entry12[EPT_MAX_LEVELS - 1];	/* in L1's memory */
+	u64 value12[EPT_MAX_LEVELS - 1];
 	const u64 *table12;
 	u64 *table02;
 	u32 *used02;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * EPT02: the way from the root to a leaf. Makes tables, brings home those that
- * INVEPT has parked, fills a leaf with its group, and remembers the way through
- * EPT12 for the next miss near by. It is remembered as what to read again, so
- * it cannot be out of date. Judges no access and sets no flags.
+ * INVEPT has parked, and fills a leaf with its group. Judges no access and sets
+ * no flags.
  */
 #include "arch/atomic.h"
 #include "vmx/nested/ept02_parts.h"
@@ -143,48 +142,6 @@ static u64 *place(struct ept02 *ept02, struct ept02_root *root, const struct ept
 	}
 }
 
-/* --- windows -------------------------------------------------------------------- */
-
-static struct ept02_window *window_of(struct ept02_root *root, u64 region)
-{
-	return &root->window[region % EPT02_WINDOWS];
-}
-
-static void remember(struct ept02 *ept02, struct ept02_root *root, const struct ept12_walk *walk, l2_gpa_t address,
-		     u64 *table02, const struct ept02_original *original)
-{
-	u64 region = address.value / SIZE_2M;
-	struct ept02_window *window = window_of(root, region);
-
-	window->region = EPT02_NO_REGION;
-	for (unsigned int i = 0; i + 1 < walk->steps; i++) {
-		window->entry12[i] = l1_look(ept02->memory, walk->step[i].at);
-		window->value12[i] = walk->step[i].value;
-		if (!window->entry12[i])
-			return;
-	}
-	window->steps = walk->steps - 1;
-	window->permissions = original->permissions;
-	window->table12 = original->table;
-	window->table02 = table02;
-	window->used02 = used_of(ept02, table02);
-	window->region = region;
-}
-
-/* The window for this address, if EPT12's way is still the same; NULL otherwise. */
-static const struct ept02_window *look_through(struct ept02_root *root, l2_gpa_t address)
-{
-	u64 region = address.value / SIZE_2M;
-	const struct ept02_window *window = window_of(root, region);
-
-	if (unlikely(window->region != region))
-		return NULL;
-	for (unsigned int i = 0; i < window->steps; i++)
-		if (unlikely(atomic_read64(window->entry12[i]) != window->value12[i]))
-			return NULL;
-	return window;
-}
-
 /* --- leaves ----------------------------------------------------------------------- */
 
 /* Does the new leaf take away something that the processor may have cached of the old one? */
@@ -195,7 +152,7 @@ static bool is_narrower(u64 old, u64 new)
 	return (old & ~new & (EPT_PERMISSIONS | EPT_SUB_PAGES)) || ((old ^ new) & (EPT_ADDRESS | EPT_MEMORY_TYPE | EPT_IGNORE_PAT));
 }
 
-static void put_leaf(struct ept02 *ept02, struct ept02_root *root, u64 *entry, u64 value)
+void ept02_put_leaf(struct ept02 *ept02, struct ept02_root *root, u64 *entry, u64 value)
 {
 	if (unlikely(is_narrower(*entry, value)))
 		ept02_need_flush(ept02, root);
@@ -229,48 +186,9 @@ void ept02_fill(struct ept02 *ept02, struct ept02_root *root, const struct ept12
 		if (likely(!(permissions & EPT_SUB_PAGES)))
 			value = ept02_leaf(ept02, root, level, ept12_last(walk), original.permissions);
 		if (level == 1)
-			remember(ept02, root, walk, address, table, &original);
+			ept02_remember(ept02, root, walk, address, table, &original);
 	}
 	*used_of(ept02, table) |= (u32)BIT(index / EPT02_GROUP);
-	put_leaf(ept02, root, &table[index], value ? value : leaf_of(ept02, root, walk, level, permissions));
+	ept02_put_leaf(ept02, root, &table[index], value ? value : leaf_of(ept02, root, walk, level, permissions));
 	ept02->fills++;
-}
-
-/* Has L1 mapped more than this one page? */
-static bool is_followed(const struct ept02_window *window, unsigned int index)
-{
-	return ept02_is_present(atomic_read64(&window->table12[(index + 1) % EPT_TABLE_ENTRIES]));
-}
-
-enum ept02_glance ept02_glance(struct ept02 *ept02, struct ept02_root *root, l2_gpa_t address, u64 access, u64 *entry12)
-{
-	const struct ept02_window *window = look_through(root, address);
-	unsigned int index = index_at(address, 1);
-	struct ept02_original original;
-	u64 entry, value;
-
-	if (unlikely(!window))
-		return GLANCE_UNKNOWN;
-	/* What is there may be in the processor's caches as well, and stays. */
-	if (!access && window->table02[index])
-		return GLANCE_FILLED;
-	entry = atomic_read64(&window->table12[index]);
-	if (!ept02_is_present(entry)) {
-		window->table02[index] = 0;
-		*entry12 = entry;
-		return GLANCE_NOT_PRESENT;
-	}
-	value = ept02_leaf(ept02, root, 1, entry, window->permissions);
-	/* What is not there at all (a flag is not set) is missing too. */
-	if (unlikely(!value || (access & ~value & EPT_RWX)))
-		return GLANCE_UNKNOWN;
-	if (access || is_followed(window, index)) {
-		original = (struct ept02_original){ window->table12, 1, window->permissions };
-		ept02_fill_group(ept02, root, window->table02, window->used02, index, &original);
-	}
-	*window->used02 |= (u32)BIT(index / EPT02_GROUP);
-	if (window->table02[index] != value)
-		put_leaf(ept02, root, &window->table02[index], value);
-	ept02->fills += access != 0;
-	return GLANCE_FILLED;
 }

@@ -238,58 +238,47 @@ static bool try_miss(struct ept02 *ept02, struct ept02_root *root, const struct 
 	return true;
 }
 
-/* --- the ordinary ones -------------------------------------------------------- */
+/* --- outcomes ----------------------------------------------------------------- */
 
-/* Near the last miss, and of a kind that needs no walk to be judged. False: it needs one. */
-static bool try_glance(struct ept02 *ept02, struct ept02_root *root, const struct ept02_miss *miss, struct ept02_result *result)
+/* L1's next entry finds out whether it has answered. */
+static void note_fault(struct ept02 *ept02, const struct ept02_miss *miss)
 {
-	u64 access = access_of(root, miss->qualification);
-
-	if (unlikely(miss->misconfiguration) || (unlikely(root->eptp12 & EPT02_MODE_BASED) && (access & EPT_ACCESS_EXECUTE)))
-		return false;
-	switch (ept02_glance(ept02, root, miss->address, access, &result->entry)) {
-	case GLANCE_FILLED:
-		return true;
-	case GLANCE_NOT_PRESENT:
-		if (unlikely(ept02->twins))
-			forget(ept02, root, miss->address);
-		result->outcome = EPT02_VIOLATION;
-		result->qualification = violation_of(ept02, 0, miss->qualification, access);
-		return true;
-	case GLANCE_UNKNOWN:
-		break;
-	}
-	return false;
+	ept02->faulted_eptp12 = miss->eptp12;
+	ept02->faulted = miss->address;
 }
 
-struct ept02_result ept02_handle(struct ept02 *ept02, const struct ept02_miss *miss)
+struct ept02_result ept02_tell_not_present(struct ept02 *ept02, struct ept02_root *root, const struct ept02_miss *miss, u64 entry)
 {
-	struct ept02_root *root = ept02_root_of(ept02, miss->eptp12);
+	if (unlikely(ept02->twins))
+		forget(ept02, root, miss->address);
+	note_fault(ept02, miss);
+	return (struct ept02_result){
+		.outcome = EPT02_VIOLATION,
+		.qualification = violation_of(ept02, 0, miss->qualification, access_of(root, miss->qualification)),
+		.entry = entry,
+	};
+}
+
+struct ept02_result ept02_walk_miss(struct ept02 *ept02, struct ept02_root *root, const struct ept02_miss *miss)
+{
 	struct ept02_result result = { .outcome = EPT02_FILLED };
 
-	if (unlikely(!try_glance(ept02, root, miss, &result)))
-		for (unsigned int try = 0; try < WALK_TRIES; try++)
-			if (try_miss(ept02, root, miss, &result))
-				break;
-	if (result.outcome == EPT02_VIOLATION || result.outcome == EPT02_MISCONFIGURED) {
-		ept02->faulted_eptp12 = miss->eptp12;
-		ept02->faulted = miss->address;
-	}
+	for (unsigned int try = 0; try < WALK_TRIES; try++)
+		if (try_miss(ept02, root, miss, &result))
+			break;
+	if (result.outcome == EPT02_VIOLATION || result.outcome == EPT02_MISCONFIGURED)
+		note_fault(ept02, miss);
 	return result;
 }
 
-void ept02_prefill(struct ept02 *ept02, u64 eptp12, l2_gpa_t address)
+void ept02_walk_ahead(struct ept02 *ept02, struct ept02_root *root, l2_gpa_t address)
 {
-	struct ept02_root *root = ept02_root_of(ept02, eptp12);
-	struct ept_rules rules;
-	struct ept tables;
+	struct ept_rules rules = ept02_rules(ept02, root);
+	struct ept tables = ept02_tables(ept02, root);
 	struct ept12_walk walk;
-	u64 entry, permissions;
+	u64 permissions;
 
-	if (likely(ept02_glance(ept02, root, address, 0, &entry) != GLANCE_UNKNOWN))
-		return;
-	rules = ept02_rules(ept02, root);
-	tables = ept02_tables(ept02, root);
+	/* What is there may be in the processor's caches as well, and stays. */
 	if (ept02_is_present(ept_lookup(&tables, address.value).value))
 		return;
 	walk = ept12_walk(ept02->memory, &rules, root->eptp12, address);

@@ -92,10 +92,19 @@ void ept02_park(u64 *table, u32 used);
  */
 void ept02_fill(struct ept02 *ept02, struct ept02_root *root, const struct ept12_walk *walk, l2_gpa_t address, u64 permissions);
 
-enum ept02_glance { GLANCE_UNKNOWN, GLANCE_FILLED, GLANCE_NOT_PRESENT };
-/*
- * The ordinary miss, near the last one: filled if EPT12 allows this access and has all flags set that it needs. Where its
- * entry is not present, that is told, with the entry, and forgotten; else GLANCE_UNKNOWN, and a walk has to find out.
- * No access at all is a page filled ahead: alone, unless the next one is there too.
- */
-enum ept02_glance ept02_glance(struct ept02 *ept02, struct ept02_root *root, l2_gpa_t address, u64 access, u64 *entry);
+/* For hardware it needs a flush where it takes away something that the processor may have cached of what was there. */
+void ept02_put_leaf(struct ept02 *ept02, struct ept02_root *root, u64 *entry, u64 value);
+
+/* --- ept02_glance.c ------------------------------------------------------------- */
+
+/* The way of a walk to a page table: for misses near by. */
+void ept02_remember(struct ept02 *ept02, struct ept02_root *root, const struct ept12_walk *walk, l2_gpa_t address, u64 *table02,
+		    const struct ept02_original *original);
+
+/* --- ept02_miss.c --------------------------------------------------------------- */
+
+/* What ept02_handle and ept02_prefill do where a glance does not tell. */
+struct ept02_result ept02_walk_miss(struct ept02 *ept02, struct ept02_root *root, const struct ept02_miss *miss);
+void ept02_walk_ahead(struct ept02 *ept02, struct ept02_root *root, l2_gpa_t address);
+/* The violation of an access to a page whose entry of EPT12 is not present, and forgotten in this root. */
+struct ept02_result ept02_tell_not_present(struct ept02 *ept02, struct ept02_root *root, const struct ept02_miss *miss, u64 entry);
