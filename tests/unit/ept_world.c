@@ -86,6 +86,7 @@ void world_begin(struct world *world, u64 ept_vpid_hardware, u64 ept_vpid_offere
 	world->offered.ept_vpid = ept_vpid_offered;
 	world->processor.advanced = (ept_vpid_hardware & EPT_CAP_ADVANCED_EXIT_INFORMATION) != 0;
 	world->log = (struct page_log){ .page = l1_gpa(WORLD_LOG_AT), .index = 9 };
+	memset(pool, 0xa5, pages * PAGE_SIZE);
 	ept02_init(&world->ept02, &world->memory, &world->hardware, &world->offered, pool, pages);
 }
 

@@ -130,13 +130,16 @@ void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struc
 		.memory = memory, .hardware = hardware, .offered = offered,
 		.pool = first, .page = first, .pages = count,
 	};
+	/* Nobody has cleared them: that is done for each when it is taken. */
+	for (u64 page = 0; page < count; page++)
+		ept02->page[page].used = ~UINT32_C(0);
 	for (u64 page = count; page-- > own_pages + 2 * EPT02_ROOTS;)
 		pages_push(ept02, &ept02->free, (u32)page);
 	for (u32 i = 0; i < EPT02_ROOTS; i++) {
-		u8 *pages = ept02->pool + (own_pages + 2 * i) * PAGE_SIZE;
+		u32 number = (u32)own_pages + 2 * i;
 
-		ept02->roots[i].table = (u64 *)(void *)pages;
-		ept02->roots[i].spp_table = (u64 *)(void *)(pages + PAGE_SIZE);
+		ept02->roots[i].table = clean(ept02, number);
+		ept02->roots[i].spp_table = clean(ept02, number + 1);
 		forget_windows(&ept02->roots[i]);
 	}
 }

@@ -142,8 +142,8 @@ static inline u64 ept02_spp_pointer12(const struct vmcs12 *vmcs12)
 }
 
 /*
- * Gives the tables `count` zeroed pages of L0's memory in a row, at `first`: at least
- * EPT02_MIN_PAGES. Nothing is allocated later.
+ * Gives the tables `count` pages of L0's memory in a row, at `first`: at least
+ * EPT02_MIN_PAGES, with anything in them. Nothing is allocated later.
  */
 void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struct vmx_caps *hardware,
 		const struct vmx_caps *offered, void *first, u64 count);
