@@ -106,14 +106,21 @@ def linux_rounds(subject, row, deep=0, level_below=None):
     return source
 
 
+def counts(lines, name):
+    """What the lowest hypervisor had counted when Linux came to a point: a dictionary, of what is known (tests/linux/tool.c)."""
+    found = next((line.split()[2:] for line in lines if line.startswith(f"COUNTS {name} ")), [])
+    return {kind: int(value) for kind, value in zip(("exits", *bench_rows.ACCESSES), found) if value != "-"}
+
+
 def linux_boot(subject):
     """From reset to L1's userspace, no guests; Testudo's console quiet, since its lines would be counted as the UART's slowness."""
     def source(runner):
         files = disks.linux(subject == "testudo", "l1.only=boot", QUIET)
-        count = ticks(runner.machine(f"linux boot {subject}", files=files, memory=768).lines, "userspace")
+        lines = runner.machine(f"linux boot {subject}", files=files, memory=768).lines
+        count = ticks(lines, "userspace")
         if not count:
             raise Broken("Linux did not come to its userspace")
-        return [bench_rows.Row("linux_boot", subject, count)]
+        return [bench_rows.make("linux_boot", subject, count, counts(lines, "userspace"))]
     return source
 
 
@@ -123,10 +130,12 @@ def linux_boot_l2(subject):
         files = disks.linux(subject == "testudo", "l1.only=linux" + (" l1.deep=1" if subject == "kvm" else ""), QUIET)
         lines = runner.machine(f"linux l2 boot {subject}", files=files, memory=768).lines
         # L1's own lines are the later ones where L0 is Linux, too.
-        begin, end = ticks(lines[::-1], "userspace"), ticks(lines[::-1], "linux")
+        later = lines[::-1]
+        begin, end = ticks(later, "userspace"), ticks(later, "linux")
         if not begin or not end or not content(lines):
             raise Broken("L2 did not boot and end by itself")
-        return [bench_rows.Row("linux_boot_l2", subject, end - begin)]
+        before, after = counts(later, "userspace"), counts(later, "linux")
+        return [bench_rows.make("linux_boot_l2", subject, end - begin, {kind: after[kind] - before[kind] for kind in before})]
     return source
 
 

@@ -2,7 +2,8 @@
 /*
  * What L1's init script needs and busybox has not:
  *
- * tool ticks NAME      prints the time-stamp counter: in Bochs, with one processor, instructions since reset
+ * tool ticks NAME      prints the time-stamp counter: in Bochs, with one processor, instructions since reset; and what the lowest
+ *                      hypervisor has counted until now, where one tells: exits, VMREADs, VMWRITEs, VMPTRLDs, VMCLEARs
  * tool processors      how many processors are online, and whether they work; status 0 if they do
  * tool cycle TIMES     turns all processors but the first off and on; status 0 if they come back
  * tool nmi TIMES       sends NMIs from each processor to all others; status 0 if all came, once
@@ -12,6 +13,7 @@
  *                      where there is no Testudo beneath
  * tool end             ends the machine
  */
+#include "lib/below.h"
 #include "lib/l0.h"
 #include "lib/processors.h"
 #include "machine_end.h"
@@ -46,6 +48,26 @@ static int print_l0(void)
 	return 0;
 }
 
+/* The counts come last: to ask for them is work for L0. */
+static void print_ticks(const char *name)
+{
+	static const uint32_t asked[] = { BELOW_EXITS, 10, 11, 12, 13 };
+
+	printf("TICKS %s %llu\n", name, (unsigned long long)__rdtsc());
+	if (below_count(BELOW_EXITS) == BELOW_UNKNOWN)
+		return;
+	printf("COUNTS %s", name);
+	for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+		uint32_t count = below_count(asked[i]);
+
+		if (count == BELOW_UNKNOWN)
+			printf(" -");
+		else
+			printf(" %u", count);
+	}
+	printf("\n");
+}
+
 static int say_processors(void)
 {
 	int list[PROCESSORS_MAX];
@@ -61,7 +83,7 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	if (argc == 3 && !strcmp(what, "ticks"))
-		printf("TICKS %s %llu\n", argv[2], (unsigned long long)__rdtsc());
+		print_ticks(argv[2]);
 	else if (argc == 3 && !strcmp(what, "cycle"))
 		status = processors_cycle("L1", atoi(argv[2]));
 	else if (argc == 3 && !strcmp(what, "nmi"))
