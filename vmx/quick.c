@@ -14,14 +14,33 @@
 /* entry.asm passes the registers for the vCPU. */
 static_assert(offsetof(struct vcpu, regs) == 0, "`regs` come first");
 
-/* What exits.def says of an exit of L2. */
-enum owner_rule { RULE_NONE, RULE_ALWAYS_L1, RULE_ASK };
+/* What exits.def says of an exit of L2: who has it, and by which control. */
+enum owner_rule { RULE_NONE, RULE_ALWAYS_L1, RULE_IF, RULE_ASK };
 
 #define L0 RULE_NONE
 #define L1 RULE_ALWAYS_L1
-#define IF(word, control) RULE_ASK
+#define IF(word, name) RULE_IF
 #define ASK(function) RULE_ASK
 static const u8 owner_rules[EXIT_REASON_COUNT] = {
+#define X(number, name, handler, rule) [number] = rule,
+#include "vmx/exits.def"
+#undef X
+};
+#undef L0
+#undef L1
+#undef IF
+#undef ASK
+
+struct owner_control {
+	enum control_word word;
+	u32 control;
+};
+
+#define L0 { .control = 0 }
+#define L1 { .control = 0 }
+#define IF(w, name) { .word = WORD_##w, .control = w##_##name }
+#define ASK(function) { .control = 0 }
+static const struct owner_control owner_controls[EXIT_REASON_COUNT] = {
 #define X(number, name, handler, rule) [number] = rule,
 #include "vmx/exits.def"
 #undef X
@@ -89,13 +108,27 @@ static noinline u64 ask_owner(struct vcpu *vcpu, u32 reason)
 	return quick_leave(vcpu);
 }
 
+static noinline u64 ask_control(struct vcpu *vcpu, u32 reason)
+{
+	const struct owner_control *owner = &owner_controls[reason];
+
+	if (!vmcs12_has(vcpu->nested->current->vmcs12, owner->word, owner->control))
+		return QUICK_NO;
+	count_exit_reason(true, reason);
+	return quick_leave(vcpu);
+}
+
 static u64 handle_l2(struct vcpu *vcpu, u32 reason)
 {
+
 	/* Bits 31:16 say what is out of the ordinary, a failed entry above all. */
 	if (unlikely(reason >= EXIT_REASON_COUNT) || unlikely(!quick_may_leave(vcpu->nested)))
 		return QUICK_NO;
-	if (unlikely(owner_rules[reason] != RULE_ALWAYS_L1))
+	if (unlikely(owner_rules[reason] != RULE_ALWAYS_L1)) {
+		if (owner_rules[reason] == RULE_IF)
+			return ask_control(vcpu, reason);
 		return owner_rules[reason] == RULE_ASK ? ask_owner(vcpu, reason) : QUICK_NO;
+	}
 	count_exit_reason(true, reason);
 	return quick_leave(vcpu);
 }

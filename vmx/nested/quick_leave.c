@@ -100,7 +100,7 @@ static inline void push(struct nested_slot *slot, const vmcs_field *changed, con
 	} while (0)
 
 /* What L1 changes without L0's seeing it: QUICK_LOADS fields, and two for each segment of the three that is not null. */
-static inline void load(const struct vmcs *vmcs01, const struct vmcs_image *host, bool none_is_null)
+static inline __attribute__((always_inline)) void load(const struct vmcs *vmcs01, const struct vmcs_image *host, bool none_is_null)
 {
 	LOAD(GUEST_CR3);
 	LOAD(GUEST_CR4);
