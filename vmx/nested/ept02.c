@@ -267,6 +267,9 @@ static void invalidate(struct ept02 *ept02, struct ept02_root *root)
 		return;
 	}
 	ept02_need_flush(ept02, root);
+	if (!root->live)
+		return;
+	root->live = false;
 	forget_windows(root);
 	ept02_park(root->table, ept02->page[ept02_page_of(ept02, root->table)].used);
 }

@@ -103,6 +103,7 @@ struct ept02_root {
 	struct ept02_pages tables;	/* all tables below the two, parked ones too */
 	u64 last_used;
 	bool flush_needed;		/* INVEPT this root's EPTP before L2 runs on it */
+	bool live;			/* something has been filled since all was parked or dropped */
 };
 
 /* A CPU's EPT02 tables and their pages. */

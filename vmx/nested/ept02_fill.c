@@ -177,6 +177,7 @@ void ept02_fill(struct ept02 *ept02, struct ept02_root *root, const struct ept12
 	u64 *table, value = 0;
 
 	ept02_make_room(ept02);
+	root->live = true;
 	table = place(ept02, root, walk, address, &level);
 	index = index_at(address, level);
 	original = original_at(ept02, root, walk, level);
