@@ -271,6 +271,81 @@ static bool has_accessed_dirty(void)
 	return ept_vpid_offers(CAP_EPT_ACCESSED_DIRTY);
 }
 
+/* Expect: of pages side by side only the one that L2 uses gets flags, each at its first use, by read or by write. */
+static void flags_of_neighbours(void)
+{
+	struct vm *vm = vm_create(l2_read);
+	u64 *entry = ept_entry(vm->ept, TEST_ADDRESS, 1);
+
+	for (u32 i = 0; i < 4; i++)
+		entry[i] = page_with(i) | WB | EPT_RWX;
+	vmwrite(EPT_POINTER, vm->ept | EPTP_WB | EPTP_4_LEVELS | EPTP_ACCESSED_DIRTY);
+	for (u64 i = 0; i < 4; i++) {
+		go(vm, i & 1 ? l2_write : l2_read, TEST_ADDRESS + i * PAGE_SIZE);
+		for (u32 n = 0; n < 4; n++)
+			say("%u%u ", !!(entry[n] & EPT_ACCESSED), !!(entry[n] & EPT_DIRTY));
+		say("; ");
+	}
+	/* Cleared, they are set by use again. */
+	for (u32 n = 0; n < 4; n++)
+		entry[n] &= ~(EPT_ACCESSED | EPT_DIRTY);
+	flush();
+	go(vm, l2_read, TEST_ADDRESS + PAGE_SIZE);
+	for (u32 n = 0; n < 4; n++)
+		say("%u%u ", !!(entry[n] & EPT_ACCESSED), !!(entry[n] & EPT_DIRTY));
+}
+
+/* Expect: a page that becomes present needs no INVEPT, whatever was used next to it. */
+static void neighbour_appears(void)
+{
+	struct vm *vm = vm_create(l2_read);
+	u64 *entry = ept_entry(vm->ept, TEST_ADDRESS, 1);
+
+	entry[0] = page_with(0x10) | WB | EPT_RWX;
+	go(vm, l2_read, TEST_ADDRESS);
+	say("%lx ", vm->gpr[RAX]);
+	for (u64 i = 1; i < 4; i++) {
+		if (i & 1) {
+			go(vm, l2_read, TEST_ADDRESS + i * PAGE_SIZE);
+			say("%s ", exit_reason_name(vm->basic_reason));
+		}
+		entry[i] = page_with(0x10 + i) | WB | EPT_RWX;
+		go(vm, l2_read, TEST_ADDRESS + i * PAGE_SIZE);
+		say("%lx ", vm->gpr[RAX]);
+	}
+}
+
+/* Expect: INVEPT of one of two EPTPs; its pages that were remapped, taken away or made read-only are so, the others as before. */
+static void one_of_two_eptps(void)
+{
+	struct vm *vm = vm_create(l2_read), *other = vm_create(l2_read);
+	u64 *entry = ept_entry(vm->ept, TEST_ADDRESS, 1), *others = ept_entry(other->ept, TEST_ADDRESS, 1);
+
+	for (u64 i = 0; i < 8; i++) {
+		entry[i] = page_with(0x20 + i) | WB | EPT_RWX;
+		others[i] = page_with(0x30 + i) | WB | EPT_RWX;
+	}
+	for (u32 round = 0; round < 3; round++) {
+		if (round == 1) {
+			entry[1] = page_with(0x41) | WB | EPT_RWX;
+			entry[2] = 0;
+			entry[3] &= ~(u64)EPT_WRITE;
+		} else if (round == 2) {
+			entry[2] = page_with(0x42) | WB | EPT_RWX;
+			entry[3] |= EPT_WRITE;
+		}
+		vmptrld(vm->vmcs);
+		flush();
+		for (u64 i = 0; i < 5; i++) {
+			go(vm, i == 3 ? l2_write_ret : l2_read, TEST_ADDRESS + i * PAGE_SIZE);
+			say(vm->basic_reason == REASON_VMCALL ? "%lx " : "- ", vm->gpr[RAX]);
+		}
+		vmptrld(other->vmcs);
+		go(other, l2_read, TEST_ADDRESS + round * PAGE_SIZE);
+		say("%lx; ", other->gpr[RAX]);
+	}
+}
+
 SCENARIOS(ept_change_scenarios,
 	{ "ept.leaf_rights", leaf_rights,
 	  "rwx r-x r-- rw- rwx --x r-x --x --- rwx r-- mmm rwx ", has_execute_only },
@@ -287,4 +362,9 @@ SCENARIOS(ept_change_scenarios,
 	{ "ept.shared_tables", shared_tables, "11 22 33 44 ", NULL },
 	{ "ept.many_eptps", many_eptps, "wrong=0", NULL },
 	{ "ept.accessed_dirty_by_eptp", accessed_dirty_by_eptp, "00 10 00 11 ", has_accessed_dirty },
+	{ "ept.flags_of_neighbours", flags_of_neighbours,
+	  "10 00 00 00 ; 10 11 00 00 ; 10 11 10 00 ; 10 11 10 11 ; 00 10 00 00 ", has_accessed_dirty },
+	{ "ept.neighbour_appears", neighbour_appears, "0x10 EPT_VIOLATION 0x11 0x12 EPT_VIOLATION 0x13 ", NULL },
+	{ "ept.one_of_two_eptps", one_of_two_eptps,
+	  "0x20 0x21 0x22 0x77 0x24 0x30; 0x20 0x41 - - 0x24 0x31; 0x20 0x41 0x42 0x77 0x24 0x32; ", NULL },
 );
