@@ -11,7 +11,7 @@ from results import BARE, CPU, SECONDS, complaints, judge, measures, results
 
 CPU_WITHOUT_SHADOWING = "corei7_ivy_bridge_3770k"
 CPU_WITH_SUB_PAGES = "corei7_icelake_u"
-WITHOUT_SHADOWING = ("hyper", "insn")
+WITHOUT_SHADOWING = ("caches", "hyper", "insn")
 # Guests that other suites run.
 ELSEWHERE = ("abort", "borders", "races", "smp", "storm")
 
