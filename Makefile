@@ -46,7 +46,8 @@ $(BUILD)/kernel/%.o: %.c Makefile
 	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
 # Frames cost instructions at each exit, and nobody looks back through these.
-$(BUILD)/kernel/vmx/quick.o $(BUILD)/kernel/vmx/handle_quick.o $(BUILD)/kernel/vmx/handle_cpuid.o $(patsubst %.c,$(BUILD)/kernel/%.o,$(wildcard vmx/nested/quick_*.c)): KERNEL_CFLAGS += -fomit-frame-pointer
+$(patsubst %.c,$(BUILD)/kernel/%.o,vmx/quick.c vmx/handle_quick.c vmx/handle_vmx.c vmx/handle_vmcs.c vmx/nested/slots.c vmx/nested/shadow_vmcs.c \
+	vmx/nested/shadow_learn.c mm/l1_memory.c $(wildcard vmx/nested/quick_*.c)): KERNEL_CFLAGS += -fomit-frame-pointer
 
 # Offsets that assembly needs, generated from offsetof (boot/root/asm_offsets.in prints them).
 $(BUILD)/asm_offsets.inc: boot/root/asm_offsets.in Makefile $(wildcard arch/*.h vmx/*.h boot/root/*.h)

@@ -100,8 +100,7 @@ static bool in_64bit_mode(const struct vcpu *vcpu)
 	       (vmcs_read(vcpu->running, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L);
 }
 
-/* The leaves in which the processor's answer is not L1's. */
-static struct cpuid_result changed_leaf(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
+static struct cpuid_result processor_leaf(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
 {
 	struct cpuid_result result = cpuid(leaf, subleaf);
 
@@ -121,13 +120,6 @@ static struct cpuid_result changed_leaf(const struct vcpu *vcpu, u32 leaf, u32 s
 	return result;
 }
 
-static bool is_changed(u32 leaf)
-{
-	const u32 low = 1u << 1 | 1u << 7 | 1u << LEAF_PROCESSOR_TRACE;
-
-	return leaf < 32 ? low >> leaf & 1 : leaf == LEAF_EXTENDED_FEATURES;
-}
-
 void handle_cpuid_answer(struct vcpu *vcpu)
 {
 	u64 *gpr = vcpu->regs.gpr;
@@ -136,10 +128,8 @@ void handle_cpuid_answer(struct vcpu *vcpu)
 
 	if (leaf - LEAF_SIGNATURE <= LEAF_LAST - LEAF_SIGNATURE && vcpu->machine->handoff->show_cpuid_leaves)
 		result = own_leaf(vcpu, leaf, subleaf);
-	else if (is_changed(leaf))
-		result = changed_leaf(vcpu, leaf, subleaf);
 	else
-		result = cpuid(leaf, subleaf);
+		result = processor_leaf(vcpu, leaf, subleaf);
 	gpr[REG_RAX] = result.eax;
 	gpr[REG_RBX] = result.ebx;
 	gpr[REG_RCX] = result.ecx;

@@ -7,6 +7,7 @@
 
 #include "vmx/handle_quick.h"
 
+#include "arch/ops.h"
 #include "arch/x86.h"
 #include "vmx/breakpoints.h"
 #include "vmx/events.h"
@@ -15,6 +16,7 @@
 #include "vmx/handle_vmx.h"
 #include "vmx/insn_info.h"
 #include "vmx/nested/nested.h"
+#include "vmx/quick.h"
 
 /* The instruction at hand, and how many VMREADs it took to know it. */
 struct quick {
@@ -292,16 +294,36 @@ bool handle_quick_insn(struct vcpu *vcpu, u32 reason)
 
 /* --- CPUID ------------------------------------------------------------------------------------ */
 
-bool handle_quick_cpuid(struct vcpu *vcpu)
+/* The leaves that most ask for, without a call. */
+static inline void answer(struct vcpu *vcpu)
+{
+	u64 *gpr = vcpu->regs.gpr;
+	u32 leaf = (u32)gpr[REG_RAX];
+	struct cpuid_result result;
+
+	if (!handle_cpuid_is_plain(leaf)) {
+		handle_cpuid_answer(vcpu);
+		return;
+	}
+	result = cpuid(leaf, (u32)gpr[REG_RCX]);
+	gpr[REG_RAX] = result.eax;
+	gpr[REG_RBX] = result.ebx;
+	gpr[REG_RCX] = result.ecx;
+	gpr[REG_RDX] = result.edx;
+}
+
+u64 handle_quick_cpuid(struct vcpu *vcpu)
 {
 	struct quick quick = { .reads = 1 };
 
 	if (!is_plain(vcpu, &quick)) {
 		count_many(COUNTER_VMREADS, quick.reads);
-		return false;
+		return QUICK_NO;
 	}
-	handle_cpuid_answer(vcpu);
 	vmcs_write_known(&vcpu->vmcs01, VMCS_GUEST_RIP, quick.next_rip);
-	count_exit(&quick, EXIT_CPUID, 1);
-	return true;
+	count((enum counter)(COUNTER_BY_REASON_L1 + EXIT_CPUID));
+	count_many(COUNTER_VMREADS, quick.reads);
+	count(COUNTER_VMWRITES);
+	answer(vcpu);
+	return QUICK_RBX;
 }

@@ -6,7 +6,8 @@
 
 /*
  * Each carries out the instruction for which L1 has exited, and says so; or changes nothing, and the
- * long way does it. vmcs01 is current. CPUID leaves RBX to be loaded from `regs`; the other needs all registers there.
+ * long way does it. vmcs01 is current. CPUID leaves RBX to be loaded from `regs`, and answers as quick_handle();
+ * the other needs all registers there.
  */
-bool handle_quick_cpuid(struct vcpu *vcpu);
+u64 handle_quick_cpuid(struct vcpu *vcpu);
 bool handle_quick_insn(struct vcpu *vcpu, u32 reason);

@@ -143,7 +143,7 @@ static u64 handle_l1(struct vcpu *vcpu, u32 reason)
 	if (likely(reason == EXIT_VMRESUME))
 		return quick_enter(vcpu);
 	if (reason == EXIT_CPUID)
-		return handle_quick_cpuid(vcpu) ? QUICK_RBX : QUICK_NO;
+		return handle_quick_cpuid(vcpu);
 	return reason < 64 && bit_is_set(by_operands, reason) ? QUICK_ALL : QUICK_NO;
 }
 

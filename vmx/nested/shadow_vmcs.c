@@ -37,7 +37,7 @@ static void choose_fields(struct nested *nested)
 }
 
 /* vmcs01 is current. */
-static void use_bitmaps(struct vcpu *vcpu, const u8 *vmread, const u8 *vmwrite)
+static inline void use_bitmaps(struct vcpu *vcpu, const u8 *vmread, const u8 *vmwrite)
 {
 	struct nested *nested = vcpu->nested;
 	hpa_t read = phys_of(vmread), write = phys_of(vmwrite);
@@ -135,20 +135,20 @@ bool shadow_init(struct vcpu *vcpu)
 void shadow_link(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
+	bool is_shadow = slot_is_shadow(slot);
 
 	if (!nested->shadowing)
 		return;
-	if (slot_is_shadow(slot))
+	if (is_shadow)
 		shadow_open(vcpu, slot);
-	else if (!slot->whole)
+	else if (unlikely(!slot->whole))
 		shadow_push(vcpu, slot);
 	slot->whole = true;
-	set_control(vcpu, true);
+	if (unlikely(!(image_get(&nested->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_VMCS_SHADOWING)))
+		set_control(vcpu, true);
 	vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, slot->shadow.address.value);
-	if (slot_is_shadow(slot))
-		use_bitmaps(vcpu, nested->open_bitmap, nested->open_bitmap);
-	else
-		use_bitmaps(vcpu, slot->set.vmread_bitmap, slot->set.vmwrite_bitmap);
+	use_bitmaps(vcpu, is_shadow ? nested->open_bitmap : slot->set.vmread_bitmap,
+		    is_shadow ? nested->open_bitmap : slot->set.vmwrite_bitmap);
 }
 
 /* Without a link hardware itself fails a VMREAD as it should: VMfailInvalid. What the bitmaps leave to L0 exits. SDM "VMREAD". */
