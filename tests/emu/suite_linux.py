@@ -5,7 +5,7 @@ import re
 import disks
 
 SECONDS = 900
-OVERHEAD_LIMIT = 1.0	# per cent, of instructions from reset to userspace
+OVERHEAD_LIMIT = 0.5	# per cent, of instructions from reset to userspace
 
 WANTED = (
     ("L1's userspace", r"^L1 userspace: Linux version "),
