@@ -125,6 +125,9 @@ static u64 handle_l2(struct vcpu *vcpu, u32 reason)
 	if (unlikely(reason >= EXIT_REASON_COUNT) || unlikely(!quick_may_leave(vcpu->nested)))
 		return QUICK_NO;
 	if (unlikely(owner_rules[reason] != RULE_ALWAYS_L1)) {
+		/* The rule that is asked most often, and what it says. */
+		if (reason == EXIT_EPT_VIOLATION && likely(vmcs12_has(vcpu->nested->current->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT)))
+			return ask_ept12(vcpu, reason);
 		if (owner_rules[reason] == RULE_IF)
 			return ask_control(vcpu, reason);
 		return owner_rules[reason] == RULE_ASK ? ask_owner(vcpu, reason) : QUICK_NO;
