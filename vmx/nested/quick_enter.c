@@ -129,7 +129,7 @@ static inline bool tables_are_settled(const struct nested *nested, const struct 
 	const struct ept02 *ept02 = &nested->ept02;
 
 	return ept02->recent_eptp12 == slot->quick.eptp12 && ept02->recent->eptp02 == slot->quick.eptp02 && !ept02->faulted_eptp12 &&
-	       !ept02->flush_needed && !(slot->msr02.count | slot->io02.count) && !slot->quick.shares_vpid;
+	       !ept02->flush_needed && !(slot->msr02.count | slot->io02.count) && !(slot->quick.shares_vpid | slot->quick.shadows);
 }
 
 /* --- all of it ------------------------------------------------------------------------ */
@@ -175,7 +175,9 @@ static u64 enter_any(struct vcpu *vcpu, struct nested_slot *slot)
 
 static noinline u64 enter_after_tables(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	return switch_refresh_tables(vcpu, slot) ? enter_any(vcpu, slot) : 0;
+	if (!switch_refresh_tables(vcpu, slot) || (slot->quick.shadows && !switch_refresh_shadow(vcpu, slot)))
+		return 0;
+	return enter_any(vcpu, slot);
 }
 
 u64 quick_enter(struct vcpu *vcpu)

@@ -25,7 +25,7 @@ bool quick_plan_is_possible(const struct vmcs12 *vmcs12)
 	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS) || (entry & ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL) || has_msr_lists(vmcs12))
 		return false;
 	/* Without EPT12 a guest in PAE paging takes its PDPTEs from memory at each entry. */
-	return vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_EPT) && !vmcs12_has(vmcs12, WORD_PROC2, PROC2_VMCS_SHADOWING) &&
+	return vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_EPT) && !vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_PML) &&
 	       !vmcs12_has(vmcs12, WORD_PROC2, PROC2_SUB_PAGE_WRITE_PERMISSIONS);
 }
 
@@ -53,6 +53,7 @@ void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12)
 	plan->keeps_pat = !(exit & EXIT_LOAD_IA32_PAT);
 	plan->keeps_nmi_blocking = !(pin & PIN_VIRTUAL_NMIS);
 	plan->reloads_timer = (pin & PIN_ACTIVATE_PREEMPTION_TIMER) && !(exit & EXIT_SAVE_PREEMPTION_TIMER);
+	plan->shadows = vmcs12_has(vmcs12, WORD_PROC2, PROC2_VMCS_SHADOWING);
 	plan->flushes_vpid0 = !vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_VPID);
 	sync_load_host(&plan->host01, vmcs12, &nothing);
 	plan->keeps = plan->efer != QUICK_FROM_L2 || plan->pat != QUICK_FROM_L2 || plan->keeps_efer || plan->keeps_pat ||

@@ -25,6 +25,7 @@ struct quick_plan {
 	bool keeps;		/* any of the others above is not the ordinary case */
 	bool none_is_null;	/* of L1's SS, DS and ES */
 	bool shares_vpid;	/* another VPID of L1's has the same tag */
+	bool shadows;		/* L1 uses VMCS shadowing for L2 */
 	u64 eptp12, eptp02;	/* as vmcs02 has them */
 	u64 l1_efer;		/* with which L1 enters */
 	u64 l1_pat;		/* the same, where `pat` says so */

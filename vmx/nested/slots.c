@@ -62,7 +62,8 @@ void slots_release(struct vcpu *vcpu, struct nested_slot *slot)
 	slot->remembered = slot->address;
 	slot->address = NO_ADDRESS;
 	slot->quick.ready = false;
-	nested->known01 = NULL;
+	if (nested->known01 == slot)
+		nested->known01 = NULL;
 }
 
 void slots_release_all(struct vcpu *vcpu)
@@ -86,6 +87,8 @@ static struct nested_slot *choose_slot(struct nested *nested, u64 address)
 		struct nested_slot *slot = &nested->slots[i];
 		bool is_free = slot->address == NO_ADDRESS, oldest_is_free = oldest && oldest->address == NO_ADDRESS;
 
+		if (slot == nested->current) /* its quick entries do not count as uses */
+			continue;
 		if (!oldest || is_free > oldest_is_free || (is_free == oldest_is_free && slot->last_used < oldest->last_used))
 			oldest = slot;
 	}

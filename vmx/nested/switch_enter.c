@@ -139,6 +139,14 @@ bool switch_refresh_tables(struct vcpu *vcpu, struct nested_slot *slot)
 	return true;
 }
 
+bool switch_refresh_shadow(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	struct merge_shadow shadow = shadow_arrange_l2(vcpu, slot->vmcs12);
+
+	vmcs_load(&vcpu->vmcs01);
+	return shadow.link == image_get(&slot->written02, VMCS_VMCS_LINK_POINTER);
+}
+
 /* --- checks -------------------------------------------------------------------- */
 
 /* An entry that fails after the controls and host state passed: an exit without L2 having run. */

@@ -43,6 +43,9 @@ void switch_record_exit(const struct nested *nested, struct nested_slot *slot, c
 /* What L1 keeps in memory for vmcs02, as it is now, and the flushes that are due. False: EPT02 is at another place. */
 bool switch_refresh_tables(struct vcpu *vcpu, struct nested_slot *slot);
 
+/* The same for VMCS shadowing: the shadow VMCS that L1 links, and its bitmaps. vmcs01 is current, and is afterwards. */
+bool switch_refresh_shadow(struct vcpu *vcpu, struct nested_slot *slot);
+
 /* INVEPT, if EPT02 has changed so that the processor may have more than it now says. */
 void switch_flush_ept02(struct nested *nested);
 
