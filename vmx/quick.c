@@ -62,7 +62,7 @@ static u64 go_on(struct vcpu *vcpu, u32 reason)
 {
 	if (likely(nested_in_l2(vcpu))) {
 		emulate_reinject(vcpu);
-		quick_go_on(vcpu);
+		switch_prepare_resume(vcpu);
 	}
 	count_exit_reason(true, reason);
 	return resume(vcpu);
@@ -77,7 +77,12 @@ static noinline u64 ask_ept12(struct vcpu *vcpu, u32 reason)
 	if (handle_ept12(vcpu, &exit) == OWNER_L0)
 		return go_on(vcpu, reason);
 	count_exit_reason(true, reason);
-	return quick_leave_with(vcpu, &exit);
+	if (likely(quick_may_leave(vcpu->nested)))
+		return quick_leave_with(vcpu, &exit);
+	/* Asked once is enough: EPT02 is not the same afterwards. */
+	switch_leave_l2(vcpu, &exit);
+	vmcs_load(vcpu->running);
+	return resume(vcpu);
 }
 
 /* Exits that L1 may or may not want. */
@@ -118,12 +123,21 @@ static noinline u64 ask_control(struct vcpu *vcpu, u32 reason)
 	return quick_leave(vcpu);
 }
 
+/* L2 was entered the long way, for which its exits do not wait: a mere miss in EPT02 is over quickly all the same. */
+static noinline u64 handle_other_l2(struct vcpu *vcpu, u32 reason)
+{
+	if (reason != EXIT_EPT_VIOLATION || !vmcs12_has(vcpu->nested->current->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT))
+		return QUICK_NO;
+	vcpu->running->launched = true;
+	switch_note_exit(vcpu);
+	return ask_ept12(vcpu, reason);
+}
+
 static u64 handle_l2(struct vcpu *vcpu, u32 reason)
 {
-
 	/* Bits 31:16 say what is out of the ordinary, a failed entry above all. */
 	if (unlikely(reason >= EXIT_REASON_COUNT) || unlikely(!quick_may_leave(vcpu->nested)))
-		return QUICK_NO;
+		return handle_other_l2(vcpu, reason);
 	if (unlikely(owner_rules[reason] != RULE_ALWAYS_L1)) {
 		/* The rule that is asked most often, and what it says. */
 		if (reason == EXIT_EPT_VIOLATION && likely(vmcs12_has(vcpu->nested->current->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT)))

@@ -274,7 +274,8 @@ static void require_vmcs01(const struct vcpu *vcpu)
 			require(get(control_fields[controls[i].word]) & UINT32_C(1) << controls[i].bit);
 	require(get(VMCS_EPT_POINTER) == model.machine->eptp01);
 	require(!(get(VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_ENABLE_VPID) || get(VMCS_VPID) == VPID01);
-	require(get(VMCS_MSR_BITMAP_ADDRESS) == (nested->watch.is_on ? nested->watch.msr_bitmap.value : phys_of(model.machine->msr_bitmap).value));
+	require(get(VMCS_MSR_BITMAP_ADDRESS) ==
+		(nested->watch.is_on ? nested->watch.msr_bitmap.value : phys_of(model.machine->msr_bitmap).value));
 	require(!(get(VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_DESCRIPTOR_TABLE_EXITING) == !nested->watch.is_on);
 	require(link == NO_ADDRESS || (nested->current && link == nested->current->shadow.address.value));
 	require(!get(VMCS_ENTRY_MSR_LOAD_COUNT) || get(VMCS_ENTRY_MSR_LOAD_ADDRESS) == phys_of(nested->exit_load).value);

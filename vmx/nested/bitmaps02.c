@@ -91,7 +91,7 @@ static enum reflect_owner io_owner(struct nested *nested, u64 qualification)
 	struct nested_slot *slot = nested->current;
 	const struct bitmap12 from = io_bitmap12(nested, slot->vmcs12);
 	u32 first = (u32)field_get(qualification, BITS(31, 16)), last = first + (u32)field_get(qualification, BITS(2, 0));
-	u64 l1[2], own = 0;
+	u64 l1[2] = { 0 }, own = 0;
 
 	for (u32 word = first / WORD_BITS, i = 0; word <= last / WORD_BITS; word++, i++) {
 		u64 ports = ports_in_word(word, first, last);

@@ -12,7 +12,10 @@
 #include "vmx/nested/check_common.h"
 #include "vmx/nested/switch_parts.h"
 
-/* Does VMRESUME do what it does in 64-bit mode at CPL 0, without any blocking? The plan's EFER is one of 64-bit mode, which has protection and paging. */
+/*
+ * Does VMRESUME do what it does in 64-bit mode at CPL 0, without any blocking? The plan's EFER is one of IA-32e mode, which
+ * has protection and paging.
+ */
 static inline bool l1_may_enter(const struct quick_plan *plan, const struct vmcs *vmcs01)
 {
 	return vmcs_read_known(vmcs01, VMCS_GUEST_IA32_EFER) == plan->l1_efer &&
@@ -190,10 +193,4 @@ u64 quick_enter(struct vcpu *vcpu)
 	if (unlikely(!tables_are_settled(nested, slot)))
 		return enter_after_tables(vcpu, slot);
 	return enter_any(vcpu, slot);
-}
-
-void quick_go_on(struct vcpu *vcpu)
-{
-	vcpu->nested->resumed = true;
-	switch_flush_ept02(vcpu->nested);
 }

@@ -6,7 +6,8 @@
 #include "arch/x86.h"
 
 /* Exit controls that load or save what no VMCS of L0's carries (vmx/nested/switch_protection.c). */
-#define SLOW_EXIT (EXIT_LOAD_CET_STATE | EXIT_LOAD_PKRS | EXIT_CLEAR_UINV | EXIT_LOAD_IA32_PERF_GLOBAL_CTRL | EXIT_SAVE_IA32_PERF_GLOBAL_CTRL)
+#define SLOW_EXIT (EXIT_LOAD_CET_STATE | EXIT_LOAD_PKRS | EXIT_CLEAR_UINV | EXIT_LOAD_IA32_PERF_GLOBAL_CTRL | \
+		   EXIT_SAVE_IA32_PERF_GLOBAL_CTRL)
 /* A 64-bit L1 whose L2's debug registers are loaded and saved. */
 #define NEEDED_EXIT (EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_DEBUG_CONTROLS)
 
@@ -38,8 +39,10 @@ static u8 source(const struct vmcs12 *vmcs12, u32 load, u32 save)
 
 static u16 loads(const struct vmcs_image *host01)
 {
-	return (u16)(QUICK_LOADS + 2 * ((image_get(host01, VMCS_GUEST_SS_SELECTOR) != 0) + (image_get(host01, VMCS_GUEST_DS_SELECTOR) != 0) +
-					(image_get(host01, VMCS_GUEST_ES_SELECTOR) != 0)));
+	int usable = (image_get(host01, VMCS_GUEST_SS_SELECTOR) != 0) + (image_get(host01, VMCS_GUEST_DS_SELECTOR) != 0) +
+		     (image_get(host01, VMCS_GUEST_ES_SELECTOR) != 0);
+
+	return (u16)(QUICK_LOADS + 2 * usable);
 }
 
 void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12)

@@ -33,7 +33,7 @@ struct quick_plan {
 	u32 enters, leaves, pushes;	/* not yet in the counters */
 	u16 leave_reads, leave_writes, enter_reads;	/* VMCS accesses that there are in any case */
 	u16 save_count, pull_count, watch_count;
-	/* Of the fields that the shadow VMCS has: what each exit brings there; what L1 may write, and vmcs02 gets as it is; the rest of that. */
+	/* Of the fields that the shadow VMCS has: what each exit brings there; what of L1's writes vmcs02 gets as it is; the rest. */
 	vmcs_field save[VMCS_FIELD_COUNT], pull[VMCS_FIELD_COUNT], watch[VMCS_FIELD_COUNT];
 	struct vmcs_image host01;	/* guest rows: L1's state after an exit, but for what L1 keeps of L2's */
 };

@@ -13,9 +13,6 @@ void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot, u64 l1_efer);
 /* L1's VMRESUME. vmcs01 is current; vmcs02 is, when it has been done: the address of `regs`, or 0. Counts the exit. */
 u64 quick_enter(struct vcpu *vcpu);
 
-/* L0 has handled an exit of an L2 that was entered the quick way, which now goes on. */
-void quick_go_on(struct vcpu *vcpu);
-
 /* May an exit of L2 be quick? */
 static inline bool quick_may_leave(const struct nested *nested)
 {
