@@ -142,6 +142,7 @@ struct nested {
 			bool mtrrs_loaded;	/* a list of L1's loads MTRRs: EPT01 follows at the next exit */
 			bool monitor_trap;	/* L0 has carried out an instruction of an L2 with the monitor trap flag */
 			bool aborted;		/* VMX abort: this processor stands still */
+			bool slow_for_tpr;	/* question.watches_tpr */
 		};
 	};
 	/* Whose host state vmcs01 has in what is watched, and in the read shadows of CR0, which is known_cr0, and CR4; NULL: not known. */

@@ -16,7 +16,7 @@ u64 quick_enter(struct vcpu *vcpu);
 /* May an exit of L2 be quick? */
 static inline bool quick_may_leave(const struct nested *nested)
 {
-	return nested->current->quick.entered && likely(!nested->question.watches_tpr);
+	return nested->current->quick.entered;
 }
 
 /* An exit of L2 that is L1's. vmcs02 is current; vmcs01 is, afterwards. The address of `regs`. */
