@@ -33,7 +33,7 @@ void handle_cr_update_masks(struct vcpu *vcpu)
 	u64 old_mask = vmcs_read(&vcpu->vmcs01, VMCS_CR0_GUEST_HOST_MASK);
 	u64 shadow = vmcs_read(&vcpu->vmcs01, VMCS_CR0_READ_SHADOW);
 
-	vcpu->nested->known01 = NULL;
+	vcpu->nested->known01 = 0;
 	/* Bits newly owned read as they are. */
 	vmcs_write(&vcpu->vmcs01, VMCS_CR0_READ_SHADOW, (cr0 & ~old_mask) | (shadow & old_mask));
 	vmcs_write(&vcpu->vmcs01, VMCS_CR0_GUEST_HOST_MASK, cr0_mask);
@@ -124,7 +124,7 @@ static struct insn_result mov_to_cr0(struct vcpu *vcpu, u64 value)
 	if (changed & CR0_PG)
 		set_long_mode(vcpu, mode.efer, long_mode);
 	set_caching(value);
-	vcpu->nested->known01 = NULL;
+	vcpu->nested->known01 = 0;
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CR0, value | CR0_NE);
 	vmcs_write(&vcpu->vmcs01, VMCS_CR0_READ_SHADOW, value);
 	if (changed & (CR0_PG | CR0_WP | CR0_PE))
@@ -158,7 +158,7 @@ static struct insn_result mov_to_cr4(struct vcpu *vcpu, u64 value)
 		return insn_fault(VECTOR_GP);
 	if (pae && (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) && !load_pdptes(vcpu))
 		return insn_fault(VECTOR_GP);
-	vcpu->nested->known01 = NULL;
+	vcpu->nested->known01 = 0;
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CR4, value | CR4_VMXE);
 	vmcs_write(&vcpu->vmcs01, VMCS_CR4_READ_SHADOW, value);
 	if (changed & translation)

@@ -145,9 +145,9 @@ struct nested {
 			bool slow_for_tpr;	/* question.watches_tpr */
 		};
 	};
-	/* Whose host state vmcs01 has in what is watched, and in the read shadows of CR0, which is known_cr0, and CR4; NULL: not known. */
-	const struct nested_slot *known01;
-	u64 known_cr0;
+	/* Which plan's host state (quick_plan.host_class) vmcs01 has in what is watched, and in the read shadow of CR0; 0: not known. */
+	u64 known01, known_cr0;
+	u64 host_classes;		/* that have been */
 	struct watch watch;
 	u16 shared_vpid;		/* which of the VPIDs with one tag L2 had last, 0 before the first: switch_enter.c */
 	bool resumed;			/* L0 enters L2 anew, of its own accord */
@@ -206,6 +206,8 @@ void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot);
 void shadow_save_open(const struct nested *nested, struct nested_slot *slot);
 /* The shadow VMCS has this field from now on, for L1 to read, or to write as well. */
 void shadow_open_field(struct vcpu *vcpu, struct nested_slot *slot, vmcs_field field, bool write);
+/* A shadow VMCS that has all fields: L1 may write this one there, too. */
+void shadow_open_write(struct nested_slot *slot, vmcs_field field);
 
 /* --- shadow_learn.c: which fields a shadow VMCS has ------------------------------------ */
 

@@ -126,22 +126,15 @@ static inline __attribute__((always_inline)) void load(const struct vmcs *vmcs01
 /* What is watched, and what L1 changes only with L0's help. */
 static noinline u64 load_watched(struct vcpu *vcpu, struct nested_slot *slot, u64 cr0)
 {
-	static const vmcs_field fields[] = {
-		VMCS_FIELD(CR4_READ_SHADOW), VMCS_FIELD(GUEST_IA32_PAT), VMCS_FIELD(GUEST_IA32_DEBUGCTL),
-		VMCS_FIELD(GUEST_IA32_SYSENTER_CS), VMCS_FIELD(GUEST_IA32_SYSENTER_ESP), VMCS_FIELD(GUEST_IA32_SYSENTER_EIP),
-		VMCS_FIELD(GUEST_LDTR_SELECTOR), VMCS_FIELD(GUEST_LDTR_ACCESS_RIGHTS),
-		VMCS_FIELD(GUEST_TR_SELECTOR), VMCS_FIELD(GUEST_TR_BASE), VMCS_FIELD(GUEST_TR_LIMIT), VMCS_FIELD(GUEST_TR_ACCESS_RIGHTS),
-		VMCS_FIELD(GUEST_GDTR_BASE), VMCS_FIELD(GUEST_GDTR_LIMIT), VMCS_FIELD(GUEST_IDTR_BASE), VMCS_FIELD(GUEST_IDTR_LIMIT),
-	};
 	struct nested *nested = vcpu->nested;
 
-	for (u32 i = 0; i < array_size(fields); i++)
-		vmcs_write(&vcpu->vmcs01, fields[i], image_get(&slot->quick.host01, fields[i]));
+	for (u32 i = 0; i < QUICK_WATCHED; i++)
+		vmcs_write(&vcpu->vmcs01, quick_watched[i], image_get(&slot->quick.host01, quick_watched[i]));
 	vmcs_write(&vcpu->vmcs01, VMCS_CR0_READ_SHADOW, cr0);
 	if (slot->quick.keeps_pat)
 		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_IA32_PAT, slot->quick.l2_pat);
 	watch_begin(vcpu);
-	nested->known01 = nested->watch.is_on && !slot->quick.keeps_pat ? slot : NULL;
+	nested->known01 = nested->watch.is_on && !slot->quick.keeps_pat ? slot->quick.host_class : 0;
 	nested->known_cr0 = cr0;
 	return (u64)(uintptr_t)&vcpu->regs;
 }
@@ -198,7 +191,7 @@ static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct
 		load_kept(vcpu, slot);
 	if (unlikely(blocked != 0) && slot->quick.keeps_nmi_blocking)
 		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE, INTERRUPTIBILITY_NMI);
-	if (unlikely(nested->known01 != slot || cr0 != nested->known_cr0))
+	if (unlikely(nested->known01 != slot->quick.host_class || cr0 != nested->known_cr0))
 		return load_watched(vcpu, slot, cr0);
 	return (u64)(uintptr_t)&vcpu->regs;
 }

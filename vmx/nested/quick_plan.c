@@ -11,6 +11,22 @@
 /* A 64-bit L1 whose L2's debug registers are loaded and saved. */
 #define NEEDED_EXIT (EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_DEBUG_CONTROLS)
 
+const vmcs_field quick_watched[QUICK_WATCHED] = {
+	VMCS_FIELD(CR4_READ_SHADOW), VMCS_FIELD(GUEST_IA32_PAT), VMCS_FIELD(GUEST_IA32_DEBUGCTL),
+	VMCS_FIELD(GUEST_IA32_SYSENTER_CS), VMCS_FIELD(GUEST_IA32_SYSENTER_ESP), VMCS_FIELD(GUEST_IA32_SYSENTER_EIP),
+	VMCS_FIELD(GUEST_LDTR_SELECTOR), VMCS_FIELD(GUEST_LDTR_ACCESS_RIGHTS),
+	VMCS_FIELD(GUEST_TR_SELECTOR), VMCS_FIELD(GUEST_TR_BASE), VMCS_FIELD(GUEST_TR_LIMIT), VMCS_FIELD(GUEST_TR_ACCESS_RIGHTS),
+	VMCS_FIELD(GUEST_GDTR_BASE), VMCS_FIELD(GUEST_GDTR_LIMIT), VMCS_FIELD(GUEST_IDTR_BASE), VMCS_FIELD(GUEST_IDTR_LIMIT),
+};
+
+bool quick_plan_has_same_watched(const struct quick_plan *plan, const struct quick_plan *other)
+{
+	for (u32 i = 0; i < QUICK_WATCHED; i++)
+		if (image_get(&plan->host01, quick_watched[i]) != image_get(&other->host01, quick_watched[i]))
+			return false;
+	return true;
+}
+
 static bool has_msr_lists(const struct vmcs12 *vmcs12)
 {
 	return vmcs12_get(vmcs12, VMCS_ENTRY_MSR_LOAD_COUNT) || vmcs12_get(vmcs12, VMCS_EXIT_MSR_LOAD_COUNT) ||

@@ -35,8 +35,14 @@ struct quick_plan {
 	u16 save_count, pull_count, watch_count;
 	/* Of the fields that the shadow VMCS has: what each exit brings there; what of L1's writes vmcs02 gets as it is; the rest. */
 	vmcs_field save[VMCS_FIELD_COUNT], pull[VMCS_FIELD_COUNT], watch[VMCS_FIELD_COUNT];
+	u64 host_class;		/* the same for plans with the same `host01` in quick_watched[] */
 	struct vmcs_image host01;	/* guest rows: L1's state after an exit, but for what L1 keeps of L2's */
 };
+
+/* Of L1's state what L1 changes only with L0's help, or while it is watched (vmx/nested/watch.h). */
+#define QUICK_WATCHED 16
+extern const vmcs_field quick_watched[QUICK_WATCHED];
+bool quick_plan_has_same_watched(const struct quick_plan *plan, const struct quick_plan *other);
 
 /* Has this vmcs12 nothing that only the long way does? */
 bool quick_plan_is_possible(const struct vmcs12 *vmcs12);

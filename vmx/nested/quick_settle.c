@@ -62,9 +62,21 @@ static bool shares_vpid(const struct vmcs12 *vmcs12)
 	return merge_vpid(vmcs12) && (vpid12 == 1 || vpid12 == 0xffff);
 }
 
+/* Two VMCSs of one hypervisor's mostly have the same host state. The plans of all slots stay as they were made. */
+static u64 host_class(struct nested *nested, const struct nested_slot *slot)
+{
+	for (u32 i = 0; i < NESTED_SLOTS; i++) {
+		const struct nested_slot *other = &nested->slots[i];
+
+		if (other != slot && other->quick.host_class && quick_plan_has_same_watched(&slot->quick, &other->quick))
+			return other->quick.host_class;
+	}
+	return ++nested->host_classes;
+}
+
 void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot, u64 l1_efer)
 {
-	const struct nested *nested = vcpu->nested;
+	struct nested *nested = vcpu->nested;
 	const struct shadow_set *set = &slot->set;
 	struct quick_plan *plan = &slot->quick;
 
@@ -77,6 +89,7 @@ void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot, u64 l1_efer)
 	quick_plan_make(plan, slot->vmcs12);
 	plan->eptp12 = ept02_pointer12(slot->vmcs12);
 	plan->eptp02 = image_get(&slot->written02, VMCS_EPT_POINTER);
+	plan->host_class = host_class(nested, slot);
 	plan->l1_efer = l1_efer;
 	plan->shares_vpid = shares_vpid(slot->vmcs12);
 	quick_plan_lists(plan, slot->vmcs12, set->reads, set->read_count, set->writes, set->write_count);

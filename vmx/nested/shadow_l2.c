@@ -54,7 +54,8 @@ void shadow_open(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	if (!slot->whole)
 		make_whole(vcpu, slot);
-	field_set_unite(&slot->newer, &vcpu->nested->open_in_shadow);
+	for (u16 i = 0; i < slot->set.write_count; i++)
+		field_set_add(&slot->newer, slot->set.writes[i]);
 }
 
 void shadow_fetch(struct vcpu *vcpu, struct nested_slot *slot)

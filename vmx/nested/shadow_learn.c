@@ -33,6 +33,19 @@ static bool is_often(struct shadow_set *set, u16 row, u64 clock)
 	return since > 0 && since <= OFTEN;
 }
 
+/* Of a VMCS that L1 has made a shadow VMCS all fields can be read; what L1 writes there has to be fetched whenever vmcs12 is wanted. */
+static void learn_shadow(const struct nested *nested, struct nested_slot *slot, const struct vmcs_field_info *info, bool write)
+{
+	struct shadow_set *set = &slot->set;
+
+	if (!write || !field_set_has(&nested->open_in_shadow, info->field) || !is_often(set, info->field.index, nested->clock))
+		return;
+	set->open[info->field.index] = SHADOW_RW;
+	set->writes[set->write_count++] = info->field;
+	field_set_add(&slot->newer, info->field);
+	shadow_open_write(slot, info->field);
+}
+
 void shadow_learn(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info, bool write)
 {
 	struct nested *nested = vcpu->nested;
@@ -40,7 +53,13 @@ void shadow_learn(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs
 	u16 row = info->field.index;
 	u8 wanted = write ? SHADOW_RW : SHADOW_RO;
 
-	if (!nested->shadowing || slot_is_shadow(slot) || nested->may_open[row] < wanted || set->open[row] >= wanted)
+	if (!nested->shadowing || set->open[row] >= wanted)
+		return;
+	if (slot_is_shadow(slot)) {
+		learn_shadow(nested, slot, info, write);
+		return;
+	}
+	if (nested->may_open[row] < wanted)
 		return;
 	/* One that has not run yet is being set up. */
 	if (slot->vmcs12->launch_state != LAUNCH_STATE_LAUNCHED || !is_often(set, row, nested->clock))
@@ -60,7 +79,7 @@ void shadow_learn_anew(const struct nested *nested, struct nested_slot *slot)
 
 	if (!nested->shadowing)
 		return;
-	if (set->read_count) {
+	if (set->read_count || set->write_count) {
 		memset(set->vmread_bitmap, 0xff, PAGE_SIZE);
 		memset(set->vmwrite_bitmap, 0xff, PAGE_SIZE);
 		memset(set->open, 0, sizeof(set->open));

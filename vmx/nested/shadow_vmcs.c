@@ -131,7 +131,7 @@ bool shadow_init(struct vcpu *vcpu)
 	return true;
 }
 
-/* Nothing ever runs from a VMCS that L1 has made a shadow VMCS: L1 may write there whatever it may read. */
+/* The shadow VMCS of one that L1 has made a shadow VMCS has all fields: to read there needs no learning. */
 void shadow_link(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
@@ -147,8 +147,7 @@ void shadow_link(struct vcpu *vcpu, struct nested_slot *slot)
 	if (unlikely(!(image_get(&nested->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_VMCS_SHADOWING)))
 		set_control(vcpu, true);
 	vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, slot->shadow.address.value);
-	use_bitmaps(vcpu, is_shadow ? nested->open_bitmap : slot->set.vmread_bitmap,
-		    is_shadow ? nested->open_bitmap : slot->set.vmwrite_bitmap);
+	use_bitmaps(vcpu, is_shadow ? nested->open_bitmap : slot->set.vmread_bitmap, slot->set.vmwrite_bitmap);
 }
 
 /* Without a link hardware itself fails a VMREAD as it should: VMfailInvalid. What the bitmaps leave to L0 exits. SDM "VMREAD". */
@@ -202,6 +201,11 @@ void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct
 	push_rows(slot, &info->field, 1);
 	vmcs_clear(&slot->shadow);
 	vmcs_load(&vcpu->vmcs01);
+}
+
+void shadow_open_write(struct nested_slot *slot, vmcs_field field)
+{
+	open_field(slot->set.vmwrite_bitmap, field.encoding);
 }
 
 void shadow_open_field(struct vcpu *vcpu, struct nested_slot *slot, vmcs_field field, bool write)

@@ -62,8 +62,6 @@ void slots_release(struct vcpu *vcpu, struct nested_slot *slot)
 	slot->remembered = slot->address;
 	slot->address = NO_ADDRESS;
 	slot->quick.ready = false;
-	if (nested->known01 == slot)
-		nested->known01 = NULL;
 }
 
 void slots_release_all(struct vcpu *vcpu)

@@ -215,7 +215,7 @@ void switch_leave_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 	threshold_forget(vcpu);
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
-	nested->known01 = NULL;
+	nested->known01 = 0;
 	vmcs_load(&vcpu->vmcs01);
 	l2 = l2_state(vcpu, slot, exit);
 	if (abort == ABORT_NONE && !load_l1(vcpu, slot->vmcs12, &l2))

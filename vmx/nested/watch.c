@@ -70,7 +70,7 @@ static void end(struct vcpu *vcpu)
 	nested->watch.pause = nested->watch.next_pause;
 	if (nested->watch.next_pause < LONGEST_PAUSE)
 		nested->watch.next_pause *= 2;
-	nested->known01 = NULL;
+	nested->known01 = 0;
 	set(vcpu, false);
 }
 
