@@ -29,6 +29,8 @@ void handle_vmfunc(struct vcpu *vcpu, const struct vm_exit *exit)
 	}
 	eptp02 = ept02_eptp(&nested->ept02, ept02_pointer12(slot->vmcs12));
 	switch_write_field02(slot, VMCS_EPT_POINTER, eptp02);
+	slot->quick.eptp12 = ept02_pointer12(slot->vmcs12);
+	slot->quick.eptp02 = eptp02;
 	if (unlikely(spptp12 != 0))
 		switch_write_field02(slot, VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER,
 				     ept02_spptp(&nested->ept02, ept02_pointer12(slot->vmcs12), spptp12));

@@ -12,6 +12,7 @@
 #include "vmx/exits.h"
 #include "vmx/nested/delivery.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/quick_switch.h"
 #include "vmx/nested/windows.h"
 
 static const struct vm_exit nmi_exit = {
@@ -61,6 +62,7 @@ static bool hand_on_to_l2(struct vcpu *vcpu)
 	struct nested *nested = vcpu->nested;
 	const struct delivery_state state = read_state(vcpu);
 
+	quick_settle(vcpu, nested->current); /* while nothing in vmcs02 is bent */
 	if ((nested->waiting & WAITING_INIT) && delivery_of_init_in_l2(&state) == DELIVERY_LEAVE)
 		return windows_leave_at_once(vcpu, EXIT_INIT_SIGNAL) || leave_unentered(vcpu, &init_exit);
 	if (!(nested->waiting & WAITING_NMI))

@@ -74,6 +74,7 @@ static noinline u64 ask_ept12(struct vcpu *vcpu, u32 reason)
 		.reason = reason, .basic = (u16)reason, .qualification = vmcs_read(vcpu->running, VMCS_EXIT_QUALIFICATION),
 	};
 
+	switch_note_exit(vcpu); /* it may become an exit that takes the long way */
 	if (handle_ept12(vcpu, &exit) == OWNER_L0)
 		return go_on(vcpu, reason);
 	count_exit_reason(true, reason);
@@ -129,7 +130,6 @@ static noinline u64 handle_other_l2(struct vcpu *vcpu, u32 reason)
 	if (reason != EXIT_EPT_VIOLATION || !vmcs12_has(vcpu->nested->current->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT))
 		return QUICK_NO;
 	vcpu->running->launched = true;
-	switch_note_exit(vcpu);
 	return ask_ept12(vcpu, reason);
 }
 

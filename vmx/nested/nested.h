@@ -46,6 +46,9 @@ struct shadow_set {
 	u8 *vmread_bitmap, *vmwrite_bitmap;
 };
 
+#define WHEREABOUTS_DEFERRED UINT32_C(0x000101)		/* rare_in_02, deferred */
+#define WHEREABOUTS_OVERRIDDEN UINT32_C(0x010101)	/* and overridden */
+
 /* One vmcs12 between VMPTRLD and VMCLEAR, and what runs on its behalf. */
 struct nested_slot {
 	u64 address;			/* l1_gpa of L1's region, or NO_ADDRESS */
@@ -71,9 +74,14 @@ struct nested_slot {
 	struct shadow_set set;
 	struct quick_plan quick;
 	u64 remembered;			/* what it held, and still has, since address became NO_ADDRESS */
-	bool rare_in_02;		/* vmcs02 has newer values of the rare guest fields than vmcs12 */
-	/* An exit took the quick way: vmcs12 lacks what it saved and recorded, but for the fields in `set`. quick_settle() brings it. */
-	bool deferred, overridden;
+	union {
+		u32 whereabouts;	/* the next ones in one piece, for a quick exit to set: WHEREABOUTS_... */
+		struct {
+			bool rare_in_02;	/* vmcs02 has newer values of the rare guest fields than vmcs12 */
+			/* An exit took the quick way: vmcs12 has of it only the fields in `set`; quick_settle() brings the rest. */
+			bool deferred, overridden;
+		};
+	};
 	struct vm_exit override;	/* what L1 sees of that exit, where L0 has changed it (overridden) */
 };
 

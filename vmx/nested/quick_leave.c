@@ -55,7 +55,6 @@ static noinline vmcs_field *clear_injection(struct nested_slot *slot, vmcs_field
 {
 	u64 information = vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & ~INTERRUPTION_VALID;
 
-	image_set(&slot->written02, VMCS_ENTRY_INTERRUPTION_INFORMATION, information);
 	return override(slot, changed, VMCS_ENTRY_INTERRUPTION_INFORMATION, information);
 }
 
@@ -169,7 +168,8 @@ static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct
 	u64 cr0 = vmcs_read_known(&slot->vmcs02, VMCS_GUEST_CR0);
 	u64 blocked = vmcs_read_known(&slot->vmcs02, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
 
-	slot->overridden = exit != NULL;
+	/* L1's event, or one of L0's own: vmcs02 does not have it any more. */
+	slot->written02.value[VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION] &= ~INTERRUPTION_VALID;
 	if (exit)
 		end = override_exit(slot, end, exit);
 	if (unlikely(vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID))
@@ -181,8 +181,7 @@ static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct
 	vmcs_switch(&vcpu->vmcs01);
 	vmcs_write_known(&vcpu->vmcs01, VMCS_GUEST_CR0, cr0);
 	load(&vcpu->vmcs01, &slot->quick.host01, slot->quick.none_is_null);
-	slot->deferred = true;
-	slot->rare_in_02 = true;
+	slot->whereabouts = exit ? WHEREABOUTS_OVERRIDDEN : WHEREABOUTS_DEFERRED;
 	slot->quick.leaves++;
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;

@@ -33,13 +33,24 @@ static bool has_msr_lists(const struct vmcs12 *vmcs12)
 	       vmcs12_get(vmcs12, VMCS_EXIT_MSR_STORE_COUNT);
 }
 
+/* What exits save and entries replace is in vmcs12 alone once L1 has entered: quick_settle() would come too late if that fails. */
+static bool saves_what_entries_replace(u32 exit, u32 entry)
+{
+	return ((exit & EXIT_SAVE_IA32_EFER) && !(entry & ENTRY_LOAD_IA32_EFER)) ||
+	       ((exit & EXIT_SAVE_IA32_PAT) && !(entry & ENTRY_LOAD_IA32_PAT));
+}
+
 bool quick_plan_is_possible(const struct vmcs12 *vmcs12)
 {
 	u32 exit = vmcs12_control(vmcs12, WORD_EXIT), entry = vmcs12_control(vmcs12, WORD_ENTRY);
 
 	if ((exit & SLOW_EXIT) || (exit & NEEDED_EXIT) != NEEDED_EXIT)
 		return false;
-	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS) || (entry & ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL) || has_msr_lists(vmcs12))
+	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS) || (entry & ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL) || has_msr_lists(vmcs12) ||
+	    saves_what_entries_replace(exit, entry))
+		return false;
+	/* What a link pointer leads to is L1's memory, looked at by each entry: switch_refresh_shadow() does, for VMCS shadowing. */
+	if (vmcs12_get(vmcs12, VMCS_VMCS_LINK_POINTER) != ~UINT64_C(0) && !vmcs12_has(vmcs12, WORD_PROC2, PROC2_VMCS_SHADOWING))
 		return false;
 	/* Without EPT12 a guest in PAE paging takes its PDPTEs from memory at each entry. */
 	return vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_EPT) && !vmcs12_has(vmcs12, WORD_PROC2, PROC2_ENABLE_PML) &&

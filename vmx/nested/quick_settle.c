@@ -91,6 +91,7 @@ void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot, u64 l1_efer)
 	plan->eptp02 = image_get(&slot->written02, VMCS_EPT_POINTER);
 	plan->host_class = host_class(nested, slot);
 	plan->l1_efer = l1_efer;
+	plan->keeps |= image_get(&plan->host01, VMCS_GUEST_IA32_EFER) != l1_efer; /* exits have it to load */
 	plan->shares_vpid = shares_vpid(slot->vmcs12);
 	quick_plan_lists(plan, slot->vmcs12, set->reads, set->read_count, set->writes, set->write_count);
 }

@@ -141,8 +141,13 @@ bool switch_refresh_tables(struct vcpu *vcpu, struct nested_slot *slot)
 
 bool switch_refresh_shadow(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	struct merge_shadow shadow = shadow_arrange_l2(vcpu, slot->vmcs12);
+	const struct entry_context context = switch_entry_context(vcpu);
+	struct entry_failure ignored;
+	struct merge_shadow shadow;
 
+	if (!check_link_pointer(&context, &ignored))
+		return false;
+	shadow = shadow_arrange_l2(vcpu, slot->vmcs12);
 	vmcs_load(&vcpu->vmcs01);
 	return shadow.link == image_get(&slot->written02, VMCS_VMCS_LINK_POINTER);
 }
