@@ -46,8 +46,10 @@ static void reset_registers(struct vcpu *vcpu)
 	u64 kept = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_CR0) & (CR0_CD | CR0_NW);
 	u64 entry = vmcs_read(&vcpu->vmcs01, VMCS_ENTRY_CONTROLS);
 
-	for (u32 i = 0; i < array_size(reset_values); i++)
-		vmcs_write(&vcpu->vmcs01, reset_values[i].field, reset_values[i].value);
+	/* Each instruction here is one more during which a SIPI is lost. */
+	for (const struct reset_value *row = reset_values; row != reset_values + array_size(reset_values); row++)
+		vmcs_write_known(&vcpu->vmcs01, row->field, row->value);
+	count_many(COUNTER_VMWRITES, array_size(reset_values));
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CR0, CR0_ET | CR0_NE | kept);
 	vmcs_write(&vcpu->vmcs01, VMCS_CR0_READ_SHADOW, CR0_ET | kept);
 	vmcs_write(&vcpu->vmcs01, VMCS_ENTRY_CONTROLS, entry & ~(u64)ENTRY_IA32E_MODE_GUEST);
