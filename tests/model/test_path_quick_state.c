@@ -228,6 +228,37 @@ static void a_bad_link_pointer_is_refused(void **state)
 	assert_int_equal((u32)l1_get(VMCS_EXIT_REASON), EXIT_INVALID_GUEST_STATE | EXIT_REASON_ENTRY_FAILURE);
 }
 
+/* Rounds with the VMCS of this region, until both ways are quick. */
+static void rounds_with(u32 n, u64 pat)
+{
+	assert_int_equal(l1_vmptrld(L1_REGION(n)).outcome, L1_OK);
+	for (u32 round = 0; round < 5; round++) {
+		scene_enter();
+		*processor_field(VMCS_GUEST_IA32_PAT) = pat;
+		scene_exit_to_l1(EXIT_CPUID, 0);
+	}
+	assert_true(model.vcpu.nested->current->deferred);
+}
+
+/* H: exits of one VMCS load a PAT that is 0, those of another one load none. */
+static void l1_keeps_l2s_pat_beside_a_vmcs_that_loads_0(void **state)
+{
+	const u64 pat = 0x0007040600070406;
+
+	(void)state;
+	prepare();
+	scene_set(VMCS_HOST_IA32_PAT, 0);
+	scene_play();
+	scene_control(WORD_EXIT, 0, EXIT_LOAD_IA32_PAT);
+	l1_start(1, &scene.vmcs12);
+	for (u32 round = 0; round < 3; round++) {
+		rounds_with(0, pat);
+		assert_int_equal(*processor_field(VMCS_GUEST_IA32_PAT), 0);
+		rounds_with(1, pat);
+		assert_int_equal(*processor_field(VMCS_GUEST_IA32_PAT), pat);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +269,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_hosts_efer_is_loaded),
 		cmocka_unit_test(the_eptp_that_l2_switched_to_counts),
 		cmocka_unit_test(a_vmfail_keeps_the_timer),
+		cmocka_unit_test(l1_keeps_l2s_pat_beside_a_vmcs_that_loads_0),
 	};
 
 	if (argc > 1)

@@ -62,13 +62,17 @@ static bool shares_vpid(const struct vmcs12 *vmcs12)
 	return merge_vpid(vmcs12) && (vpid12 == 1 || vpid12 == 0xffff);
 }
 
-/* Two VMCSs of one hypervisor's mostly have the same host state. The plans of all slots stay as they were made. */
+/*
+ * Two VMCSs of one hypervisor's mostly have the same host state. The plans of all slots stay as they were made. One whose
+ * exits leave L2's PAT to L1 is alone: what it has for PAT is none that exits load.
+ */
 static u64 host_class(struct nested *nested, const struct nested_slot *slot)
 {
 	for (u32 i = 0; i < NESTED_SLOTS; i++) {
 		const struct nested_slot *other = &nested->slots[i];
 
-		if (other != slot && other->quick.host_class && quick_plan_has_same_watched(&slot->quick, &other->quick))
+		if (other != slot && other->quick.host_class && !slot->quick.keeps_pat && !other->quick.keeps_pat &&
+		    quick_plan_has_same_watched(&slot->quick, &other->quick))
 			return other->quick.host_class;
 	}
 	return ++nested->host_classes;
