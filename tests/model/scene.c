@@ -47,6 +47,11 @@ void scene_exit_to_l1(u32 reason, u64 qualification)
 	assert_int_equal(l1_get(VMCS_EXIT_QUALIFICATION), qualification);
 }
 
+void l1_set(vmcs_field field, u64 value)
+{
+	assert_int_equal(l1_vmwrite(field.encoding, value).outcome, L1_OK);
+}
+
 /* With an MSR bitmap of L1's that is all zeros. */
 void scene_exit_to_l0(void)
 {

@@ -35,5 +35,7 @@ void scene_exit_to_l0(void);
 /* A field of the VMCS that runs, and of L2's VMCS whether it runs or not. */
 u64 scene_running(vmcs_field field);
 u64 scene_of02(vmcs_field field);
+/* L1's VMWRITE. Expect: it succeeds. */
+void l1_set(vmcs_field field, u64 value);
 /* L1's vmcs12 in L0's memory. */
 u64 scene_of12(vmcs_field field);

@@ -10,11 +10,6 @@ static u64 vmcs_exits(void)
 	return model.cpu.counter[COUNTER_VMREAD_EXITS] + model.cpu.counter[COUNTER_VMWRITE_EXITS];
 }
 
-static void set(vmcs_field field, u64 value)
-{
-	assert_int_equal(l1_vmwrite(field.encoding, value).outcome, L1_OK);
-}
-
 static enum vmcs_shadow how_open(vmcs_field field)
 {
 	return (enum vmcs_shadow)model.vcpu.nested->current->set.open[field.index];
@@ -23,12 +18,12 @@ static enum vmcs_shadow how_open(vmcs_field field)
 /* As a hypervisor beneath another one does: much guest state at each exit. */
 static void write_much(u64 value)
 {
-	set(VMCS_GUEST_LDTR_BASE, value);
-	set(VMCS_GUEST_FS_BASE, value);
-	set(VMCS_GUEST_GS_BASE, value);
-	set(VMCS_GUEST_ES_LIMIT, 0xffffffff);
-	set(VMCS_GUEST_ES_ACCESS_RIGHTS, 0xc093);
-	set(VMCS_ENTRY_INTERRUPTION_INFORMATION, 0);
+	l1_set(VMCS_GUEST_LDTR_BASE, value);
+	l1_set(VMCS_GUEST_FS_BASE, value);
+	l1_set(VMCS_GUEST_GS_BASE, value);
+	l1_set(VMCS_GUEST_ES_LIMIT, 0xffffffff);
+	l1_set(VMCS_GUEST_ES_ACCESS_RIGHTS, 0xc093);
+	l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, 0);
 }
 
 static bool is_wide(void)
@@ -63,7 +58,7 @@ static void a_field_that_is_asked_for_again_is_opened(void **state)
 		exits = vmcs_exits();
 		scene_exit_to_l1(EXIT_CPUID, 0);
 		(void)l1_get(VMCS_GUEST_RSP);
-		set(VMCS_GUEST_RIP, 0x1000 + round);
+		l1_set(VMCS_GUEST_RIP, 0x1000 + round);
 		assert_int_equal(how_open(VMCS_GUEST_RSP), round < 1 ? SHADOW_NO : SHADOW_RO);
 		assert_int_equal(how_open(VMCS_GUEST_RIP), round < 1 ? SHADOW_NO : SHADOW_RW);
 		if (round > 1)
@@ -81,7 +76,7 @@ static void what_is_asked_for_without_entries_stays(void **state)
 	scene_play();
 	for (u32 i = 0; i < 50; i++) {
 		(void)l1_get(VMCS_GUEST_RIP);
-		set(VMCS_GUEST_RIP, 0x1000 + i);
+		l1_set(VMCS_GUEST_RIP, 0x1000 + i);
 	}
 	assert_int_equal(how_open(VMCS_GUEST_RIP), SHADOW_NO);
 }
@@ -108,8 +103,8 @@ static void other_fields_are_never_opened(void **state)
 	scene_begin(BUILD_LONG);
 	scene_play();
 	for (u32 i = 0; i < 10; i++) {
-		set(VMCS_TSC_OFFSET, i);
-		set(VMCS_GUEST_PDPTE1, 0);
+		l1_set(VMCS_TSC_OFFSET, i);
+		l1_set(VMCS_GUEST_PDPTE1, 0);
 		(void)l1_get(VMCS_MSR_BITMAP_ADDRESS);
 		scene_enter();
 		scene_exit_to_l1(EXIT_CPUID, 0);
@@ -163,7 +158,7 @@ static void l1_may_write_the_same_again(void **state)
 	(void)state;
 	begin_wide();
 	for (u32 round = 0; round < 3; round++) {
-		set(VMCS_GUEST_LDTR_BASE, 0x7000);
+		l1_set(VMCS_GUEST_LDTR_BASE, 0x7000);
 		scene_enter();
 		assert_int_equal(scene_running(VMCS_GUEST_LDTR_BASE), 0x7000);
 		*processor_field(VMCS_GUEST_LDTR_BASE) = 0x8000;
@@ -180,7 +175,7 @@ static void l1_writes_one_field_of_many(void **state)
 	*processor_field(VMCS_GUEST_FS_BASE) = 0x5000;
 	*processor_field(VMCS_GUEST_PDPTE2) = 0x6001;
 	scene_exit_to_l1(EXIT_CPUID, 0);
-	set(VMCS_GUEST_GS_BASE, 0x9000);
+	l1_set(VMCS_GUEST_GS_BASE, 0x9000);
 	scene_enter();
 	assert_int_equal(scene_running(VMCS_GUEST_FS_BASE), 0x5000);
 	assert_int_equal(scene_running(VMCS_GUEST_PDPTE2), 0x6001);
@@ -198,10 +193,10 @@ static void an_entry_that_fails_loses_nothing(void **state)
 	*processor_field(VMCS_GUEST_FS_BASE) = 0x5000;
 	scene_exit_to_l1(EXIT_CPUID, 0);
 	injection = l1_get(VMCS_ENTRY_INTERRUPTION_INFORMATION);
-	set(VMCS_ENTRY_INTERRUPTION_INFORMATION, 0x80000102); /* a reserved type */
+	l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, 0x80000102); /* a reserved type */
 	assert_int_equal(l1_vmresume().error, VMERR_CONTROLS);
-	set(VMCS_GUEST_LDTR_BASE, 0xa000);
-	set(VMCS_ENTRY_INTERRUPTION_INFORMATION, injection);
+	l1_set(VMCS_GUEST_LDTR_BASE, 0xa000);
+	l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, injection);
 	scene_enter();
 	assert_int_equal(scene_running(VMCS_GUEST_LDTR_BASE), 0xa000);
 	assert_int_equal(scene_running(VMCS_GUEST_FS_BASE), 0x5000);
@@ -212,11 +207,11 @@ static void guest_state_is_checked(void **state)
 {
 	(void)state;
 	begin_wide();
-	set(VMCS_GUEST_ES_ACCESS_RIGHTS, 0xc083);
+	l1_set(VMCS_GUEST_ES_ACCESS_RIGHTS, 0xc083);
 	assert_int_equal(l1_vmresume().outcome, L1_EXITED);
 	assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_REASON_ENTRY_FAILURE | EXIT_INVALID_GUEST_STATE);
 	assert_int_equal(l1_get(VMCS_GUEST_ES_ACCESS_RIGHTS), 0xc083);
-	set(VMCS_GUEST_ES_ACCESS_RIGHTS, 0xc093);
+	l1_set(VMCS_GUEST_ES_ACCESS_RIGHTS, 0xc093);
 	scene_enter();
 	assert_int_equal(scene_running(VMCS_GUEST_ES_ACCESS_RIGHTS), 0xc093);
 }
@@ -230,7 +225,7 @@ static void writes_that_exit_count_too(void **state)
 	*processor_field(VMCS_GUEST_PDPTE1) = 0x1001;
 	*processor_field(VMCS_GUEST_PDPTE3) = 0x3001;
 	scene_exit_to_l1(EXIT_CPUID, 0);
-	set(VMCS_GUEST_PDPTE1, 0x2001);
+	l1_set(VMCS_GUEST_PDPTE1, 0x2001);
 	scene_enter();
 	assert_int_equal(scene_running(VMCS_GUEST_PDPTE1), 0x2001);
 	assert_int_equal(scene_running(VMCS_GUEST_PDPTE3), 0x3001);
@@ -245,7 +240,7 @@ static void another_vmcs_in_between(void **state)
 		scene_enter();
 		*processor_field(VMCS_GUEST_FS_BASE) = 0x5000;
 		scene_exit_to_l1(EXIT_CPUID, 0);
-		set(VMCS_GUEST_LDTR_BASE, 0xb000);
+		l1_set(VMCS_GUEST_LDTR_BASE, 0xb000);
 		l1_make_region(L1_REGION(1));
 		assert_int_equal(l1_vmptrld(L1_REGION(1)).outcome, L1_OK);
 		assert_false(is_wide());

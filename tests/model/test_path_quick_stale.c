@@ -5,11 +5,6 @@
  */
 #include "tests/model/scene.h"
 
-static void set(vmcs_field field, u64 value)
-{
-	assert_int_equal(l1_vmwrite(field.encoding, value).outcome, L1_OK);
-}
-
 /* L1 reads and writes RIP at each exit, until that needs no exit and both ways are quick. */
 static void begin(void)
 {
@@ -20,8 +15,8 @@ static void begin(void)
 	for (u64 round = 0; round < 5; round++) {
 		scene_enter();
 		scene_exit_to_l1(EXIT_CPUID, 0);
-		set(VMCS_GUEST_RIP, l1_get(VMCS_GUEST_RIP) + 2);
-		set(VMCS_GUEST_RSP, 0x1000 + round);
+		l1_set(VMCS_GUEST_RIP, l1_get(VMCS_GUEST_RIP) + 2);
+		l1_set(VMCS_GUEST_RSP, 0x1000 + round);
 	}
 	scene_enter();
 	assert_true(model.vcpu.nested->current->quick.entered);
@@ -41,8 +36,8 @@ static void writes_before_another_vmcs_count(void **state)
 {
 	(void)state;
 	begin();
-	set(VMCS_GUEST_RIP, 0x7002);
-	set(VMCS_GUEST_RSP, 0x8008);
+	l1_set(VMCS_GUEST_RIP, 0x7002);
+	l1_set(VMCS_GUEST_RSP, 0x8008);
 	look_at_another_vmcs();
 	assert_int_equal(l1_get(VMCS_GUEST_RIP), 0x7002);
 	scene_enter();

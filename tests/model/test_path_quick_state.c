@@ -9,11 +9,6 @@
 #define LIST UINT64_C(0xb0000)
 #define EPTP12(table) ((table) | 6 | 3 << 3)
 
-static void set(vmcs_field field, u64 value)
-{
-	assert_int_equal(l1_vmwrite(field.encoding, value).outcome, L1_OK);
-}
-
 static void prepare(void)
 {
 	scene_begin(BUILD_LONG);
@@ -40,8 +35,8 @@ static void begin(void)
 	for (u64 round = 0; round < 5; round++) {
 		scene_enter();
 		scene_exit_to_l1(EXIT_CPUID, 0);
-		set(VMCS_GUEST_RIP, l1_get(VMCS_GUEST_RIP) + 2);
-		set(VMCS_GUEST_RSP, 0x1000 + round);
+		l1_set(VMCS_GUEST_RIP, l1_get(VMCS_GUEST_RIP) + 2);
+		l1_set(VMCS_GUEST_RSP, 0x1000 + round);
 	}
 	scene_enter();
 	assert_true(model.vcpu.nested->current->quick.entered);
@@ -64,8 +59,8 @@ static void an_injection_like_l0s_own_is_not_lost(void **state)
 	assert_true(model_in_l2());
 	assert_int_equal(scene_running(VMCS_ENTRY_INTERRUPTION_INFORMATION), page_fault);
 	scene_exit_to_l1(EXIT_CPUID, 0);
-	set(VMCS_ENTRY_INTERRUPTION_INFORMATION, page_fault);
-	set(VMCS_ENTRY_EXCEPTION_ERROR_CODE, 0);
+	l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, page_fault);
+	l1_set(VMCS_ENTRY_EXCEPTION_ERROR_CODE, 0);
 	scene_enter();
 	assert_int_equal(scene_running(VMCS_ENTRY_INTERRUPTION_INFORMATION), page_fault);
 }
@@ -84,27 +79,27 @@ static void an_injection_before_a_virtualization_exception_is_not_lost(void **st
 	begin();
 	for (u32 round = 0; round < 4; round++) {
 		memset(l1_pointer(0xb1000), 0, 64);
-		set(VMCS_ENTRY_INTERRUPTION_INFORMATION, page_fault);
-		set(VMCS_ENTRY_EXCEPTION_ERROR_CODE, 0);
+		l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, page_fault);
+		l1_set(VMCS_ENTRY_EXCEPTION_ERROR_CODE, 0);
 		scene_enter();
 		if (scene_running(VMCS_ENTRY_INTERRUPTION_INFORMATION) != page_fault)
 			fail_msg("lost in round %u", round);
 		assert_true(model_exit(&miss));
 		assert_false(model_in_l2());
 		assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_EXCEPTION_OR_NMI);
-		set(VMCS_ENTRY_INTERRUPTION_INFORMATION, 0);
+		l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, 0);
 		scene_enter();
 		scene_exit_to_l1(EXIT_CPUID, 0);
 	}
 	/* Learned by now: entered the quick way, and then not. */
-	set(VMCS_ENTRY_INTERRUPTION_INFORMATION, page_fault);
+	l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, page_fault);
 	memset(l1_pointer(0xb1000), 0, 64);
 	scene_enter();
 	assert_true(model.vcpu.nested->current->quick.entered);
 	assert_true(model_exit(&miss));
 	assert_false(model_in_l2());
-	set(VMCS_HOST_RSP, 0x12340);
-	set(VMCS_ENTRY_INTERRUPTION_INFORMATION, page_fault);
+	l1_set(VMCS_HOST_RSP, 0x12340);
+	l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, page_fault);
 	scene_enter();
 	assert_int_equal(scene_running(VMCS_ENTRY_INTERRUPTION_INFORMATION), page_fault);
 }
@@ -149,7 +144,7 @@ static void the_hosts_efer_is_loaded(void **state)
 		scene_exit_to_l1(EXIT_CPUID, 0);
 		if (*processor_field(VMCS_GUEST_IA32_EFER) != host)
 			fail_msg("round %lu: EFER %lx, not %lx", round, *processor_field(VMCS_GUEST_IA32_EFER), host);
-		set(VMCS_GUEST_RIP, l1_get(VMCS_GUEST_RIP) + 2);
+		l1_set(VMCS_GUEST_RIP, l1_get(VMCS_GUEST_RIP) + 2);
 	}
 }
 
@@ -185,7 +180,7 @@ static void the_eptp_that_l2_switched_to_counts(void **state)
 	assert_int_equal(l1_vmptrld(L1_REGION(1)).outcome, L1_OK);
 	l1_write_all(&scene.vmcs12);
 	for (u64 n = 1; n <= 18; n++) {
-		set(VMCS_EPT_POINTER, EPTP12(n % 2 ? 0x100000 + n * 0x10000 : UINT64_C(0x40000)));
+		l1_set(VMCS_EPT_POINTER, EPTP12(n % 2 ? 0x100000 + n * 0x10000 : UINT64_C(0x40000)));
 		scene_enter();
 		scene_exit_to_l1(EXIT_CPUID, 0);
 	}
