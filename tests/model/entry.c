@@ -135,6 +135,15 @@ static u64 enter_guest(void)
 	return ENTRY_EXITED;
 }
 
+/* What the guest reads and writes without an exit is in memory: SDM "Software Use of VMCSs and Related Structures". */
+static bool linked_is_clear(void)
+{
+	u64 link = get(VMCS_VMCS_LINK_POINTER);
+	const struct model_region *linked = link == ~UINT64_C(0) ? NULL : processor_region(link);
+
+	return !has(WORD_PROC2, PROC2_VMCS_SHADOWING) || !linked || !linked->active;
+}
+
 u64 vcpu_enter(struct regs *regs, bool launched)
 {
 	u32 error = processor.refuse_with;
@@ -144,6 +153,7 @@ u64 vcpu_enter(struct regs *regs, bool launched)
 		return ENTRY_NMI;
 	require(processor.current && !processor.current->shadow && processor.current->launched == launched);
 	require(!processor.exit_pending && !processor.in_guest);
+	require(linked_is_clear());
 	processor.entries++;
 	oracles_at_entry();
 	if (error && model_in_l2()) {

@@ -53,7 +53,7 @@ enum vmx_result vmclear(const u64 *address)
 	if (!is_region(*address))
 		return VMX_FAIL_INVALID;
 	region = region_at(*address);
-	region->launched = false;
+	region->launched = region->active = false;
 	if (processor.current == region)
 		processor.current = NULL;
 	return VMX_OK;
@@ -73,6 +73,7 @@ enum vmx_result vmptrld(const u64 *address)
 		return VMX_FAIL_INVALID;
 	region = region_at(*address);
 	region->shadow = (word & VMCS_SHADOW_INDICATOR) != 0;
+	region->active = true;
 	processor.current = region;
 	return VMX_OK;
 }

@@ -18,6 +18,7 @@
 /* What the processor keeps of one VMCS region. */
 struct model_region {
 	u64 address;			/* 0: free */
+	bool active;			/* its content need not be in memory, where a link pointer finds it */
 	bool launched, shadow;
 	struct vmcs_image fields;
 };

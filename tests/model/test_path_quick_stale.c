@@ -62,9 +62,53 @@ static void what_l2_left_outlives_another_vmcs(void **state)
 	assert_int_equal(scene_running(VMCS_GUEST_RSP), 0x9009);
 }
 
+/*
+ * A quick entry leaves the shadow VMCS active; the model refuses to enter L1 while the one that is linked is.
+ * Expect: it is clear again after an exit that brings nothing new, after an entry that fails, and after an exit by the long way
+ * of an L2 whose L1 reads and writes nothing.
+ */
+static void a_linked_shadow_vmcs_is_clear(void **state)
+{
+	(void)state;
+	begin();
+	scene_enter();
+	assert_true(processor_region(model.vcpu.nested->current->shadow.address.value)->active);
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	scene_enter();
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	assert_true(model.vcpu.nested->current->deferred);
+
+	processor.refuse_with = VMERR_CONTROLS;
+	assert_int_equal(l1_vmresume().outcome, L1_FAIL_VALID);
+	assert_false(processor_region(model.vcpu.nested->current->shadow.address.value)->active);
+}
+
+static void a_linked_shadow_vmcs_without_fields_is_clear(void **state)
+{
+	const struct model_exit exit = { .reason = EXIT_CPUID };
+
+	(void)state;
+	scene_begin(BUILD_LONG);
+	scene_control(WORD_EXIT, EXIT_SAVE_DEBUG_CONTROLS, 0);
+	scene_control(WORD_ENTRY, ENTRY_LOAD_DEBUG_CONTROLS, 0);
+	scene_play();
+	for (u32 round = 0; round < 3; round++) {
+		scene_enter();
+		assert_true(model_exit(&exit));
+	}
+	assert_int_equal(model.vcpu.nested->current->set.read_count, 0);
+	scene_enter();
+	assert_true(model.vcpu.nested->current->quick.entered);
+	model.vcpu.nested->slow_for_tpr = true; /* nothing is quick */
+	assert_true(model_exit(&exit));
+	assert_false(model.vcpu.nested->current->deferred);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_linked_shadow_vmcs_is_clear),
+		cmocka_unit_test(a_linked_shadow_vmcs_without_fields_is_clear),
 		cmocka_unit_test(writes_before_another_vmcs_count),
 		cmocka_unit_test(what_l2_left_outlives_another_vmcs),
 	};

@@ -122,6 +122,7 @@ static noinline u64 take_the_long_way(struct vcpu *vcpu, struct nested_slot *slo
 {
 	slot->dirty = true;
 	slot->quick.ready = false;
+	vmcs_clear(&slot->shadow);
 	vmcs_switch(&vcpu->vmcs01);
 	return 0;
 }
@@ -149,7 +150,6 @@ static inline __attribute__((always_inline)) u64 enter(struct vcpu *vcpu, struct
 		return 0;
 	}
 	end = pull(slot, changed);
-	vmcs_clear_shadow(&slot->shadow);
 	vmcs_switch(&slot->vmcs02);
 	write_changed(slot, changed, end);
 	slot->quick.enters++;

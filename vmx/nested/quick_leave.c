@@ -58,16 +58,17 @@ static noinline vmcs_field *clear_injection(struct nested_slot *slot, vmcs_field
 	return override(slot, changed, VMCS_ENTRY_INTERRUPTION_INFORMATION, information);
 }
 
+/* The entry has left the shadow VMCS active: one VMCLEAR, before L1 has it linked again, is enough for both. */
 static inline void push(struct nested_slot *slot, const vmcs_field *changed, const vmcs_field *end)
 {
-	if (changed == end)
-		return;
-	slot->quick.pushes++;
-	vmcs_switch(&slot->shadow);
-	do {
-		vmcs_write_known(&slot->shadow, *changed, image_get(&slot->shadowed, *changed));
-		count(COUNTER_VMWRITES);
-	} while (++changed != end);
+	if (likely(changed != end)) {
+		slot->quick.pushes++;
+		vmcs_switch(&slot->shadow);
+		do {
+			vmcs_write_known(&slot->shadow, *changed, image_get(&slot->shadowed, *changed));
+			count(COUNTER_VMWRITES);
+		} while (++changed != end);
+	}
 	vmcs_clear_shadow(&slot->shadow);
 }
 

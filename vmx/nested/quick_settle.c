@@ -44,7 +44,7 @@ static void count_slot(struct quick_plan *plan)
 	count_many(COUNTER_VMREADS, (u64)plan->enters * plan->enter_reads + (u64)plan->leaves * plan->leave_reads);
 	count_many(COUNTER_VMWRITES, (u64)plan->leaves * plan->leave_writes);
 	count_many(COUNTER_VMPTRLDS, 2 * (u64)plan->enters + plan->leaves + plan->pushes);
-	count_many(COUNTER_VMCLEARS, (u64)plan->enters + plan->pushes);
+	count_many(COUNTER_VMCLEARS, plan->leaves);
 	plan->enters = plan->leaves = plan->pushes = 0;
 }
 

@@ -2,7 +2,7 @@
 /*
  * Hardware VMCS shadowing: L1's VMREAD and VMWRITE of the fields that the table
  * marks go to a shadow VMCS without an exit. SDM "VMCS Types: Ordinary and Shadow". The shadow
- * VMCS is written while it is current and VMCLEARed before it is linked.
+ * VMCS is read and written while it is current, and VMCLEARed before L1 is entered with it linked.
  */
 
 #include "arch/bits.h"
@@ -181,7 +181,8 @@ static void push_rows(struct nested_slot *slot, const vmcs_field *fields, u16 co
 
 void shadow_push(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	if (!vcpu->nested->shadowing || !slot->set.read_count)
+	/* A quick entry has left it active. */
+	if (!vcpu->nested->shadowing || (!slot->set.read_count && !slot->quick.entered))
 		return;
 	vmcs_load(&slot->shadow);
 	push_rows(slot, slot->set.reads, slot->set.read_count);
