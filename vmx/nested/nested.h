@@ -102,6 +102,7 @@ struct immediate_exit {
 struct watch {
 	bool is_possible, is_on;
 	u32 pause, next_pause;		/* entries to L1 until the watch may begin again; and after the next time it ends */
+	u64 since;			/* nested.clock when it began */
 	hpa_t msr_bitmap;		/* L1's, with the writes that are watched */
 };
 

@@ -14,6 +14,8 @@
 /* Entries to L1 without a watch after it ended one: doubled each time, up to the second. */
 #define FIRST_PAUSE 8
 #define LONGEST_PAUSE 1024
+/* Entries to L2 after which a watch has spared more than its end costs: the next one need not wait for long. */
+#define WORTHWHILE 32
 
 static const u32 msrs[] = { IA32_SYSENTER_CS, IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, IA32_PAT, IA32_DEBUGCTL };
 
@@ -57,16 +59,20 @@ void watch_begin(struct vcpu *vcpu)
 
 	if (nested->watch.is_on || !nested->watch.is_possible)
 		return;
-	if (nested->watch.pause)
+	if (nested->watch.pause) {
 		nested->watch.pause--;
-	else
+	} else {
+		nested->watch.since = nested->clock;
 		set(vcpu, true);
+	}
 }
 
 static void end(struct vcpu *vcpu)
 {
 	struct nested *nested = vcpu->nested;
 
+	if (nested->clock - nested->watch.since >= WORTHWHILE)
+		nested->watch.next_pause = FIRST_PAUSE;
 	nested->watch.pause = nested->watch.next_pause;
 	if (nested->watch.next_pause < LONGEST_PAUSE)
 		nested->watch.next_pause *= 2;
