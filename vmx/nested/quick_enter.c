@@ -71,18 +71,13 @@ static inline void write_changed(struct nested_slot *slot, const vmcs_field *cha
 
 /* --- what is not the ordinary case ------------------------------------------------- */
 
-static u64 from(u8 source, u64 l2, u64 vmcs12, u64 l1)
-{
-	return source == QUICK_FROM_L1 ? l1 : source == QUICK_FROM_VMCS12 ? vmcs12 : l2;
-}
-
 /* Where vmcs12 does not both load and save them, the last exit has said what L2 left. vmcs02 is current. */
 static noinline void write_kept(struct nested_slot *slot)
 {
 	struct quick_plan *plan = &slot->quick;
 	const struct vmcs12 *vmcs12 = slot->vmcs12;
-	u64 efer = from(plan->efer, plan->l2_efer, vmcs12_get(vmcs12, VMCS_GUEST_IA32_EFER), plan->l1_efer);
-	u64 pat = from(plan->pat, plan->l2_pat, vmcs12_get(vmcs12, VMCS_GUEST_IA32_PAT), plan->l1_pat);
+	u64 efer = quick_value(plan->efer, plan->l2_efer, vmcs12_get(vmcs12, VMCS_GUEST_IA32_EFER), plan->l1_efer);
+	u64 pat = quick_value(plan->pat, plan->l2_pat, vmcs12_get(vmcs12, VMCS_GUEST_IA32_PAT), plan->l1_pat);
 
 	if (efer != plan->l2_efer) {
 		write02(slot, VMCS_GUEST_IA32_EFER, efer);
@@ -127,36 +122,29 @@ static noinline u64 take_the_long_way(struct vcpu *vcpu, struct nested_slot *slo
 	return 0;
 }
 
+/* Has nobody else had the tag that two VPIDs share since this one? And what VMCS shadowing needs each entry looks at. */
+static inline bool has_own_vpid(const struct nested *nested, const struct nested_slot *slot)
+{
+	return !slot->quick.shadows && vmcs12_get(slot->vmcs12, VMCS_VPID) == nested->shared_vpid;
+}
+
 /* Are EPT02 and the bitmaps where they were, and nothing due with them? */
 static inline bool tables_are_settled(const struct nested *nested, const struct nested_slot *slot)
 {
 	const struct ept02 *ept02 = &nested->ept02;
 
 	return ept02->recent_eptp12 == slot->quick.eptp12 && ept02->recent->eptp02 == slot->quick.eptp02 && !ept02->faulted_eptp12 &&
-	       !ept02->flush_needed && !(slot->msr02.count | slot->io02.count) && !(slot->quick.shares_vpid | slot->quick.shadows);
+	       !ept02->flush_needed && !(slot->msr02.count | slot->io02.count) &&
+	       (likely(!(slot->quick.shares_vpid | slot->quick.shadows)) || has_own_vpid(nested, slot));
 }
 
 /* --- all of it ------------------------------------------------------------------------ */
 
-static inline __attribute__((always_inline)) u64 enter(struct vcpu *vcpu, struct nested_slot *slot, bool kept)
+/* vmcs02 is current, and has what it needs. */
+static inline u64 entered(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
-	vmcs_field changed[VMCS_FIELD_COUNT], *end = changed;
 
-	vmcs_switch(&slot->shadow);
-	if (unlikely(is_beyond_us(slot))) {
-		vmcs_clear_shadow(&slot->shadow);
-		vmcs_switch(&vcpu->vmcs01);
-		return 0;
-	}
-	end = pull(slot, changed);
-	vmcs_switch(&slot->vmcs02);
-	write_changed(slot, changed, end);
-	slot->quick.enters++;
-	if (kept)
-		write_kept(slot);
-	if (unlikely(vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID) && !injection_passes(vcpu, slot))
-		return take_the_long_way(vcpu, slot);
 	slot->quick.entered = true;
 	nested->clock++;
 	nested->resumed = false;
@@ -166,6 +154,37 @@ static inline __attribute__((always_inline)) u64 enter(struct vcpu *vcpu, struct
 	return (u64)(uintptr_t)&vcpu->regs;
 }
 
+static noinline u64 enter_injecting(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	return injection_passes(vcpu, slot) ? entered(vcpu, slot) : take_the_long_way(vcpu, slot);
+}
+
+/* Nothing has been pulled, and the shadow VMCS is current. */
+static noinline u64 leave_shadow(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	vmcs_clear_shadow(&slot->shadow);
+	vmcs_switch(&vcpu->vmcs01);
+	return 0;
+}
+
+static inline __attribute__((always_inline)) u64 enter(struct vcpu *vcpu, struct nested_slot *slot, bool kept)
+{
+	vmcs_field changed[VMCS_FIELD_COUNT], *end;
+
+	vmcs_switch(&slot->shadow);
+	if (unlikely(is_beyond_us(slot)))
+		return leave_shadow(vcpu, slot);
+	end = pull(slot, changed);
+	vmcs_switch(&slot->vmcs02);
+	write_changed(slot, changed, end);
+	slot->quick.enters++;
+	if (kept)
+		write_kept(slot);
+	if (unlikely(vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID))
+		return enter_injecting(vcpu, slot);
+	return entered(vcpu, slot);
+}
+
 static noinline u64 enter_kept(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	return kept_is_plain(vcpu, &slot->quick) ? enter(vcpu, slot, true) : 0;
@@ -173,7 +192,7 @@ static noinline u64 enter_kept(struct vcpu *vcpu, struct nested_slot *slot)
 
 static u64 enter_any(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	return slot->quick.keeps ? enter_kept(vcpu, slot) : enter(vcpu, slot, false);
+	return unlikely(slot->quick.keeps) && !slot->quick.steady ? enter_kept(vcpu, slot) : enter(vcpu, slot, false);
 }
 
 static noinline u64 enter_after_tables(struct vcpu *vcpu, struct nested_slot *slot)

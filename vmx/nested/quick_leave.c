@@ -140,25 +140,38 @@ static noinline u64 load_watched(struct vcpu *vcpu, struct nested_slot *slot, u6
 }
 
 /* What L1 keeps of L2's. vmcs01 is current. */
-static noinline void load_kept(struct vcpu *vcpu, const struct nested_slot *slot)
+static noinline void load_kept(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	struct nested *nested = vcpu->nested;
-	const struct quick_plan *plan = &slot->quick;
-	u64 efer = plan->keeps_efer ? plan->l2_efer | EFER_LMA | EFER_LME : image_get(&plan->host01, VMCS_GUEST_IA32_EFER);
+	struct quick_plan *plan = &slot->quick;
+	u64 efer = quick_plan_efer01(plan);
 
 	if (efer != plan->l1_efer)
 		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_IA32_EFER, efer);
 	if (plan->flushes_vpid0)
-		switch_flush_vpid0(nested);
+		switch_flush_vpid0(vcpu->nested);
+	plan->steady = quick_plan_is_steady(plan, slot->vmcs12);
 }
 
 /* --- both ------------------------------------------------------------------------- */
 
-/* Some of what L2 leaves counts later. vmcs02 is current. */
-static noinline void note_kept(struct nested_slot *slot)
+/*
+ * Some of what L2 leaves counts later. Is it what it was, and nothing to be done about it by the next entry? The
+ * timer's value that L2 leaves nobody sees. vmcs02 is current.
+ */
+static inline bool keeps_the_same(struct nested_slot *slot)
 {
-	slot->quick.l2_efer = vmcs_read(&slot->vmcs02, VMCS_GUEST_IA32_EFER);
-	slot->quick.l2_pat = vmcs_read(&slot->vmcs02, VMCS_GUEST_IA32_PAT);
+	struct quick_plan *plan = &slot->quick;
+	u64 efer = vmcs_read_known(&slot->vmcs02, VMCS_GUEST_IA32_EFER);
+	u64 pat = vmcs_read_known(&slot->vmcs02, VMCS_GUEST_IA32_PAT);
+
+	if (likely(plan->steady && efer == plan->l2_efer && pat == plan->l2_pat)) {
+		if (plan->reloads_timer)
+			vmcs_write(&slot->vmcs02, VMCS_PREEMPTION_TIMER_VALUE, vmcs12_get(slot->vmcs12, VMCS_PREEMPTION_TIMER_VALUE));
+		return true;
+	}
+	plan->l2_efer = efer;
+	plan->l2_pat = pat;
+	return false;
 }
 
 /* SDM "Loading Host State". L1's mode, and that nothing was blocked, quick_enter() has seen. */
@@ -175,8 +188,6 @@ static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct
 		end = override_exit(slot, end, exit);
 	if (unlikely(vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID))
 		end = clear_injection(slot, end);
-	if (kept)
-		note_kept(slot);
 	push(slot, changed, end);
 	cr0 = image_get(&slot->quick.host01, VMCS_GUEST_CR0) | (cr0 & SYNC_CR0_KEPT);
 	vmcs_switch(&vcpu->vmcs01);
@@ -205,10 +216,12 @@ u64 quick_leave(struct vcpu *vcpu)
 {
 	struct nested_slot *slot = vcpu->nested->current;
 
-	return slot->quick.keeps ? leave_kept(vcpu, slot) : leave(vcpu, slot, false, NULL);
+	return unlikely(slot->quick.keeps) && !keeps_the_same(slot) ? leave_kept(vcpu, slot) : leave(vcpu, slot, false, NULL);
 }
 
 u64 quick_leave_with(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-	return leave(vcpu, vcpu->nested->current, true, exit);
+	struct nested_slot *slot = vcpu->nested->current;
+
+	return leave(vcpu, slot, unlikely(slot->quick.keeps) && !keeps_the_same(slot), exit);
 }

@@ -92,6 +92,22 @@ void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12)
 	plan->none_is_null = plan->leave_writes == QUICK_LOADS + 6;
 }
 
+u64 quick_plan_efer01(const struct quick_plan *plan)
+{
+	return plan->keeps_efer ? plan->l2_efer | EFER_LMA | EFER_LME : image_get(&plan->host01, VMCS_GUEST_IA32_EFER);
+}
+
+/* L1 may change its PAT without an exit, so what depends on that is looked at each time. */
+bool quick_plan_is_steady(const struct quick_plan *plan, const struct vmcs12 *vmcs12)
+{
+	u64 efer02 = quick_value(plan->efer, plan->l2_efer, vmcs12_get(vmcs12, VMCS_GUEST_IA32_EFER), plan->l1_efer);
+	u64 pat02 = quick_value(plan->pat, plan->l2_pat, vmcs12_get(vmcs12, VMCS_GUEST_IA32_PAT), plan->l1_pat);
+
+	if (plan->keeps_pat || plan->pat == QUICK_FROM_L1 || plan->flushes_vpid0)
+		return false;
+	return efer02 == plan->l2_efer && pat02 == plan->l2_pat && quick_plan_efer01(plan) == plan->l1_efer;
+}
+
 /* Does an exit save this field, or record it? Conditions as in sync_guest(). */
 static bool is_saved(const struct vmcs12 *vmcs12, vmcs_field field)
 {
@@ -148,6 +164,6 @@ void quick_plan_lists(struct quick_plan *plan, const struct vmcs12 *vmcs12, cons
 			plan->pull[plan->pull_count++] = writes[i];
 		else
 			plan->watch[plan->watch_count++] = writes[i];
-	plan->leave_reads = (u16)(3 + plan->save_count);
+	plan->leave_reads = (u16)(3 + plan->save_count + (plan->keeps ? 2 : 0));
 	plan->enter_reads = (u16)(5 + plan->pull_count + plan->watch_count);
 }

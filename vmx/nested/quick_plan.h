@@ -23,6 +23,8 @@ struct quick_plan {
 	bool reloads_timer;	/* exits do not save the preemption timer's value: each entry loads vmcs12's anew */
 	bool flushes_vpid0;	/* exits drop what was cached for L1: no VPIDs */
 	bool keeps;		/* any of the others above is not the ordinary case */
+	/* As long as L2's EFER and PAT are `l2_efer` and `l2_pat`, all there is to do about it is to put the timer back after an exit. */
+	bool steady;
 	bool none_is_null;	/* of L1's SS, DS and ES */
 	bool shares_vpid;	/* another VPID of L1's has the same tag */
 	bool shadows;		/* L1 uses VMCS shadowing for L2 */
@@ -46,6 +48,18 @@ bool quick_plan_has_same_watched(const struct quick_plan *plan, const struct qui
 
 /* Has this vmcs12 nothing that only the long way does? */
 bool quick_plan_is_possible(const struct vmcs12 *vmcs12);
+
+/* Of the three values, the one that this enum quick_source names. */
+static inline u64 quick_value(u8 source, u64 l2, u64 vmcs12, u64 l1)
+{
+	return source == QUICK_FROM_L1 ? l1 : source == QUICK_FROM_VMCS12 ? vmcs12 : l2;
+}
+
+/* IA32_EFER with which L1 goes on after an exit of L2 that left `l2_efer`. */
+u64 quick_plan_efer01(const struct quick_plan *plan);
+
+/* May the plan be `steady`? */
+bool quick_plan_is_steady(const struct quick_plan *plan, const struct vmcs12 *vmcs12);
 
 /* Makes the plan, but for the lists. `l2` is of no account: what depends on it is done at each exit. */
 void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12);

@@ -85,7 +85,7 @@ void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot, u64 l1_efer)
 	struct quick_plan *plan = &slot->quick;
 
 	count_slot(plan);
-	plan->entered = false;
+	plan->entered = plan->steady = false;
 	plan->ready = nested->shadowing && nested->exists[VMCS_INDEX_GUEST_IA32_EFER] && nested->exists[VMCS_INDEX_GUEST_IA32_PAT] &&
 		      (l1_efer & EFER_LMA) && quick_plan_is_possible(slot->vmcs12);
 	if (!plan->ready)

@@ -57,6 +57,7 @@ void switch_save_guest(const struct nested *nested, struct nested_slot *slot)
 	slot->rare_in_02 = true;
 	slot->quick.l2_efer = image_get(&slot->written02, VMCS_GUEST_IA32_EFER);
 	slot->quick.l2_pat = image_get(&slot->written02, VMCS_GUEST_IA32_PAT);
+	slot->quick.steady = false;
 	shadow_save_open(nested, slot);
 }
 
