@@ -104,9 +104,9 @@ static bool is_own_page(u16 field, u64 address)
 	case VMCS_INDEX_ENTRY_MSR_LOAD_ADDRESS:
 		return is_within(address, nested->entry_load, 1);
 	case VMCS_INDEX_VMREAD_BITMAP_ADDRESS:
-		return is_within(address, nested->vmread_bitmap02, 1);
+		return is_within(address, nested->vmread02.content, 1);
 	case VMCS_INDEX_VMWRITE_BITMAP_ADDRESS:
-		return is_within(address, nested->vmwrite_bitmap02, 1);
+		return is_within(address, nested->vmwrite02.content, 1);
 	case VMCS_INDEX_EPT_POINTER:
 		return address == model.machine->eptp01 || is_within(address, nested->ept02.pool, nested->ept02.pages * PAGE_SIZE);
 	case VMCS_INDEX_SUB_PAGE_PERMISSION_TABLE_POINTER:
@@ -144,8 +144,8 @@ static void require_shadowing(void)
 	if (!(get(VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_VMCS_SHADOWING))
 		return;
 	for (u32 i = 0; i < FIELD_SET_WORDS; i++) {
-		require((nested->vmread_bitmap02[field_set_place(i)] | nested->served.word[i]) == ~UINT64_C(0));
-		require((nested->vmwrite_bitmap02[field_set_place(i)] | nested->served.word[i]) == ~UINT64_C(0));
+		require((nested->vmread02.content[field_set_place(i)] | nested->served.word[i]) == ~UINT64_C(0));
+		require((nested->vmwrite02.content[field_set_place(i)] | nested->served.word[i]) == ~UINT64_C(0));
 	}
 	if (link == NO_ADDRESS)
 		return;

@@ -45,13 +45,20 @@ static void a_field_has_the_bits_of_its_encodings(void **state)
 static void all_fields_come_back_once_each(void **state)
 {
 	bool seen[VMCS_FIELD_COUNT] = { false };
-	struct field_set one = { { 0 } }, all = { { 0 } };
+	struct field_set one = { { 0 } }, other = { { 0 } }, all = { { 0 } };
+	struct row_set in_rows;
 
 	(void)state;
 	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++) {
-		field_set_add(i & 1 ? &one : &all, vmcs_fields[i].field);
+		field_set_add(&all, vmcs_fields[i].field);
+		field_set_add(i & 1 ? &one : &other, vmcs_fields[i].field);
 	}
-	field_set_unite(&all, &one);
+	in_rows = field_set_row_set(&one);
+	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
+		assert_int_equal(row_set_has(&in_rows, vmcs_fields[i].field), i & 1);
+	row_set_unite(&in_rows, &(struct row_set){ { field_set_row_set(&other).word[0] } });
+	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
+		assert_int_equal(row_set_has(&in_rows, vmcs_fields[i].field), (i & 1) || i < 64);
 	assert_int_equal(field_set_rows(&all, rows), VMCS_FIELD_COUNT);
 	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++) {
 		assert_false(seen[rows[i]]);

@@ -20,6 +20,7 @@ static struct builder builder;
 static struct shadow12_access access;
 static struct insn_result result;
 static u64 bitmap02[PAGE_SIZE / 8];
+static struct shadow12_bitmap bitmap;
 
 static int start(void **state)
 {
@@ -39,14 +40,16 @@ static int start(void **state)
 		.encoding = UNSUPPORTED,
 	};
 	memset(bitmap02, 0xff, sizeof(bitmap02));
+	bitmap = (struct shadow12_bitmap){ .content = bitmap02 };
+	memset(&bitmap.closed12, 0xff, sizeof(bitmap.closed12));
 	return 0;
 }
 
-static void close_in(u64 bitmap, u32 encoding)
+static void close_in(u64 page, u32 encoding)
 {
 	const u8 bit = (u8)(1u << encoding % 8);
 
-	l1_write(&builder.memory, l1_gpa(bitmap + encoding / 8), &bit, 1);
+	l1_write(&builder.memory, l1_gpa(page + encoding / 8), &bit, 1);
 }
 
 static void assert_fails(u8 outcome, u16 error)
@@ -134,58 +137,88 @@ static bool is_closed(u32 encoding)
 
 static void only_served_fields_are_opened(void **state)
 {
-	struct field_set served = served_fields(), open = { { 0 } };
+	struct field_set served = served_fields();
 
 	(void)state;
-	shadow12_merge_bitmap(&builder.memory, VMREAD_BITMAP, &served, bitmap02, &open);
+	shadow12_refresh_bitmap(&builder.memory, VMREAD_BITMAP, &served, &bitmap);
 	for (u32 encoding = 0; encoding < PAGE_SIZE * 8; encoding++) {
 		bool expected = encoding == VMCS_ENCODING_GUEST_RIP || encoding == VMCS_ENCODING_GUEST_RSP ||
 				encoding == VMCS_ENCODING_TSC_OFFSET || encoding == VMCS_ENCODING_TSC_OFFSET + 1;
 
 		assert_int_equal(!is_closed(encoding), expected);
 	}
-	assert_memory_equal(&open, &served, sizeof(open));
+	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
+		assert_int_equal(row_set_has(&bitmap.open, vmcs_fields[i].field), field_set_has(&served, vmcs_fields[i].field));
 }
 
 static void what_l1_closes_is_closed(void **state)
 {
-	struct field_set served = served_fields(), open = { { 0 } };
+	struct field_set served = served_fields();
 
 	(void)state;
 	close_in(VMWRITE_BITMAP, VMCS_ENCODING_GUEST_RIP);
 	close_in(VMWRITE_BITMAP, VMCS_ENCODING_TSC_OFFSET);
-	shadow12_merge_bitmap(&builder.memory, VMWRITE_BITMAP, &served, bitmap02, &open);
+	shadow12_refresh_bitmap(&builder.memory, VMWRITE_BITMAP, &served, &bitmap);
 	assert_true(is_closed(VMCS_ENCODING_GUEST_RIP));
 	assert_false(is_closed(VMCS_ENCODING_GUEST_RSP));
 	assert_true(is_closed(VMCS_ENCODING_TSC_OFFSET));
 	assert_false(is_closed(VMCS_ENCODING_TSC_OFFSET + 1));
-	assert_false(field_set_has(&open, VMCS_GUEST_RIP));
-	assert_true(field_set_has(&open, VMCS_GUEST_RSP));
-	assert_true(field_set_has(&open, VMCS_TSC_OFFSET));
+	assert_false(row_set_has(&bitmap.open, VMCS_GUEST_RIP));
+	assert_true(row_set_has(&bitmap.open, VMCS_GUEST_RSP));
+	assert_true(row_set_has(&bitmap.open, VMCS_TSC_OFFSET));
 }
 
-/* Expect: what was open once stays in the set, and is opened and closed anew in the page. */
-static void bitmaps_are_made_anew_at_each_entry(void **state)
+/* Expect: any bit that L1 changes counts from the next time on, wherever it is, in the page and in the set. */
+static void bitmaps_follow_l1s_at_each_entry(void **state)
 {
-	struct field_set served = served_fields(), open = { { 0 } };
+	struct field_set served = served_fields();
 
 	(void)state;
-	shadow12_merge_bitmap(&builder.memory, VMWRITE_BITMAP, &served, bitmap02, &open);
+	shadow12_refresh_bitmap(&builder.memory, VMWRITE_BITMAP, &served, &bitmap);
 	close_in(VMWRITE_BITMAP, VMCS_ENCODING_GUEST_RIP);
-	shadow12_merge_bitmap(&builder.memory, VMWRITE_BITMAP, &served, bitmap02, &open);
+	shadow12_refresh_bitmap(&builder.memory, VMWRITE_BITMAP, &served, &bitmap);
 	assert_true(is_closed(VMCS_ENCODING_GUEST_RIP));
-	assert_true(field_set_has(&open, VMCS_GUEST_RIP));
+	assert_false(row_set_has(&bitmap.open, VMCS_GUEST_RIP));
+	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
+		field_set_add(&served, vmcs_fields[i].field);
+	bitmap.closed12.word[0] ^= 1; /* not what it was made of: fields are served that were not */
+	shadow12_refresh_bitmap(&builder.memory, VMWRITE_BITMAP, &served, &bitmap);
+	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++) {
+		if (vmcs_fields[i].field.index == VMCS_INDEX_GUEST_RIP)
+			continue;
+		assert_true(row_set_has(&bitmap.open, vmcs_fields[i].field));
+		close_in(VMWRITE_BITMAP, vmcs_fields[i].field.encoding);
+		shadow12_refresh_bitmap(&builder.memory, VMWRITE_BITMAP, &served, &bitmap);
+		assert_true(is_closed(vmcs_fields[i].field.encoding));
+		l1_write(&builder.memory, l1_gpa(VMWRITE_BITMAP), (u8[PAGE_SIZE]){ 0 }, PAGE_SIZE);
+		shadow12_refresh_bitmap(&builder.memory, VMWRITE_BITMAP, &served, &bitmap);
+		assert_false(is_closed(vmcs_fields[i].field.encoding));
+	}
+}
+
+/* Expect: a page that has become unreachable leaves nothing open, and one that is again what it was opens it again. */
+static void a_bitmap_can_go_and_come_back(void **state)
+{
+	struct field_set served = served_fields();
+
+	(void)state;
+	shadow12_refresh_bitmap(&builder.memory, VMWRITE_BITMAP, &served, &bitmap);
+	shadow12_refresh_bitmap(&builder.memory, BIT(51), &served, &bitmap);
+	assert_true(is_closed(VMCS_ENCODING_GUEST_RIP));
+	shadow12_refresh_bitmap(&builder.memory, VMWRITE_BITMAP, &served, &bitmap);
+	assert_false(is_closed(VMCS_ENCODING_GUEST_RIP));
+	assert_true(row_set_has(&bitmap.open, VMCS_GUEST_RIP));
 }
 
 static void a_bitmap_out_of_reach_is_all_ones(void **state)
 {
-	struct field_set served = served_fields(), open = { { 0 } };
+	struct field_set served = served_fields();
 
 	(void)state;
-	shadow12_merge_bitmap(&builder.memory, BIT(51), &served, bitmap02, &open);
+	shadow12_refresh_bitmap(&builder.memory, BIT(51), &served, &bitmap);
 	for (u32 i = 0; i < array_size(bitmap02); i++)
 		assert_true(bitmap02[i] == ~UINT64_C(0));
-	assert_int_equal(field_set_has(&open, VMCS_GUEST_RIP), false);
+	assert_int_equal(row_set_has(&bitmap.open, VMCS_GUEST_RIP), false);
 }
 
 /* --- regions ----------------------------------------------------------------------------- */
@@ -214,7 +247,8 @@ int main(void)
 		TEST(a_field_that_l1_is_not_offered_does_not_exist),
 		TEST(only_served_fields_are_opened),
 		TEST(what_l1_closes_is_closed),
-		TEST(bitmaps_are_made_anew_at_each_entry),
+		TEST(bitmaps_follow_l1s_at_each_entry),
+		TEST(a_bitmap_can_go_and_come_back),
 		TEST(a_bitmap_out_of_reach_is_all_ones),
 		TEST(shadow_vmcss_exist_where_shadowing_does),
 	};

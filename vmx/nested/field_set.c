@@ -27,12 +27,6 @@ bool field_set_has(const struct field_set *set, vmcs_field field)
 	return (set->word[vmcs_encoding_group(field.encoding)] & bits_of(field)) != 0;
 }
 
-void field_set_unite(struct field_set *set, const struct field_set *other)
-{
-	for (u32 i = 0; i < FIELD_SET_WORDS; i++)
-		set->word[i] |= other->word[i];
-}
-
 u16 field_set_rows(const struct field_set *set, u16 rows[VMCS_FIELD_COUNT])
 {
 	const u64 full = UINT64_C(0x5555555555555555);
@@ -42,4 +36,14 @@ u16 field_set_rows(const struct field_set *set, u16 rows[VMCS_FIELD_COUNT])
 		for (u64 left = (set->word[i] | set->word[i] >> 1) & full; left != 0; left &= left - 1)
 			rows[count++] = (u16)(vmcs_rows[i][__builtin_ctzll(left) / 2] - 1);
 	return count;
+}
+
+struct row_set field_set_row_set(const struct field_set *set)
+{
+	u16 rows[VMCS_FIELD_COUNT], count = field_set_rows(set, rows);
+	struct row_set out = { { 0 } };
+
+	for (u16 i = 0; i < count; i++)
+		row_set_add(&out, vmcs_fields[rows[i]].field);
+	return out;
 }

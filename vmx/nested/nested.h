@@ -19,6 +19,7 @@
 #include "vmx/nested/quick_plan.h"
 #include "vmx/nested/reflect.h"
 #include "vmx/nested/refusal.h"
+#include "vmx/nested/shadow12.h"
 #include "vmx/vcpu.h"
 
 /* SDM "VMX Operation", as L1 sees it. */
@@ -44,6 +45,8 @@ struct shadow_set {
 	u8 open[VMCS_FIELD_COUNT];	/* enum vmcs_shadow */
 	u64 asked[VMCS_FIELD_COUNT];	/* when L1 exited for it: nested.clock */
 	u8 *vmread_bitmap, *vmwrite_bitmap;
+	hpa_t vmread_at, vmwrite_at;	/* the same */
+	struct row_set written;		/* the same as `writes` */
 };
 
 #define WHEREABOUTS_DEFERRED UINT32_C(0x000101)		/* rare_in_02, deferred */
@@ -53,7 +56,7 @@ struct shadow_set {
 struct nested_slot {
 	u64 address;			/* l1_gpa of L1's region, or NO_ADDRESS */
 	u64 last_used;
-	const u32 *region;		/* its first word, the revision, where L0 sees it */
+	u32 *region;			/* its first word, the revision, where L0 sees it */
 	struct vmcs12 *vmcs12;
 	struct vmcs vmcs02, shadow;
 	struct vmcs_image image02;	/* the last merge */
@@ -70,7 +73,10 @@ struct nested_slot {
 	 * offered, and newer values of those in `newer` only.
 	 */
 	bool whole;
-	struct field_set newer;
+	struct row_set newer;
+	bool in_memory;			/* L1's region has all of vmcs12 but `unsaved`; a shadow VMCS of L1's only */
+	struct row_set unsaved;
+	struct nested_slot *linked;	/* whose shadow VMCS vmcs02 has linked, or NULL: shadow_l2.c */
 	struct shadow_set set;
 	struct quick_plan quick;
 	u64 remembered;			/* what it held, and still has, since address became NO_ADDRESS */
@@ -135,11 +141,12 @@ struct nested {
 	bool is_rare[VMCS_FIELD_COUNT], is_hot[VMCS_FIELD_COUNT];
 	bool shadowing;			/* the processor has VMCS shadowing */
 	u8 *open_bitmap;		/* for VMCSs that L1 has made shadow VMCSs: open_in_shadow */
+	hpa_t open_bitmap_at;
 	u8 may_open[VMCS_FIELD_COUNT];	/* enum vmcs_shadow: how far shadow_learn.c may go */
 	hpa_t vmread_bitmap01, vmwrite_bitmap01;	/* that vmcs01 has at the moment */
 	struct field_set served;	/* fields that a shadow VMCS has for L2: those that L1 is offered */
 	struct field_set open_in_shadow;	/* fields of a current shadow VMCS that L1 writes without an exit */
-	u64 *vmread_bitmap02, *vmwrite_bitmap02;
+	struct shadow12_bitmap vmread02, vmwrite02;	/* for L2 */
 
 	/* While any of these is set no exit takes the quick way (vmx/quick.h). */
 	union {
@@ -172,6 +179,8 @@ bool nested_init(struct vcpu *vcpu) must_check;
 /* --- slots.c: which vmcs12s are cached --------------------------------------- */
 
 struct nested_slot *slots_find(struct nested *nested, u64 address);
+/* The VMCS that was cleared in it last is active again. False: L1's region says other than the slot. */
+bool slots_take_back(struct nested_slot *slot);
 /* A slot for `address`, read from L1's region; evicts when all are taken, but not what was used last. */
 struct nested_slot *slots_load(struct vcpu *vcpu, u64 address);
 /* Writes the vmcs12 back to L1's region, with everything that vmcs02 still holds, and frees the slot. */
@@ -242,7 +251,9 @@ void shadow_fetch_field(struct vcpu *vcpu, struct nested_slot *slot, const struc
 /* vmcs12 -> shadow VMCS, one field that L0 has changed. */
 void shadow_update_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info);
 /* For L1's entry with VMCS shadowing: L1's link pointer and bitmaps as vmcs02 gets them. vmcs01 is current. */
-struct merge_shadow shadow_arrange_l2(struct vcpu *vcpu, const struct vmcs12 *vmcs12);
+struct merge_shadow shadow_arrange_l2(struct vcpu *vcpu, struct nested_slot *slot);
+/* The same, if the link is as at the entry before and holds what its region has. Leaves the current VMCS alone. */
+bool shadow_arrange_again(struct vcpu *vcpu, struct nested_slot *slot);
 
 /* --- switch_enter.c, switch_leave.c, switch_refusal.c: between L1 and L2 --------- */
 

@@ -13,19 +13,33 @@ bool shadow12_is_revision(const struct vmx_caps *offered, u32 revision)
 	return (revision & ~indicator) == VMCS12_REVISION;
 }
 
-void shadow12_merge_bitmap(const struct l1_memory *memory, u64 address, const struct field_set *served,
-			   u64 *bitmap02, struct field_set *open)
+/* Asked at each entry. L1 may be writing them: they are compared, and what is used are others. */
+static bool is_same(const u64 *bitmap12, const struct field_set *closed)
+{
+	u64 differs = 0;
+
+#pragma GCC unroll 16
+	for (u32 i = 0; i < FIELD_SET_WORDS; i++)
+		differs |= atomic_read64(&bitmap12[field_set_place(i)]) ^ closed->word[i];
+	return !differs;
+}
+
+void shadow12_refresh_bitmap(const struct l1_memory *memory, u64 address, const struct field_set *served, struct shadow12_bitmap *bitmap)
 {
 	const u64 *bitmap12 = l1_look(memory, l1_gpa(address));
+	struct field_set open;
 
+	if (likely(bitmap12 && is_same(bitmap12, &bitmap->closed12)))
+		return;
 	for (u32 i = 0; i < FIELD_SET_WORDS; i++) {
 		u32 place = field_set_place(i);
 		u64 closed = bitmap12 ? atomic_read64(&bitmap12[place]) : ~UINT64_C(0); /* once: L1 may be writing it */
 
-		closed |= ~served->word[i];
-		bitmap02[place] = closed;
-		open->word[i] |= ~closed;
+		bitmap->closed12.word[i] = closed;
+		bitmap->content[place] = closed | ~served->word[i];
+		open.word[i] = ~bitmap->content[place];
 	}
+	bitmap->open = field_set_row_set(&open);
 }
 
 /* SDM "Instructions That Cause VM Exits Conditionally", VMREAD and VMWRITE. */

@@ -13,12 +13,15 @@
 /* May L1 VMPTRLD a region that begins so? SDM "VMPTRLD": shadow VMCSs exist where shadowing does. */
 bool shadow12_is_revision(const struct vmx_caps *offered, u32 revision);
 
-/*
- * The sixteen words of `bitmap02`, a page that is all ones elsewhere: L1's bits at `address`, and
- * ones for all fields that are not `served`. What is open there is added to `open`.
- */
-void shadow12_merge_bitmap(const struct l1_memory *memory, u64 address, const struct field_set *served,
-			   u64 *bitmap02, struct field_set *open);
+/* A VMREAD or VMWRITE bitmap of vmcs02's. */
+struct shadow12_bitmap {
+	u64 *content;			/* a page that is all ones but for the sixteen words of fields that there are */
+	struct field_set closed12;	/* those as L1 had them when it was made */
+	struct row_set open;		/* what it leaves open */
+};
+
+/* Open are fields that are in `served`, and not closed in L1's page at `address`. SDM "VMCS Shadowing Bitmap Addresses". */
+void shadow12_refresh_bitmap(const struct l1_memory *memory, u64 address, const struct field_set *served, struct shadow12_bitmap *bitmap);
 
 /* A VMREAD or VMWRITE by which L2 exited although, or because, vmcs12 has VMCS shadowing. */
 struct shadow12_access {

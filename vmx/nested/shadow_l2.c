@@ -6,6 +6,7 @@
  * them. SDM "VMCS Types: Ordinary and Shadow".
  */
 
+#include "arch/atomic.h"
 #include "mm/phys.h"
 #include "vmx/nested/merge.h"
 #include "vmx/nested/nested.h"
@@ -31,7 +32,10 @@ static void read_row(struct nested_slot *slot, vmcs_field field)
 	u64 value = vmcs_read(&slot->shadow, field);
 
 	image_set(&slot->shadowed, field, value);
+	if (value == vmcs12_get(slot->vmcs12, field))
+		return;
 	vmcs12_set(slot->vmcs12, field, value);
+	row_set_add(&slot->unsaved, field);
 }
 
 /* Only for a vmcs12 that has come from L1's memory: nothing is newer than it. */
@@ -52,28 +56,26 @@ static void make_whole(struct vcpu *vcpu, struct nested_slot *slot)
 
 void shadow_open(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	if (!slot->whole)
+	if (unlikely(!slot->whole))
 		make_whole(vcpu, slot);
-	for (u16 i = 0; i < slot->set.write_count; i++)
-		field_set_add(&slot->newer, slot->set.writes[i]);
+	row_set_unite(&slot->newer, &slot->set.written);
 }
 
 void shadow_fetch(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	u16 rows[VMCS_FIELD_COUNT], count = field_set_rows(&slot->newer, rows);
+	const struct row_set newer = slot->newer;
 
-	if (!count)
-		return;
-	slot->newer = (struct field_set){ { 0 } };
+	slot->newer = (struct row_set){ { 0 } };
 	vmcs_load(&slot->shadow);
-	for (u16 i = 0; i < count; i++)
-		read_row(slot, vmcs_fields[rows[i]].field);
+	for (u32 i = 0; i < ROW_SET_WORDS; i++)
+		for (u64 left = newer.word[i]; left != 0; left &= left - 1)
+			read_row(slot, vmcs_fields[64 * i + (u32)__builtin_ctzll(left)].field);
 	done_with(vcpu, slot);
 }
 
 void shadow_fetch_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info)
 {
-	if (!field_set_has(&slot->newer, info->field))
+	if (!row_set_has(&slot->newer, info->field))
 		return;
 	vmcs_load(&slot->shadow);
 	read_row(slot, info->field);
@@ -82,6 +84,7 @@ void shadow_fetch_field(struct vcpu *vcpu, struct nested_slot *slot, const struc
 
 void shadow_update_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info)
 {
+	row_set_add(&slot->unsaved, info->field);
 	if (!field_set_has(&vcpu->nested->served, info->field))
 		return;
 	vmcs_load(&slot->shadow);
@@ -107,22 +110,48 @@ static struct nested_slot *load_linked(struct vcpu *vcpu, u64 address)
 	return slot;
 }
 
-struct merge_shadow shadow_arrange_l2(struct vcpu *vcpu, const struct vmcs12 *vmcs12)
+static void refresh_bitmaps(struct nested *nested, const struct vmcs12 *vmcs12)
+{
+	shadow12_refresh_bitmap(nested->memory, vmcs12_get(vmcs12, VMCS_VMREAD_BITMAP_ADDRESS), &nested->served, &nested->vmread02);
+	shadow12_refresh_bitmap(nested->memory, vmcs12_get(vmcs12, VMCS_VMWRITE_BITMAP_ADDRESS), &nested->served, &nested->vmwrite02);
+}
+
+struct merge_shadow shadow_arrange_l2(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
-	u64 link = vmcs12_get(vmcs12, VMCS_VMCS_LINK_POINTER);
-	struct nested_slot *slot = link == NO_ADDRESS ? NULL : load_linked(vcpu, link);
-	struct field_set readable = { { 0 } }, writable = { { 0 } };
+	u64 link = vmcs12_get(slot->vmcs12, VMCS_VMCS_LINK_POINTER);
 
-	shadow12_merge_bitmap(nested->memory, vmcs12_get(vmcs12, VMCS_VMREAD_BITMAP_ADDRESS), &nested->served,
-			      nested->vmread_bitmap02, &readable);
-	shadow12_merge_bitmap(nested->memory, vmcs12_get(vmcs12, VMCS_VMWRITE_BITMAP_ADDRESS), &nested->served,
-			      nested->vmwrite_bitmap02, &writable);
-	if (slot)
-		field_set_unite(&slot->newer, &writable);
+	slot->linked = link == NO_ADDRESS ? NULL : load_linked(vcpu, link);
+	refresh_bitmaps(nested, slot->vmcs12);
+	if (slot->linked)
+		row_set_unite(&slot->linked->newer, &nested->vmwrite02.open);
 	return (struct merge_shadow){
-		.link = slot ? slot->shadow.address.value : NO_ADDRESS,
-		.vmread_bitmap = phys_of(nested->vmread_bitmap02),
-		.vmwrite_bitmap = phys_of(nested->vmwrite_bitmap02),
+		.link = slot->linked ? slot->linked->shadow.address.value : NO_ADDRESS,
+		.vmread_bitmap = phys_of(nested->vmread02.content),
+		.vmwrite_bitmap = phys_of(nested->vmwrite02.content),
 	};
+}
+
+/* What check_link_pointer() asks, of an address that has passed it. */
+static bool is_still_linked(const struct nested_slot *slot, const struct nested_slot *linked, u64 link)
+{
+	return linked && linked->whole && slot_is_shadow(linked) && link != slot->address &&
+	       image_get(&slot->written02, VMCS_VMCS_LINK_POINTER) == linked->shadow.address.value &&
+	       linked->region && atomic_read32(linked->region) == linked->vmcs12->revision;
+}
+
+bool shadow_arrange_again(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	struct nested *nested = vcpu->nested;
+	struct nested_slot *linked = slot->linked;
+	u64 link = vmcs12_get(slot->vmcs12, VMCS_VMCS_LINK_POINTER);
+
+	if (!is_still_linked(slot, linked, link))
+		return false;
+	if (linked->address != link && (linked->address != NO_ADDRESS || linked->remembered != link || !slots_take_back(linked)))
+		return false;
+	linked->last_used = ++nested->clock;
+	refresh_bitmaps(nested, slot->vmcs12);
+	row_set_unite(&linked->newer, &nested->vmwrite02.open);
+	return true;
 }

@@ -42,7 +42,8 @@ static void learn_shadow(const struct nested *nested, struct nested_slot *slot, 
 		return;
 	set->open[info->field.index] = SHADOW_RW;
 	set->writes[set->write_count++] = info->field;
-	field_set_add(&slot->newer, info->field);
+	row_set_add(&set->written, info->field);
+	row_set_add(&slot->newer, info->field);
 	shadow_open_write(slot, info->field);
 }
 
@@ -88,4 +89,5 @@ void shadow_learn_anew(const struct nested *nested, struct nested_slot *slot)
 	for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
 		set->asked[i] = nested->clock - OFTEN - 1;
 	set->read_count = set->write_count = 0;
+	set->written = (struct row_set){ { 0 } };
 }

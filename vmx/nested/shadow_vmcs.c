@@ -37,10 +37,9 @@ static void choose_fields(struct nested *nested)
 }
 
 /* vmcs01 is current. */
-static inline void use_bitmaps(struct vcpu *vcpu, const u8 *vmread, const u8 *vmwrite)
+static inline void use_bitmaps(struct vcpu *vcpu, hpa_t read, hpa_t write)
 {
 	struct nested *nested = vcpu->nested;
-	hpa_t read = phys_of(vmread), write = phys_of(vmwrite);
 
 	if (nested->vmread_bitmap01.value != read.value) {
 		nested->vmread_bitmap01 = read;
@@ -76,12 +75,17 @@ static u8 *take_bitmap(void)
 	return page ? memset(page, 0xff, PAGE_SIZE) : NULL;
 }
 
+static bool take_bitmap02(struct shadow12_bitmap *bitmap)
+{
+	bitmap->content = (u64 *)(void *)take_bitmap();
+	memset(&bitmap->closed12, 0xff, sizeof(bitmap->closed12));
+	return bitmap->content != NULL;
+}
+
 static bool take_bitmaps(struct nested *nested)
 {
 	nested->open_bitmap = take_bitmap();
-	nested->vmread_bitmap02 = (u64 *)(void *)take_bitmap();
-	nested->vmwrite_bitmap02 = (u64 *)(void *)take_bitmap();
-	if (!nested->open_bitmap || !nested->vmread_bitmap02 || !nested->vmwrite_bitmap02)
+	if (!nested->open_bitmap || !take_bitmap02(&nested->vmread02) || !take_bitmap02(&nested->vmwrite02))
 		return false;
 	for (u32 i = 0; i < NESTED_SLOTS; i++) {
 		struct shadow_set *set = &nested->slots[i].set;
@@ -90,6 +94,8 @@ static bool take_bitmaps(struct nested *nested)
 		set->vmwrite_bitmap = take_bitmap();
 		if (!set->vmread_bitmap || !set->vmwrite_bitmap)
 			return false;
+		set->vmread_at = phys_of(set->vmread_bitmap);
+		set->vmwrite_at = phys_of(set->vmwrite_bitmap);
 	}
 	return true;
 }
@@ -126,7 +132,8 @@ bool shadow_init(struct vcpu *vcpu)
 	choose_fields(nested);
 	clear_shadows(nested);
 	vmcs_load(&vcpu->vmcs01);
-	use_bitmaps(vcpu, nested->open_bitmap, nested->open_bitmap);
+	nested->open_bitmap_at = phys_of(nested->open_bitmap);
+	use_bitmaps(vcpu, nested->open_bitmap_at, nested->open_bitmap_at);
 	shadow_disable(vcpu);
 	return true;
 }
@@ -147,7 +154,7 @@ void shadow_link(struct vcpu *vcpu, struct nested_slot *slot)
 	if (unlikely(!(image_get(&nested->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_VMCS_SHADOWING)))
 		set_control(vcpu, true);
 	vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, slot->shadow.address.value);
-	use_bitmaps(vcpu, is_shadow ? nested->open_bitmap : slot->set.vmread_bitmap, slot->set.vmwrite_bitmap);
+	use_bitmaps(vcpu, is_shadow ? nested->open_bitmap_at : slot->set.vmread_at, slot->set.vmwrite_at);
 }
 
 /* Without a link hardware itself fails a VMREAD as it should: VMfailInvalid. What the bitmaps leave to L0 exits. SDM "VMREAD". */

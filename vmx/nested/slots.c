@@ -42,23 +42,60 @@ void slots_fetch_rare(struct vcpu *vcpu, struct nested_slot *slot)
 	vmcs_load(vcpu->running);
 }
 
+static void write_region(const struct nested *nested, const struct nested_slot *slot)
+{
+	l1_write(nested->memory, l1_gpa(slot->address + VMCS12_STORED_FROM), &slot->vmcs12->abort_indicator,
+		 VMCS12_STORED_BYTES - VMCS12_STORED_FROM);
+}
+
+/* The same where L1's region has most of it already. */
+static void write_unsaved(struct nested_slot *slot)
+{
+	struct vmcs12 *region = (struct vmcs12 *)(void *)slot->region;
+
+	region->abort_indicator = slot->vmcs12->abort_indicator;
+	region->launch_state = slot->vmcs12->launch_state;
+	for (u32 i = 0; i < ROW_SET_WORDS; i++)
+		for (u64 left = slot->unsaved.word[i]; left != 0; left &= left - 1) {
+			u32 row = 64 * i + (u32)__builtin_ctzll(left);
+
+			region->fields.value[row] = slot->vmcs12->fields.value[row];
+		}
+}
+
+/* A shadow VMCS of L1's: what is newer in hardware's. */
+static void bring_home_shadow(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	shadow_fetch(vcpu, slot);
+	if (likely(slot->in_memory))
+		write_unsaved(slot);
+	else
+		write_region(vcpu->nested, slot);
+	slot->in_memory = slot->region != NULL;
+	slot->unsaved = (struct row_set){ { 0 } };
+}
+
+static void bring_home(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	quick_settle(vcpu, slot);
+	if (slot->whole)
+		shadow_pull(vcpu, slot);
+	slots_fetch_rare(vcpu, slot);
+	write_region(vcpu->nested, slot);
+}
+
 /*
  * All that is newer elsewhere comes home. The slot keeps its content, and vmcs02 and the shadow VMCS what they were
  * given: if L1's region is the same when it comes back, all of it is good.
  */
 void slots_release(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	struct nested *nested = vcpu->nested;
-
-	if (slot == nested->current)
+	if (slot == vcpu->nested->current)
 		slots_set_current(vcpu, NULL);
-	quick_settle(vcpu, slot);
-	if (slot->whole && !slot_is_shadow(slot))
-		shadow_pull(vcpu, slot);
-	slots_fetch_rare(vcpu, slot);
-	shadow_fetch(vcpu, slot);
-	l1_write(nested->memory, l1_gpa(slot->address + VMCS12_STORED_FROM), &slot->vmcs12->abort_indicator,
-		 VMCS12_STORED_BYTES - VMCS12_STORED_FROM);
+	if (slot_is_shadow(slot))
+		bring_home_shadow(vcpu, slot);
+	else
+		bring_home(vcpu, slot);
 	slot->remembered = slot->address;
 	slot->address = NO_ADDRESS;
 	slot->quick.ready = false;
@@ -97,19 +134,17 @@ static struct nested_slot *choose_slot(struct nested *nested, u64 address)
  * A VMCS that was cleared and has not changed since: what the slot, vmcs02 and the shadow VMCS still have is good if L1's
  * region says the same. L1 may have edited it in its memory, or made another VMCS there. Only the header is taken anew.
  */
-static bool is_unchanged(const struct nested *nested, struct nested_slot *slot, u64 address)
+bool slots_take_back(struct nested_slot *slot)
 {
-	const struct vmcs12 *region;
+	const struct vmcs12 *region = (const struct vmcs12 *)(const void *)slot->region;
 
-	if (slot->remembered != address)
-		return false;
-	region = l1_look(nested->memory, l1_gpa(address));
 	if (!region || vmcs12_is_shadow(region) != slot_is_shadow(slot) ||
 	    memcmp(&region->fields, &slot->vmcs12->fields, sizeof(region->fields)) != 0)
 		return false;
 	slot->vmcs12->abort_indicator = region->abort_indicator;
 	slot->vmcs12->launch_state = region->launch_state;
 	vmcs12_sanitize_header(slot->vmcs12);
+	slot->address = slot->remembered;
 	return true;
 }
 
@@ -120,7 +155,8 @@ static void read_region(const struct nested *nested, struct nested_slot *slot, u
 	slot->vmcs12->revision = VMCS12_REVISION | (slot->vmcs12->revision & VMCS12_SHADOW_INDICATOR);
 	if (!caps_allow(&nested->offered, WORD_PROC2, PROC2_VMCS_SHADOWING))
 		slot->vmcs12->revision = VMCS12_REVISION;
-	slot->whole = false;
+	slot->whole = slot->in_memory = false;
+	slot->unsaved = (struct row_set){ { 0 } };
 	slot->deferred = false;
 	slot->quick.ready = false;
 	shadow_learn_anew(nested, slot);
@@ -139,10 +175,11 @@ struct nested_slot *slots_load(struct vcpu *vcpu, u64 address)
 	slot = choose_slot(nested, address);
 	if (slot->address != NO_ADDRESS)
 		slots_release(vcpu, slot);
-	if (!is_unchanged(nested, slot, address))
-		read_region(nested, slot, address);
+	if (slot->remembered == address && slots_take_back(slot))
+		return slot;
+	slot->region = (u32 *)(void *)l1_reach(nested->memory, l1_gpa(address));
+	read_region(nested, slot, address);
 	slot->address = address;
-	slot->region = l1_look(nested->memory, l1_gpa(address));
 	return slot;
 }
 

@@ -96,7 +96,7 @@ static u64 build_vmcs02(struct vcpu *vcpu, const u64 *pdpte)
 	bitmaps02_refresh(nested, slot);
 	slot->dirty |= merge_io_is_stale(&slot->image02, &input);
 	if (unlikely(vmcs12_has(slot->vmcs12, WORD_PROC2, PROC2_VMCS_SHADOWING))) {
-		shadow = shadow_arrange_l2(vcpu, slot->vmcs12);
+		shadow = shadow_arrange_l2(vcpu, slot);
 		input.shadow = &shadow;
 		slot->dirty |= merge_shadow_is_stale(&slot->image02, &input);
 	}
@@ -141,13 +141,16 @@ bool switch_refresh_tables(struct vcpu *vcpu, struct nested_slot *slot)
 
 bool switch_refresh_shadow(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	const struct entry_context context = switch_entry_context(vcpu);
+	struct entry_context context;
 	struct entry_failure ignored;
 	struct merge_shadow shadow;
 
+	if (likely(shadow_arrange_again(vcpu, slot)))
+		return true;
+	context = switch_entry_context(vcpu);
 	if (!check_link_pointer(&context, &ignored))
 		return false;
-	shadow = shadow_arrange_l2(vcpu, slot->vmcs12);
+	shadow = shadow_arrange_l2(vcpu, slot);
 	vmcs_load(&vcpu->vmcs01);
 	return shadow.link == image_get(&slot->written02, VMCS_VMCS_LINK_POINTER);
 }
