@@ -9,11 +9,12 @@
 #include "vmx/vmcs_field.h"
 
 #define ENCODING_TYPE(encoding) (((encoding) >> 10) & 3)
+#define ENCODING_WIDTH(encoding) (((encoding) >> 13) & 3)
 #define ENCODING_BIT_0 1u	/* high half of a 64-bit field */
 
 /* A row of another type than HOST or INFO may say so only when it is ABSENT or, for guest state, L0's. */
 #define F(encoding, name, class, shadow, exists)                                                                      \
-	static_assert(((encoding) & ~0x6c3eu) == 0, #name ": its index does not fit the table of rows");                 \
+	static_assert(((encoding) & ~VMCS_ENCODING_BITS) == 0, #name ": its index does not fit the table of rows");                 \
 	static_assert(((encoding) & ENCODING_BIT_0) == 0, #name ": the table lists full-width encodings");               \
 	static_assert(CLASS_##class == CLASS_ABSENT ||                                                                \
 			      (ENCODING_TYPE(encoding) == TYPE_HOST) == (CLASS_##class == CLASS_HOST),                 \
@@ -35,13 +36,16 @@ const struct vmcs_field_info vmcs_fields[VMCS_FIELD_COUNT] = {
 #undef F
 };
 
-/* A repeated encoding does not compile: an element would be initialized twice. */
-const u16 vmcs_rows[VMCS_GROUPS][32] = {
-#define F(encoding, name, class, shadow, exists) \
-	[((encoding) >> 13 & 3) << 2 | ENCODING_TYPE(encoding)][(encoding) >> 1 & 31] = VMCS_INDEX_##name + 1,
+/* A repeated encoding does not compile: an element would be initialized twice. Only 64-bit fields have a high half. */
+const u8 vmcs_rows[VMCS_PLACES] = {
+#define F(encoding, name, class, shadow, exists)        \
+	[VMCS_PLACE(encoding)] = VMCS_INDEX_##name + 1, \
+	[VMCS_PLACE((encoding) | ENCODING_BIT_0)] = ENCODING_WIDTH(encoding) == WIDTH_64 ? VMCS_INDEX_##name + 1 : 0,
 #include "vmx/vmcs_fields.def"
 #undef F
 };
+
+static_assert(VMCS_FIELD_COUNT < UINT8_MAX, "rows have eight bits in vmcs_rows");
 
 u64 vmcs_width_mask(u32 encoding)
 {

@@ -101,23 +101,22 @@ static inline u32 vmcs_encoding_group(u32 encoding)
 	return (u32)vmcs_encoding_width(encoding) << 2 | (u32)vmcs_encoding_type(encoding);
 }
 
-/* Row plus one of each field by group and bits 5:1 of its encoding; 0: there is none. */
-extern const u16 vmcs_rows[VMCS_GROUPS][32];
+/* Where a field has its place in a table by encoding, of those with no other bits than these. */
+#define VMCS_ENCODING_BITS UINT64_C(0x6c3f)	/* width, type, and an index below 32, with bit 0 below; what is between them is reserved */
+#define VMCS_PLACE(encoding) (((encoding) >> 4 & 0x6c0) | ((encoding) & 0x3f))
+#define VMCS_PLACES (VMCS_PLACE(VMCS_ENCODING_BITS) + 1)
 
-/*
- * The row of a full-width encoding, or of a 64-bit field's high half
- * (bit 0 set); NULL when the table does not have it.
- */
+/* Row plus one of the field that an encoding names, be it a 64-bit field's high half (bit 0 set); 0: there is none. */
+extern const u8 vmcs_rows[VMCS_PLACES];
+
+/* The row of a full-width encoding, or of a high half; NULL when the table does not have it. */
 static inline const struct vmcs_field_info *vmcs_lookup(u64 encoding)
 {
-	const u64 indexed = 0x6c3f; /* width, type, and an index below 32; what is between them is reserved */
-	u16 row;
+	u32 row;
 
-	if ((encoding & ~indexed) != 0)
+	if ((encoding & ~VMCS_ENCODING_BITS) != 0)
 		return NULL;
-	if ((encoding & 1) != 0 && vmcs_encoding_width((u32)encoding) != WIDTH_64) /* only 64-bit fields have a high half */
-		return NULL;
-	row = vmcs_rows[vmcs_encoding_group((u32)encoding)][(encoding >> 1) & 31];
+	row = vmcs_rows[VMCS_PLACE(encoding)];
 	return row != 0 ? &vmcs_fields[row - 1] : NULL;
 }
 

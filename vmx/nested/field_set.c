@@ -27,6 +27,12 @@ bool field_set_has(const struct field_set *set, vmcs_field field)
 	return (set->word[vmcs_encoding_group(field.encoding)] & bits_of(field)) != 0;
 }
 
+/* Of the first field that the word can have. */
+static u32 group_encoding(u32 word)
+{
+	return (word >> 2) << 13 | (word & 3) << 10;
+}
+
 u16 field_set_rows(const struct field_set *set, u16 rows[VMCS_FIELD_COUNT])
 {
 	const u64 full = UINT64_C(0x5555555555555555);
@@ -34,7 +40,7 @@ u16 field_set_rows(const struct field_set *set, u16 rows[VMCS_FIELD_COUNT])
 
 	for (u32 i = 0; i < FIELD_SET_WORDS; i++)
 		for (u64 left = (set->word[i] | set->word[i] >> 1) & full; left != 0; left &= left - 1)
-			rows[count++] = (u16)(vmcs_rows[i][__builtin_ctzll(left) / 2] - 1);
+			rows[count++] = (u16)(vmcs_rows[VMCS_PLACE(group_encoding(i)) + (u32)__builtin_ctzll(left)] - 1);
 	return count;
 }
 
