@@ -46,7 +46,7 @@ $(BUILD)/kernel/%.o: %.c Makefile
 	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
 # Frames cost instructions at each exit, and nobody looks back through these.
-$(patsubst %.c,$(BUILD)/kernel/%.o,vmx/quick.c vmx/handle_quick.c vmx/handle_vmx.c vmx/handle_vmcs.c vmx/nested/slots.c vmx/nested/shadow_vmcs.c \
+$(patsubst %.c,$(BUILD)/kernel/%.o,vmx/quick.c vmx/handle_quick.c vmx/handle_quick_fields.c vmx/handle_vmx.c vmx/handle_vmcs.c vmx/nested/slots.c vmx/nested/shadow_vmcs.c \
 	vmx/nested/shadow_learn.c mm/l1_memory.c $(wildcard vmx/nested/quick_*.c)): KERNEL_CFLAGS += -fomit-frame-pointer
 
 # Offsets that assembly needs, generated from offsetof (boot/root/asm_offsets.in prints them).

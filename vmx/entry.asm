@@ -68,6 +68,17 @@ section .text
 	mov r15, [%1 + REGS_R15]
 %endmacro
 
+; What C functions may change, but the two registers that a pointer may be in.
+%macro load_scratch 1
+	mov rcx, [%1 + REGS_RCX]
+	mov rdx, [%1 + REGS_RDX]
+	mov rsi, [%1 + REGS_RSI]
+	mov r8, [%1 + REGS_R8]
+	mov r9, [%1 + REGS_R9]
+	mov r10, [%1 + REGS_R10]
+	mov r11, [%1 + REGS_R11]
+%endmacro
+
 vcpu_enter:
 	push rbp				; 1
 	push rbx
@@ -84,14 +95,8 @@ vcpu_enter_window:
 	jne vcpu_enter_nmi
 	test sil, sil
 	load_kept rdi				; 3
+	load_scratch rdi
 	mov rax, [rdi + REGS_RAX]
-	mov rcx, [rdi + REGS_RCX]
-	mov rdx, [rdi + REGS_RDX]
-	mov rsi, [rdi + REGS_RSI]
-	mov r8, [rdi + REGS_R8]
-	mov r9, [rdi + REGS_R9]
-	mov r10, [rdi + REGS_R10]
-	mov r11, [rdi + REGS_R11]
 	mov rdi, [rdi + REGS_RDI]
 	jz .launch
 	vmresume				; 4
@@ -99,13 +104,13 @@ vcpu_enter_window:
 .launch:
 	vmlaunch
 vcpu_enter_window_end:
-	mov eax, 1				; ENTRY_FAILED_VALID
-	mov ecx, 2				; ENTRY_FAILED_INVALID
+	mov eax, ENTRY_FAILED_VALID
+	mov ecx, ENTRY_FAILED_INVALID
 	cmovc eax, ecx
 	return
 
 vcpu_enter_nmi:
-	mov eax, 3				; ENTRY_NMI
+	mov eax, ENTRY_NMI
 	return
 
 align 16
@@ -123,20 +128,14 @@ vcpu_exit:
 	pop qword [rdi + REGS_RDI]
 	mov rsp, [rsp + 8]
 	call quick_handle			; 6
-	cmp rax, 2				; QUICK_RBX
+	cmp rax, QUICK_RBX			; the greatest that is no pointer
 	jbe vcpu_exit_not_yet
 
 vcpu_quick_window:
 	cmp qword [gs:PERCPU_STAY], 0		; 7
 	jne vcpu_quick_nmi
-	mov rcx, [rax + REGS_RCX]
-	mov rdx, [rax + REGS_RDX]
-	mov rsi, [rax + REGS_RSI]
+	load_scratch rax
 	mov rdi, [rax + REGS_RDI]
-	mov r8, [rax + REGS_R8]
-	mov r9, [rax + REGS_R9]
-	mov r10, [rax + REGS_R10]
-	mov r11, [rax + REGS_R11]
 	mov rax, [rax + REGS_RAX]
 	vmresume
 vcpu_quick_window_end:
@@ -153,11 +152,11 @@ vcpu_exit_not_yet:
 	mov rdi, [gs:PERCPU_EXIT_REGS]		; 8
 	je .rbx
 	store_kept rdi
-	test eax, eax				; QUICK_NO
-	jz .slow
+	cmp eax, QUICK_NO
+	je .slow
 	call quick_handle_all
-	test rax, rax
-	jz .slow
+	cmp rax, QUICK_NO
+	je .slow
 	load_kept rax
 	jmp vcpu_quick_window
 .rbx:
@@ -165,7 +164,7 @@ vcpu_exit_not_yet:
 	mov rax, rdi
 	jmp vcpu_quick_window
 .slow:
-	xor eax, eax				; ENTRY_EXITED
+	mov eax, ENTRY_EXITED
 	return
 
 section .note.GNU-stack noalloc noexec nowrite progbits

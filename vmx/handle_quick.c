@@ -1,82 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * L1's VMX instructions and CPUID in the common case: nothing traps or blocks, VMX instructions come from 64-bit mode at
- * CPL 0, their operand is a register or on a supervisor page, and they succeed. In doubt nothing is changed and
- * the handlers of the long way decide, which know every case.
+ * CPL 0, their operand is on a supervisor page, and they succeed. In doubt nothing is changed and the
+ * handlers of the long way decide, which know every case. VMREAD and VMWRITE between registers are in handle_quick_fields.c.
  */
 
 #include "vmx/handle_quick.h"
 
 #include "arch/ops.h"
-#include "arch/x86.h"
 #include "vmx/breakpoints.h"
-#include "vmx/events.h"
-#include "vmx/exit.h"
 #include "vmx/handle_cpuid.h"
 #include "vmx/handle_vmx.h"
-#include "vmx/insn_info.h"
 #include "vmx/nested/nested.h"
-#include "vmx/quick.h"
+#include "vmx/handle_quick_insn.h"
 
-/* The instruction at hand, and how many VMREADs it took to know it. */
-struct quick {
-	u64 next_rip, rflags;
-	u64 efer;
-	u32 information;
-	u32 reads;
-};
-
-static inline u64 get(const struct vcpu *vcpu, struct quick *quick, vmcs_field field)
-{
-	quick->reads++;
-	return vmcs_read_known(&vcpu->vmcs01, field);
-}
-
-static inline void count_exit(const struct quick *quick, u32 reason, u32 writes)
-{
-	count_exit_reason(false, reason);
-	count_many(COUNTER_VMREADS, quick->reads);
-	count_many(COUNTER_VMWRITES, writes);
-}
-
-/* --- before and after the instruction --------------------------------------------- */
-
-/*
- * Is nothing due with it but that RIP moves on (vmx/emulate.c, emulate_advance)? RIP wraps outside 64-bit mode, and does
- * not in it: where it matters, the long way asks which it is.
- */
-static inline bool is_plain(const struct vcpu *vcpu, struct quick *quick)
-{
-	const u64 one_instruction = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
-	u64 rip = get(vcpu, quick, VMCS_GUEST_RIP);
-
-	quick->next_rip = rip + get(vcpu, quick, VMCS_EXIT_INSTRUCTION_LENGTH);
-	quick->rflags = get(vcpu, quick, VMCS_GUEST_RFLAGS);
-	return (rip ^ quick->next_rip) >> 32 == 0 && (quick->rflags & RFLAGS_TF) == 0 &&
-	       (get(vcpu, quick, VMCS_GUEST_INTERRUPTIBILITY_STATE) & one_instruction) == 0;
-}
-
-/* In 64-bit mode CR0.PE is set and RFLAGS.VM clear: no VMX instruction is undefined. */
-static inline bool is_64bit_kernel(const struct vcpu *vcpu, struct quick *quick)
-{
-	quick->efer = get(vcpu, quick, VMCS_GUEST_IA32_EFER);
-	return (quick->efer & EFER_LMA) && (get(vcpu, quick, VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) &&
-	       (get(vcpu, quick, VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL) == 0;
-}
-
-/* VMsucceed. SDM "Conventions". */
-static void succeed(struct vcpu *vcpu, const struct quick *quick, u32 reason)
-{
-	const u64 status = RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF;
-	u32 writes = 1;
-
-	vmcs_write_known(&vcpu->vmcs01, VMCS_GUEST_RIP, quick->next_rip);
-	if (quick->rflags & status) {
-		vmcs_write_known(&vcpu->vmcs01, VMCS_GUEST_RFLAGS, quick->rflags & ~status);
-		writes++;
-	}
-	count_exit(quick, reason, writes);
-}
+/* Instructions by the reason of their exit: those with 16 bytes in memory, and those that write there. */
+#define BY_DESCRIPTOR (BIT(EXIT_INVEPT) | BIT(EXIT_INVVPID))
+#define WRITERS (BIT(EXIT_VMREAD) | BIT(EXIT_VMPTRST))
 
 /* --- memory operands ------------------------------------------------------------------ */
 
@@ -88,12 +28,12 @@ static inline bool linear_address(const struct vcpu *vcpu, struct quick *quick, 
 {
 	u32 information = quick->information;
 	u64 base = field_get(information, INFO_BASE), index = field_get(information, INFO_INDEX);
-	u64 address = get(vcpu, quick, VMCS_EXIT_QUALIFICATION);
+	u64 address = quick_read(vcpu, quick, VMCS_EXIT_QUALIFICATION);
 
 	if (field_get(information, INFO_ADDRESS_SIZE) != 2 || field_get(information, INFO_SEGMENT) >= SEGMENT_FS)
 		return false;
 	if (!(information & INFO_NO_BASE))
-		address += base == REG_RSP ? get(vcpu, quick, VMCS_GUEST_RSP) : vcpu->regs.gpr[base];
+		address += base == REG_RSP ? quick_read(vcpu, quick, VMCS_GUEST_RSP) : vcpu->regs.gpr[base];
 	if (!(information & INFO_NO_INDEX))
 		address += vcpu->regs.gpr[index] << (information & INFO_SCALE);
 	*linear = address;
@@ -120,10 +60,10 @@ static inline u8 *memory_operand(const struct vcpu *vcpu, struct quick *quick, u
 	struct guest_walk_memo *memo;
 	u64 linear, cr3, cr4;
 
-	if (!linear_address(vcpu, quick, size, &linear) || (get(vcpu, quick, VMCS_GUEST_DR7) & DR7_ENABLES))
+	if (!linear_address(vcpu, quick, size, &linear) || (quick_read(vcpu, quick, VMCS_GUEST_DR7) & DR7_ENABLES))
 		return NULL;
-	cr3 = get(vcpu, quick, VMCS_GUEST_CR3);
-	cr4 = get(vcpu, quick, VMCS_GUEST_CR4);
+	cr3 = quick_read(vcpu, quick, VMCS_GUEST_CR3);
+	cr4 = quick_read(vcpu, quick, VMCS_GUEST_CR4);
 	memo = &vcpu->nested->operands[linear / PAGE_SIZE % NESTED_OPERANDS];
 	if (unlikely(memo->page != (linear & ~PAGE_MASK) || memo->cr3 != cr3 || memo->cr4 != cr4 || memo->efer != quick->efer ||
 		     !memo->target || !guest_walk_holds(memo)))
@@ -145,82 +85,32 @@ static inline void store(u8 *to, u64 value)
 	__builtin_memcpy(to, &value, sizeof(value));
 }
 
-/* --- VMREAD, VMWRITE ------------------------------------------------------------------- */
+/* --- VMREAD, VMWRITE with an operand in memory ------------------------------------------ */
 
 /* RSP is in the VMCS. */
-static u64 *register_operand(struct vcpu *vcpu, u64 number)
+static u64 *second_operand(struct vcpu *vcpu, const struct quick *quick)
 {
+	u64 number = field_get(quick->information, INFO_REG2);
+
 	return number == REG_RSP ? NULL : &vcpu->regs.gpr[number];
-}
-
-/*
- * Is this field what it would be if the last exit had taken the long way (slot->deferred)? Exits change no host state, and of
- * controls the two; what is still to be saved depends on others, so L1 does not write them before.
- */
-static bool is_settled(const struct nested_slot *slot, const struct vmcs_field_info *info, bool write)
-{
-	u16 row = info->field.index;
-
-	if (likely(!slot->deferred) || vmcs_encoding_type(info->field.encoding) == TYPE_HOST)
-		return true;
-	return vmcs_encoding_type(info->field.encoding) == TYPE_CONTROL && !write && row != VMCS_INDEX_ENTRY_CONTROLS &&
-	       row != VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION;
-}
-
-/* The field that the instruction names, if L1 is offered it, and vmcs12 has its value. */
-static const struct vmcs_field_info *named_field(struct vcpu *vcpu, const struct quick *quick, bool write, u64 *encoding)
-{
-	const struct nested *nested = vcpu->nested;
-	const struct nested_slot *slot = nested->current;
-	const u64 *operand = register_operand(vcpu, field_get(quick->information, INFO_REG2));
-	const struct vmcs_field_info *info;
-
-	if (!operand || !slot || slot_is_shadow(slot))
-		return NULL;
-	*encoding = *operand;
-	info = vmcs_lookup(*encoding);
-	if (!info || !nested->offers[info->field.index] || (slot->rare_in_02 && nested->is_rare[info->field.index]) ||
-	    !is_settled(slot, info, write))
-		return NULL;
-	return info;
 }
 
 static bool quick_vmread(struct vcpu *vcpu, const struct quick *quick, u8 *to)
 {
-	u64 encoding, value;
-	const struct vmcs_field_info *info = named_field(vcpu, quick, false, &encoding);
+	const u64 *encoding = second_operand(vcpu, quick);
+	u64 value;
 
-	if (!info)
+	if (!encoding || !handle_quick_read_field(vcpu, *encoding, &value))
 		return false;
-	value = vmcs12_get(vcpu->nested->current->vmcs12, info->field);
-	store(to, encoding & 1 ? value >> 32 : value);
-	count(COUNTER_VMREAD_EXITS);
-	shadow_learn(vcpu, vcpu->nested->current, info, false);
+	store(to, value);
 	return true;
-}
-
-/* Rare fields come home before a control changes that decides about them; and some fields only some processors can write. */
-static bool is_written_the_long_way(const struct nested_slot *slot, const struct vmcs_field_info *info)
-{
-	return (slot->rare_in_02 && handle_decides_about_rare(info)) || vmcs_encoding_type(info->field.encoding) == TYPE_READ_ONLY;
 }
 
 static bool quick_vmwrite(struct vcpu *vcpu, const struct quick *quick, const u8 *from)
 {
-	u64 encoding, value;
-	const struct vmcs_field_info *info = named_field(vcpu, quick, true, &encoding);
-	struct vmcs12 *vmcs12;
+	const u64 *encoding = second_operand(vcpu, quick);
 
-	if (!info || is_written_the_long_way(vcpu->nested->current, info))
-		return false;
-	vmcs12 = vcpu->nested->current->vmcs12;
-	value = load(from);
-	if (encoding & 1)
-		value = (u32)vmcs12_get(vmcs12, info->field) | value << 32;
-	vmcs12_set(vmcs12, info->field, value & vmcs_width_mask(info->field.encoding));
-	count(COUNTER_VMWRITE_EXITS);
-	handle_field_written(vcpu, info);
-	return true;
+	return encoding && handle_quick_write_field(vcpu, *encoding, load(from));
 }
 
 /* --- VMPTRLD, VMCLEAR, INVEPT, INVVPID ---------------------------------------------------- */
@@ -237,20 +127,10 @@ typedef struct insn_result of_descriptor(struct vcpu *vcpu, u64 type, const u64 
 
 static bool quick_invalidation(struct vcpu *vcpu, const struct quick *quick, const u8 *from, of_descriptor *function)
 {
-	const u64 *type = register_operand(vcpu, field_get(quick->information, INFO_REG2));
+	const u64 *type = second_operand(vcpu, quick);
 	const u64 descriptor[2] = { load(from), load(from + sizeof(u64)) };
 
 	return type && function(vcpu, *type, descriptor).outcome == INSN_OK;
-}
-
-/* A register, of VMREAD and VMWRITE alone; or memory, with the size and direction that the instruction has. */
-static inline u8 *operand_of(struct vcpu *vcpu, struct quick *quick, u32 reason)
-{
-	bool is_descriptor = reason == EXIT_INVEPT || reason == EXIT_INVVPID;
-
-	if (quick->information & INFO_IS_REGISTER)
-		return (u8 *)register_operand(vcpu, field_get(quick->information, INFO_REG1));
-	return memory_operand(vcpu, quick, is_descriptor ? 2 * sizeof(u64) : sizeof(u64), reason == EXIT_VMREAD || reason == EXIT_VMPTRST);
 }
 
 static inline bool carry_out(struct vcpu *vcpu, const struct quick *quick, u32 reason, u8 *operand)
@@ -275,21 +155,45 @@ static inline bool carry_out(struct vcpu *vcpu, const struct quick *quick, u32 r
 	}
 }
 
-bool handle_quick_insn(struct vcpu *vcpu, u32 reason)
+/* Registers are there: a function of its own, for the frame that it needs. */
+static noinline u64 carry_out_if_plain(struct vcpu *vcpu, u32 reason, u32 information)
 {
-	struct quick quick = { .reads = 2 }; /* the reason of the exit, before and after all registers were stored */
+	struct quick quick = { .information = information, .reads = 1 };
+	u32 size;
 	u8 *operand;
 
-	if (vcpu->nested->state != NESTED_OUTSIDE && is_plain(vcpu, &quick) && is_64bit_kernel(vcpu, &quick)) {
-		quick.information = (u32)get(vcpu, &quick, VMCS_EXIT_INSTRUCTION_INFORMATION);
-		operand = operand_of(vcpu, &quick, reason);
-		if (operand && carry_out(vcpu, &quick, reason, operand)) {
-			succeed(vcpu, &quick, reason);
-			return true;
-		}
-	}
-	count_many(COUNTER_VMREADS, quick.reads);
-	return false;
+	if (vcpu->nested->state == NESTED_OUTSIDE || !quick_is_permitted(vcpu, &quick))
+		return quick_decline(quick.reads);
+	size = bit_is_set(BY_DESCRIPTOR, reason) ? 2 * sizeof(u64) : sizeof(u64);
+	operand = memory_operand(vcpu, &quick, size, bit_is_set(WRITERS, reason));
+	if (!operand || !carry_out(vcpu, &quick, reason, operand))
+		return quick_decline(quick.reads);
+	quick_succeed(vcpu, &quick);
+	count_exit_reason(false, reason);
+	return quick_resume(vcpu);
+}
+
+/* Registers that the operands name. */
+static inline u64 registers_of(u32 information, u32 reason)
+{
+	u64 named = 0;
+
+	if (!(information & INFO_NO_BASE))
+		named |= BIT(field_get(information, INFO_BASE));
+	if (!(information & INFO_NO_INDEX))
+		named |= BIT(field_get(information, INFO_INDEX));
+	if (bit_is_set(BY_DESCRIPTOR | BIT(EXIT_VMREAD) | BIT(EXIT_VMWRITE), reason))
+		named |= BIT(field_get(information, INFO_REG2));
+	return named;
+}
+
+u64 handle_quick_insn(struct vcpu *vcpu, u32 reason, u64 registers)
+{
+	u32 information = (u32)vmcs_read_known(&vcpu->vmcs01, VMCS_EXIT_INSTRUCTION_INFORMATION);
+
+	if (registers == QUICK_FIRST && (registers_of(information, reason) & ~(registers | BIT(REG_RSP))))
+		return quick_out_of_reach(registers);
+	return carry_out_if_plain(vcpu, reason, information);
 }
 
 /* --- CPUID ------------------------------------------------------------------------------------ */
@@ -312,17 +216,18 @@ static inline void answer(struct vcpu *vcpu)
 	gpr[REG_RDX] = result.edx;
 }
 
+/* RIP wraps outside 64-bit mode, and does not in it: where it matters, the long way asks which it is. */
 u64 handle_quick_cpuid(struct vcpu *vcpu)
 {
-	struct quick quick = { .reads = 1 };
+	struct quick quick = { .reads = 0 };
+	bool is_plain = quick_is_plain(vcpu, &quick);
+	u64 rip, next = quick_next_rip(vcpu, &quick, &rip);
 
-	if (!is_plain(vcpu, &quick)) {
-		count_many(COUNTER_VMREADS, quick.reads);
-		return QUICK_NO;
-	}
-	vmcs_write_known(&vcpu->vmcs01, VMCS_GUEST_RIP, quick.next_rip);
+	if (!is_plain || (rip ^ next) >> 32 != 0)
+		return quick_decline(quick.reads);
+	vmcs_write_known(&vcpu->vmcs01, VMCS_GUEST_RIP, next);
 	count((enum counter)(COUNTER_BY_REASON_L1 + EXIT_CPUID));
-	count_many(COUNTER_VMREADS, quick.reads);
+	count_many(COUNTER_VMREADS, quick.reads + 1);
 	count(COUNTER_VMWRITES);
 	answer(vcpu);
 	return QUICK_RBX;

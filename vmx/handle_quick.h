@@ -5,9 +5,16 @@
 #include "vmx/vcpu.h"
 
 /*
- * Each carries out the instruction for which L1 has exited, and says so; or changes nothing, and the
- * long way does it. vmcs01 is current. CPUID leaves RBX to be loaded from `regs`, and answers as quick_handle();
- * the other needs all registers there.
+ * Each carries out the instruction for which L1 has exited; or changes nothing, and the long way does it. vmcs01 is
+ * current. All answer as quick_handle(). `registers`: those that are in `regs` (vmx/handle_quick_insn.h), and QUICK_ALL asks for
+ * the others. CPUID leaves RBX to be loaded from `regs`.
  */
 u64 handle_quick_cpuid(struct vcpu *vcpu);
-bool handle_quick_insn(struct vcpu *vcpu, u32 reason);
+u64 handle_quick_vmread(struct vcpu *vcpu, u64 registers);
+u64 handle_quick_vmwrite(struct vcpu *vcpu, u64 registers);
+/* All the other VMX instructions with operands, and these two with one in memory. */
+u64 handle_quick_insn(struct vcpu *vcpu, u32 reason, u64 registers);
+
+/* VMREAD and VMWRITE, where the operands come from. False: nothing is changed, the long way does it. */
+bool handle_quick_read_field(struct vcpu *vcpu, u64 encoding, u64 *value);
+bool handle_quick_write_field(struct vcpu *vcpu, u64 encoding, u64 value);

@@ -24,7 +24,7 @@ static void fetch_if_rare(struct vcpu *vcpu, u64 encoding, bool write)
 	quick_settle(vcpu, nested->current);
 	if (info && slot_is_shadow(nested->current))
 		shadow_fetch_field(vcpu, nested->current, info);
-	else if (info && (nested->is_rare[info->field.index] || (write && handle_decides_about_rare(info))))
+	else if (info && (nested->is_rare[info->field.index] || (write && nested_decides_about_rare(info))))
 		slots_fetch_rare(vcpu, nested->current);
 }
 

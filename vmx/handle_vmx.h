@@ -21,10 +21,3 @@ struct insn_result handle_invept_of(struct vcpu *vcpu, u64 type, const u64 descr
 struct insn_result handle_invvpid_of(struct vcpu *vcpu, u64 type, const u64 descriptor[2]);
 /* L1 has written the field in its current vmcs12. */
 void handle_field_written(struct vcpu *vcpu, const struct vmcs_field_info *info);
-
-/* Whether EPT is on decides what of vmcs02 was saved, so those fields come home before that changes. */
-static inline bool handle_decides_about_rare(const struct vmcs_field_info *info)
-{
-	return info->field.index == VMCS_INDEX_PROCESSOR_BASED_CONTROLS ||
-	       info->field.index == VMCS_INDEX_SECONDARY_PROCESSOR_BASED_CONTROLS;
-}

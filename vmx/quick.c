@@ -10,6 +10,7 @@
 #include "vmx/handle_quick.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/quick_switch.h"
+#include "vmx/handle_quick_insn.h"
 
 /* entry.asm passes the registers for the vCPU. */
 static_assert(offsetof(struct vcpu, regs) == 0, "`regs` come first");
@@ -152,31 +153,38 @@ static u64 handle_l2(struct vcpu *vcpu, u32 reason)
 
 /* --- exits of L1 ----------------------------------------------------------------- */
 
+static u64 handle_l1_insn(struct vcpu *vcpu, u32 reason, u64 registers)
+{
+	const u64 by_operands = BIT(EXIT_VMCLEAR) | BIT(EXIT_VMPTRLD) | BIT(EXIT_VMPTRST) | BIT(EXIT_INVEPT) | BIT(EXIT_INVVPID);
+
+	if (reason == EXIT_VMREAD)
+		return handle_quick_vmread(vcpu, registers);
+	if (reason == EXIT_VMWRITE)
+		return handle_quick_vmwrite(vcpu, registers);
+	return reason < 64 && bit_is_set(by_operands, reason) ? handle_quick_insn(vcpu, reason, registers) : QUICK_NO;
+}
+
 static u64 handle_l1(struct vcpu *vcpu, u32 reason)
 {
-	const u64 by_operands = BIT(EXIT_VMCLEAR) | BIT(EXIT_VMPTRLD) | BIT(EXIT_VMPTRST) | BIT(EXIT_VMREAD) | BIT(EXIT_VMWRITE) |
-				BIT(EXIT_INVEPT) | BIT(EXIT_INVVPID);
-
 	if (likely(reason == EXIT_VMRESUME))
 		return quick_enter(vcpu);
 	if (reason == EXIT_CPUID)
 		return handle_quick_cpuid(vcpu);
-	return reason < 64 && bit_is_set(by_operands, reason) ? QUICK_ALL : QUICK_NO;
+	return handle_l1_insn(vcpu, reason, QUICK_FIRST);
 }
 
+/* Each exit's reason is read once, here; where nothing is quick, vmx/run.c counts that VMREAD. */
 u64 quick_handle(struct vcpu *vcpu)
 {
 	u32 reason;
 
 	if (unlikely(vcpu->nested->attention != 0) || unlikely(panic_is_active()))
 		return QUICK_NO;
-	reason = (u32)vmcs_read_known(vcpu->running, VMCS_EXIT_REASON); /* counted with the rest of them */
+	reason = (u32)vmcs_read_known(vcpu->running, VMCS_EXIT_REASON);
 	return nested_in_l2(vcpu) ? handle_l2(vcpu, reason) : handle_l1(vcpu, reason);
 }
 
 u64 quick_handle_all(struct vcpu *vcpu)
 {
-	u32 reason = (u32)vmcs_read_known(&vcpu->vmcs01, VMCS_EXIT_REASON);
-
-	return handle_quick_insn(vcpu, reason) ? resume(vcpu) : QUICK_NO;
+	return handle_l1_insn(vcpu, (u32)vmcs_read_known(&vcpu->vmcs01, VMCS_EXIT_REASON), QUICK_EVERY);
 }

@@ -146,6 +146,8 @@ static void handle_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	/* INIT, or SIPI, brought us here from L1 or L2, or we came by ourselves. */
 	if (unlikely(panic_is_active()))
 		panic_stop_here();
+	if (likely(!vcpu->nested->attention)) /* quick_handle() has read the reason */
+		count(COUNTER_VMREADS);
 	if (!exit->entry_failure)
 		vcpu->running->launched = true;
 	if (unlikely(vcpu->nested->mtrrs_loaded)) {

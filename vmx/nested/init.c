@@ -28,7 +28,6 @@ static void choose_rows(struct nested *nested)
 		const struct vmcs_field_info *info = &vmcs_fields[i];
 
 		nested->exists[i] = vmcs_field_exists(info, nested->hardware);
-		nested->offers[i] = insn_field(&nested->offered, info->field.encoding) != NULL;
 		if (!is_written(info, nested->hardware))
 			continue;
 		nested->rows02[nested->row02_count++] = i;
@@ -38,6 +37,43 @@ static void choose_rows(struct nested *nested)
 		nested->is_rare[i] = sync_is_rare(info);
 		if (nested->is_rare[i])
 			nested->rare_rows[nested->rare_count++] = i;
+	}
+}
+
+/*
+ * Exits change no host state, and of controls the two; what is still to be saved after one depends on others, so L1 does not
+ * write them before.
+ */
+static u16 kept_from_read(const struct nested *nested, const struct vmcs_field_info *info)
+{
+	u16 row = info->field.index, kept = nested->is_rare[row] ? KEPT_IF_RARE : 0;
+	enum vmcs_type type = vmcs_encoding_type(info->field.encoding);
+	bool by_exits = row == VMCS_INDEX_ENTRY_CONTROLS || row == VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION;
+
+	if (type == TYPE_HOST || (type == TYPE_CONTROL && !by_exits))
+		return kept;
+	return kept | KEPT_IF_DEFERRED;
+}
+
+/* Read-only data only some processors can write. */
+static u16 kept_from_write(const struct nested *nested, const struct vmcs_field_info *info)
+{
+	u16 kept = nested->is_rare[info->field.index] || nested_decides_about_rare(info) ? KEPT_IF_RARE : 0;
+
+	if (vmcs_encoding_type(info->field.encoding) == TYPE_READ_ONLY)
+		return KEPT_ALWAYS;
+	return vmcs_encoding_type(info->field.encoding) == TYPE_HOST ? kept : kept | KEPT_IF_DEFERRED;
+}
+
+static void choose_kept_back(struct nested *nested)
+{
+	nested->kept_back[false][0] = nested->kept_back[true][0] = KEPT_ALWAYS;
+	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++) {
+		const struct vmcs_field_info *info = &vmcs_fields[i];
+		bool offered = insn_field(&nested->offered, info->field.encoding) != NULL;
+
+		nested->kept_back[false][i + 1] = offered ? kept_from_read(nested, info) : KEPT_ALWAYS;
+		nested->kept_back[true][i + 1] = offered ? kept_from_write(nested, info) : KEPT_ALWAYS;
 	}
 }
 
@@ -120,6 +156,7 @@ bool nested_init(struct vcpu *vcpu)
 	nested->io_bitmaps01 = (const u64 *)(const void *)vcpu->machine->io_bitmaps;
 	caps12_derive(&nested->offered, nested->hardware);
 	choose_rows(nested);
+	choose_kept_back(nested);
 	if (!init_slots(nested) || !init_pages(nested) || !init_bitmaps(nested))
 		return false;
 	nested->question.watches_ports = nested->io_bitmaps01 != NULL;

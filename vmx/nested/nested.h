@@ -52,6 +52,11 @@ struct shadow_set {
 #define WHEREABOUTS_DEFERRED UINT32_C(0x000101)		/* rare_in_02, deferred */
 #define WHEREABOUTS_OVERRIDDEN UINT32_C(0x010101)	/* and overridden */
 
+/* By a slot's whereabouts: when a field of its vmcs12 is out of reach for quick VMREADs or VMWRITEs (nested.kept_back). */
+#define KEPT_IF_RARE 0x0001	/* rare_in_02 */
+#define KEPT_IF_DEFERRED 0x0100
+#define KEPT_ALWAYS 0x0002
+
 /* One vmcs12 between VMPTRLD and VMCLEAR, and what runs on its behalf. */
 struct nested_slot {
 	u64 address;			/* l1_gpa of L1's region, or NO_ADDRESS */
@@ -90,6 +95,9 @@ struct nested_slot {
 	};
 	struct vm_exit override;	/* what L1 sees of that exit, where L0 has changed it (overridden) */
 };
+
+static_assert(offsetof(struct nested_slot, rare_in_02) == offsetof(struct nested_slot, whereabouts) &&
+	      offsetof(struct nested_slot, deferred) == offsetof(struct nested_slot, whereabouts) + 1, "as KEPT_... have them");
 
 /*
  * An NMI that L0 took for L1; an INIT that came in L1's VMX root operation; an NMI that L0 injects into
@@ -131,7 +139,7 @@ struct nested {
 	u32 exit_load_count;		/* to be loaded by the next entry to L1 */
 
 	bool exists[VMCS_FIELD_COUNT];	/* rows that the processor has */
-	bool offers[VMCS_FIELD_COUNT];	/* rows that L1 may name */
+	u16 kept_back[2][VMCS_FIELD_COUNT + 1];	/* from VMREAD, VMWRITE, by row plus one: KEPT_..., KEPT_ALWAYS where L1 may not name it */
 	u16 rows02[VMCS_FIELD_COUNT];	/* rows that vmcs02 has and L0 writes */
 	u16 row02_count;
 	u16 hot_rows[VMCS_FIELD_COUNT];	/* those of them that merge_again may change */
@@ -175,6 +183,13 @@ struct nested {
 
 /* Bring-up: everything that this CPU will ever need. False: the block is used up. */
 bool nested_init(struct vcpu *vcpu) must_check;
+
+/* Whether EPT is on decides what of vmcs02 was saved, so those fields come home before that changes. */
+static inline bool nested_decides_about_rare(const struct vmcs_field_info *info)
+{
+	return info->field.index == VMCS_INDEX_PROCESSOR_BASED_CONTROLS ||
+	       info->field.index == VMCS_INDEX_SECONDARY_PROCESSOR_BASED_CONTROLS;
+}
 
 /* --- slots.c: which vmcs12s are cached --------------------------------------- */
 
