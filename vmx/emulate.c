@@ -70,13 +70,11 @@ void emulate_page_fault(struct vcpu *vcpu, u64 address, u32 error_code)
 	emulate_exception(vcpu, VECTOR_PF, error_code);
 }
 
-void emulate_reinject(struct vcpu *vcpu)
+void emulate_reinject_event(struct vcpu *vcpu, u64 vectoring)
 {
-	u64 vectoring = vmcs_read(vcpu->running, VMCS_IDT_VECTORING_INFORMATION);
 	u64 interruptibility;
 
-	if (!(vectoring & INTERRUPTION_VALID) ||
-	    (vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID))
+	if (vmcs_read(vcpu->running, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID)
 		return;
 	nested_write(vcpu, VMCS_ENTRY_INTERRUPTION_INFORMATION, vectoring & ~INTERRUPTION_NMI_UNBLOCKING);
 	if (vectoring & INTERRUPTION_DELIVER_ERROR_CODE)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "vmx/events.h"
 #include "vmx/exit.h"
 #include "vmx/vcpu.h"
 
@@ -18,11 +19,20 @@ void emulate_exception(struct vcpu *vcpu, u8 vector, u32 error_code);
 /* #PF with its address. */
 void emulate_page_fault(struct vcpu *vcpu, u64 address, u32 error_code);
 
+/* This event, unless another is being injected. */
+void emulate_reinject_event(struct vcpu *vcpu, u64 vectoring);
+
 /*
  * An event whose delivery the exit interrupted is delivered again, unless another
  * is being injected. SDM "Information for VM Exits That Occur During Event Delivery".
  */
-void emulate_reinject(struct vcpu *vcpu);
+static inline void emulate_reinject(struct vcpu *vcpu)
+{
+	u64 vectoring = vmcs_read(vcpu->running, VMCS_IDT_VECTORING_INFORMATION);
+
+	if (unlikely(vectoring & INTERRUPTION_VALID))
+		emulate_reinject_event(vcpu, vectoring);
+}
 
 /* An exit in IRET unblocked NMIs although IRET did not complete: block them again. */
 void emulate_keep_nmi_blocking(struct vcpu *vcpu, const struct vm_exit *exit);

@@ -9,7 +9,10 @@
 
 #include "vmx/emulate.h"
 #include "vmx/handle_functions.h"
+#include "vmx/insn_info.h"
 #include "vmx/nested/nested.h"
+#include "vmx/nested/quick_switch.h"
+#include "vmx/quick.h"
 
 enum reflect_owner handle_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 {
@@ -60,4 +63,65 @@ enum reflect_owner handle_ept12(struct vcpu *vcpu, struct vm_exit *exit)
 	}
 	exit->reason = (exit->reason & ~EXIT_REASON_BASIC) | exit->basic; /* enclave mode stays */
 	return OWNER_L1;
+}
+
+/* --- the quick way -------------------------------------------------------------- */
+
+/* Controls with which a violation has to be judged in full: a fetch that depends on the mode; #VE. */
+#define JUDGED_IN_FULL (PROC2_MODE_BASED_EXECUTE | PROC2_EPT_VIOLATION_VE)
+
+static u64 leave_with(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	if (likely(quick_may_leave(vcpu->nested)))
+		return quick_leave_with(vcpu, exit);
+	/* Asked once is enough: EPT02 is not the same afterwards. */
+	switch_note_exit(vcpu);
+	switch_leave_l2(vcpu, exit);
+	vmcs_load(vcpu->running);
+	return (u64)(uintptr_t)&vcpu->regs;
+}
+
+static noinline u64 ask_in_full(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	u32 reason = exit->reason;
+
+	switch_note_exit(vcpu); /* it may become an exit that takes the long way */
+	if (handle_ept12(vcpu, exit) == OWNER_L0)
+		return quick_go_on(vcpu, reason);
+	count_exit_reason(true, reason);
+	return leave_with(vcpu, exit);
+}
+
+static noinline u64 filled(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	emulate_keep_nmi_blocking(vcpu, exit);
+	return quick_go_on(vcpu, exit->reason);
+}
+
+u64 handle_ept12_quick(struct vcpu *vcpu, u32 reason)
+{
+	struct nested *nested = vcpu->nested;
+	const struct vmcs12 *vmcs12 = nested->current->vmcs12;
+	u64 qualification = vmcs_read_known(vcpu->running, VMCS_EXIT_QUALIFICATION);
+	struct vm_exit exit = { .reason = reason, .basic = (u16)reason, .qualification = qualification };
+	struct ept02_glance glance;
+
+	count(COUNTER_VMREADS);
+	if (unlikely(reason != EXIT_EPT_VIOLATION) || unlikely(vmcs12_control(vmcs12, WORD_PROC2) & JUDGED_IN_FULL))
+		return ask_in_full(vcpu, &exit);
+	count(COUNTER_VMREADS);
+	glance = ept02_glance(&nested->ept02, vmcs12_get(vmcs12, VMCS_EPT_POINTER),
+			      l2_gpa(vmcs_read_known(vcpu->running, VMCS_GUEST_PHYSICAL_ADDRESS)), qualification);
+	if (likely(glance.outcome == EPT02_AT_ONCE_FILLED)) {
+		count(COUNTER_EPT02_FILLS);
+		return unlikely(qualification & QUALIFICATION_NMI_UNBLOCKING) ? filled(vcpu, &exit) : quick_go_on(vcpu, reason);
+	}
+	if (glance.outcome == EPT02_AT_ONCE_UNKNOWN)
+		return ask_in_full(vcpu, &exit);
+	count_exit_reason(true, reason);
+	/* It mostly is what hardware has recorded. */
+	if (likely(glance.qualification == qualification) && likely(quick_may_leave(nested)))
+		return quick_leave(vcpu);
+	exit.qualification = glance.qualification;
+	return leave_with(vcpu, &exit);
 }

@@ -58,32 +58,13 @@ static u64 resume(const struct vcpu *vcpu)
 
 /* --- exits of L2 ----------------------------------------------------------------- */
 
-/* L0 has done what was to do: L2 goes on where it was, with what was being delivered to it. Unless it came to an exit to L1 after all. */
-static u64 go_on(struct vcpu *vcpu, u32 reason)
+u64 quick_go_on(struct vcpu *vcpu, u32 reason)
 {
 	if (likely(nested_in_l2(vcpu))) {
 		emulate_reinject(vcpu);
 		switch_prepare_resume(vcpu);
 	}
 	count_exit_reason(true, reason);
-	return resume(vcpu);
-}
-
-static noinline u64 ask_ept12(struct vcpu *vcpu, u32 reason)
-{
-	struct vm_exit exit = {
-		.reason = reason, .basic = (u16)reason, .qualification = vmcs_read(vcpu->running, VMCS_EXIT_QUALIFICATION),
-	};
-
-	switch_note_exit(vcpu); /* it may become an exit that takes the long way */
-	if (handle_ept12(vcpu, &exit) == OWNER_L0)
-		return go_on(vcpu, reason);
-	count_exit_reason(true, reason);
-	if (likely(quick_may_leave(vcpu->nested)))
-		return quick_leave_with(vcpu, &exit);
-	/* Asked once is enough: EPT02 is not the same afterwards. */
-	switch_leave_l2(vcpu, &exit);
-	vmcs_load(vcpu->running);
 	return resume(vcpu);
 }
 
@@ -104,11 +85,11 @@ static noinline u64 ask_owner(struct vcpu *vcpu, u32 reason)
 	nested->question.msr = (u32)vcpu->regs.gpr[REG_RCX];
 	owner = reflect(&nested->question);
 	if (owner == OWNER_EPT12)
-		return ask_ept12(vcpu, reason);
+		return handle_ept12_quick(vcpu, reason);
 	if (owner == OWNER_BITMAPS)
 		owner = bitmaps02_owner(nested, &exit);
 	if (owner == OWNER_L2)
-		return go_on(vcpu, reason);
+		return quick_go_on(vcpu, reason);
 	if (owner != OWNER_L1)
 		return QUICK_NO;
 	count_exit_reason(true, reason);
@@ -131,7 +112,7 @@ static noinline u64 handle_other_l2(struct vcpu *vcpu, u32 reason)
 	if (reason != EXIT_EPT_VIOLATION || !vmcs12_has(vcpu->nested->current->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT))
 		return QUICK_NO;
 	vcpu->running->launched = true;
-	return ask_ept12(vcpu, reason);
+	return handle_ept12_quick(vcpu, reason);
 }
 
 static u64 handle_l2(struct vcpu *vcpu, u32 reason)
@@ -142,7 +123,7 @@ static u64 handle_l2(struct vcpu *vcpu, u32 reason)
 	if (unlikely(owner_rules[reason] != RULE_ALWAYS_L1)) {
 		/* The rule that is asked most often, and what it says. */
 		if (reason == EXIT_EPT_VIOLATION && likely(vmcs12_has(vcpu->nested->current->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT)))
-			return ask_ept12(vcpu, reason);
+			return handle_ept12_quick(vcpu, reason);
 		if (owner_rules[reason] == RULE_IF)
 			return ask_control(vcpu, reason);
 		return owner_rules[reason] == RULE_ASK ? ask_owner(vcpu, reason) : QUICK_NO;

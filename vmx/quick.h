@@ -17,3 +17,9 @@
 u64 quick_handle(struct vcpu *vcpu);
 /* The same, after QUICK_ALL; QUICK_NO or `regs`. */
 u64 quick_handle_all(struct vcpu *vcpu);
+
+/*
+ * L0 has done what was to do for an exit of L2: it goes on where it was, with what was being delivered to it. Unless it
+ * came to an exit to L1 after all.
+ */
+u64 quick_go_on(struct vcpu *vcpu, u32 reason);

@@ -76,6 +76,42 @@ static void neighbours_never_lead_into_the_hidden_block(void **state)
 	assert_int_equal(seen(9 * SIZE_2M).value, 0);
 }
 
+/* Expect: so it is when the way to the page table is known already, and where some lie before the block and some behind it. */
+static void groups_after_the_first_never_lead_into_the_hidden_block(void **state)
+{
+	(void)state;
+	put_leaves(0);
+	put(PT + 0x25 * 8, (FAKE_BLOCK_BASE + 0x5000) | EPT_RWX | WB);
+	put(PT + 0x35 * 8, (FAKE_BLOCK_BASE + 0x5000) | EPT_RWX | WB);
+	put(PT + 0x36 * 8, (FAKE_BLOCK_BASE + FAKE_BLOCK_SIZE) | EPT_RWX | WB);
+	for (u64 i = 0x40; i < 0x50; i++)
+		put(PT + i * 8, (FAKE_BLOCK_BASE - PAGE_SIZE + i % 2 * (FAKE_BLOCK_SIZE + PAGE_SIZE)) | EPT_RWX | WB);
+	for (u64 i = 0x50; i < 0x60; i++)
+		put(PT + i * 8, (FAKE_BLOCK_BASE + FAKE_BLOCK_SIZE + (i - 0x50) * PAGE_SIZE) | EPT_RWX | WB);
+	for (u64 group = 0x10; group < 0x60; group += 0x10)
+		assert_int_equal(read_as(EPTP, group * PAGE_SIZE), EPT02_FILLED);
+	assert_int_equal(found(EPTP, PAGE_SIZE), 0x50);
+	assert_int_equal(seen(0x25000).address.value, world.memory.scratch.value);
+	assert_int_equal(seen(0x35000).address.value, world.memory.scratch.value);
+	for (u64 i = 0x10; i < 0x60; i++)
+		if (i != 0x25 && i != 0x35)
+			assert_int_equal(seen(i * PAGE_SIZE).value, get(PT + i * 8));
+}
+
+/* Expect: neither what comes with a group nor the page itself allows more than EPT12 does, and a violation forgets the page. */
+static void a_group_brings_no_access_that_ept12_forbids(void **state)
+{
+	(void)state;
+	put_leaves(0);
+	put(PT + 0x23 * 8, LEAF(0x23) & ~EPT_WRITE);
+	assert_int_equal(read_as(EPTP, 0x10000), EPT02_FILLED);
+	assert_int_equal(touch_as(EPTP, 0x23000, EPT_ACCESS_WRITE | LINEAR).outcome, EPT02_VIOLATION);
+	assert_int_equal(seen(0x23000).value, 0);
+	assert_int_equal(read_as(EPTP, 0x23000), EPT02_FILLED);
+	assert_int_equal(seen(0x23000).permissions, EPT_READ | EPT_EXECUTE);
+	assert_int_equal(seen(0x22000).permissions, EPT_RWX);
+}
+
 /* SDM "Accessed and Dirty Flags for EPT": a flag says that something was used. */
 static void a_neighbour_that_was_not_used_gets_no_flag_and_is_not_filled(void **state)
 {
@@ -102,6 +138,9 @@ static void a_neighbour_gets_what_the_tables_above_allow(void **state)
 	put(PD, PT | EPT_READ | EPT_EXECUTE);
 	assert_int_equal(read_as(EPTP, 0), EPT02_FILLED);
 	assert_int_equal(seen(0x1000).permissions, EPT_READ | EPT_EXECUTE);
+	assert_int_equal(read_as(EPTP, 0x10000), EPT02_FILLED);
+	assert_int_equal(seen(0x10000).permissions, EPT_READ | EPT_EXECUTE);
+	assert_int_equal(seen(0x11000).permissions, EPT_READ | EPT_EXECUTE);
 }
 
 static void a_neighbour_that_is_not_there_or_bad_is_not_filled(void **state)
@@ -314,6 +353,24 @@ static void a_page_that_l1_maps_after_a_violation_is_filled_by_its_entry(void **
 	assert_int_equal(found(EPTP, PAGE_SIZE), 2);
 }
 
+/* Expect: a violation forgets its page wherever the same tables are composed, with and without accessed and dirty flags. */
+static void a_violation_forgets_the_page_in_the_other_root_too(void **state)
+{
+	(void)state;
+	put_leaves(EPT_ACCESSED | EPT_DIRTY);
+	put(PML4, PDPT | EPT_RWX | EPT_ACCESSED);
+	put(PDPT, PD | EPT_RWX | EPT_ACCESSED);
+	put(PD, PT | EPT_RWX | EPT_ACCESSED);
+	assert_int_equal(read_as(EPTP_FLAGS, 0), EPT02_FILLED);
+	assert_int_equal(read_as(EPTP, 0), EPT02_FILLED);
+	forget_flushes();
+	put(PT + 8, 0);
+	assert_int_equal(read_as(EPTP, 0x1000), EPT02_VIOLATION);
+	assert_int_equal(seen_by(EPTP, 0x1000).value, 0);
+	assert_int_equal(seen_by(EPTP_FLAGS, 0x1000).value, 0);
+	assert_true(world.ept02.flush_needed);
+}
+
 static void an_entry_fills_nothing_that_is_not_there_or_not_marked(void **state)
 {
 	(void)state;
@@ -347,6 +404,8 @@ int main(void)
 		TEST(a_miss_brings_its_group),
 		TEST(a_miss_brings_its_group_of_large_pages),
 		TEST(neighbours_never_lead_into_the_hidden_block),
+		TEST(groups_after_the_first_never_lead_into_the_hidden_block),
+		TEST(a_group_brings_no_access_that_ept12_forbids),
 		TEST(a_neighbour_that_was_not_used_gets_no_flag_and_is_not_filled),
 		TEST(a_neighbour_gets_what_the_tables_above_allow),
 		TEST(a_neighbour_that_is_not_there_or_bad_is_not_filled),
@@ -361,6 +420,7 @@ int main(void)
 		TEST(invept_of_other_tables_parks_nothing),
 		TEST(parked_tables_are_recycled_like_others),
 		TEST(a_page_that_l1_maps_after_a_violation_is_filled_by_its_entry),
+		TEST(a_violation_forgets_the_page_in_the_other_root_too),
 		TEST(an_entry_fills_nothing_that_is_not_there_or_not_marked),
 		TEST(an_entry_for_another_eptp_leaves_the_answer_to_its_own),
 	};

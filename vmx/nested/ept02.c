@@ -10,6 +10,10 @@
 
 #include "vmx/nested/spp.h"
 
+/* What hardware says of the access itself, true for EPT12 too: also NMI unblocking, shadow stack, asynchronous. */
+#define QUALIFICATION_OF_ACCESS (EPT_RWX | BITS(8, 7) | BITS(13, 12) | BIT(16))
+#define QUALIFICATION_ADVANCED BITS(11, 9)
+
 /* Tables that one miss can need: one for each level below the roots. */
 #define TABLES_PER_FILL (EPT_MAX_LEVELS - 1 + SPP_TABLES_PER_PAGE)
 
@@ -128,7 +132,7 @@ void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struc
 
 	*ept02 = (struct ept02){
 		.memory = memory, .hardware = hardware, .offered = offered,
-		.pool = first, .page = first, .pages = count,
+		.pool = first, .page = first, .pages = count, .recent_eptp12 = ~UINT64_C(0),
 	};
 	/* Nobody has cleared them: that is done for each when it is taken. */
 	for (u64 page = 0; page < count; page++)
@@ -196,6 +200,10 @@ static void begin_root(struct ept02 *ept02, struct ept02_root *root, u64 key)
 		ept02->twins |= &ept02->roots[i] != root && ept02_is_of(&ept02->roots[i], key);
 	root->eptp12 = key;
 	root->spptp12 = 0;
+	root->all = key & EPT02_MODE_BASED ? EPT_PERMISSIONS : EPT_RWX;
+	root->told = QUALIFICATION_OF_ACCESS;
+	if (ept02->offered->ept_vpid & EPT_CAP_ADVANCED_EXIT_INFORMATION)
+		root->told |= QUALIFICATION_ADVANCED;
 	ept02_learn_ordinary(ept02, root);
 	tables = ept02_tables(ept02, root);
 	/*
@@ -206,7 +214,8 @@ static void begin_root(struct ept02 *ept02, struct ept02_root *root, u64 key)
 	root->eptp02 = ept_pointer(&tables, write_back ? MEMORY_WB : MEMORY_UC, (key & EPTP_ACCESSED_DIRTY) != 0);
 }
 
-static noinline struct ept02_root *find_root(struct ept02 *ept02, u64 eptp12)
+/* The recent one is the last that was used: uses of it need not be noted. */
+struct ept02_root *ept02_find_root(struct ept02 *ept02, u64 eptp12)
 {
 	u64 key = key_of(ept02, eptp12);
 	struct ept02_root *found = &ept02->roots[0];	/* a slot never used has the age 0 */
@@ -219,27 +228,16 @@ static noinline struct ept02_root *find_root(struct ept02 *ept02, u64 eptp12)
 	}
 	if (found->eptp12 != key)
 		begin_root(ept02, found, key);
+	found->last_used = ++ept02->clock;
 	ept02->recent = found;
 	ept02->recent_eptp12 = eptp12;
 	return found;
 }
 
-struct ept02_root *ept02_root_of(struct ept02 *ept02, u64 eptp12)
-{
-	struct ept02_root *root = ept02->recent;
-
-	if (unlikely(!root || ept02->recent_eptp12 != eptp12))
-		root = find_root(ept02, eptp12);
-	root->last_used = ++ept02->clock;
-	return root;
-}
-
 u64 ept02_eptp(struct ept02 *ept02, u64 eptp12)
 {
-	if (ept02->faulted_eptp12 == eptp12) {
-		ept02->faulted_eptp12 = 0;
-		ept02_prefill(ept02, eptp12, ept02->faulted);
-	}
+	if (ept02->faulted_eptp12 == eptp12)
+		ept02_answer(ept02);
 	return ept02_root_of(ept02, eptp12)->eptp02;
 }
 

@@ -75,13 +75,14 @@ struct ept02_page {
  */
 struct ept02_ordinary {
 	u64 mask, value;
-	u64 begin, span;	/* addresses that lie in [begin, begin + span) are near */
+	u64 begin, end;		/* addresses that lie in [begin, end) are near */
 };
 
 /* The last way through EPT12 to the page table for 2 MB of L2, entry by entry, and EPT02's page table for them. */
 struct ept02_window {
 	u64 region;			/* address / SIZE_2M; EPT02_NO_REGION: none */
 	bool five_levels;
+	bool whole;			/* `permissions` are all that there are */
 	u64 permissions;		/* AND over the way */
 	const u64 *entry12[EPT_MAX_LEVELS - 1];	/* in L1's memory */
 	u64 value12[EPT_MAX_LEVELS - 1];
@@ -95,13 +96,15 @@ struct ept02_window {
 struct ept02_root {
 	u64 eptp12;			/* the bits of it that matter, with EPT02_MODE_BASED; 0: free */
 	u64 eptp02;			/* hardware's */
+	u64 all;			/* the permissions that an entry can have */
+	u64 told;			/* of the qualification that hardware gives, what L1 gets as it is */
 	struct ept02_ordinary ordinary[EPT02_LEAF_LEVELS];	/* by level, from 1 */
 	struct ept02_window window[EPT02_WINDOWS];	/* by the region's low bits */
 	u64 *table;			/* the root page in L0's memory: stays with the slot */
 	u64 *spp_table;			/* and that of its sub-page-permission tables, which hold what leaves point to */
 	u64 spptp12;			/* they are of, or 0 */
 	struct ept02_pages tables;	/* all tables below the two, parked ones too */
-	u64 last_used;
+	u64 last_used;			/* when it became the recent one */
 	bool flush_needed;		/* INVEPT this root's EPTP before L2 runs on it */
 	bool live;			/* something has been filled since all was parked or dropped */
 };
@@ -115,13 +118,14 @@ struct ept02 {
 	struct ept02_root *recent;		/* that of `recent_eptp12`, as it was asked for */
 	u64 recent_eptp12;
 	bool twins;				/* there have been two roots of the same EPT12 */
-	u64 faulted_eptp12;			/* `recent` as of the last violation that was L1's, and where; 0: it is answered */
+	u64 faulted_eptp12;			/* of the last violation that was L1's, and where; 0: it is answered */
 	l2_gpa_t faulted;
+	u64 faulted_entry;			/* what EPT12 said there, if it said "not present" and a glance told */
 	u8 *pool;				/* the pages; the first ones are `page` */
 	struct ept02_page *page;
 	struct ept02_pages free;
 	u64 pages;				/* of the pool in all */
-	u64 clock;				/* for last_used */
+	u64 clock;				/* for last_used: how often another root became the recent one */
 	bool flush_needed;			/* some root has flush_needed */
 	u64 fills, recycled;			/* counters: misses that were filled */
 };
@@ -164,6 +168,17 @@ u64 ept02_eptp(struct ept02 *ept02, u64 eptp12);
 u64 ept02_spptp(struct ept02 *ept02, u64 eptp12, u64 spptp12);
 
 /*
+ * An EPT violation near one that EPT02 has filled, which EPT12 allows without a flag to set, or where it has nothing. Not
+ * with EPT02_MODE_BASED; `qualification` is hardware's. UNKNOWN: ept02_handle knows.
+ */
+enum ept02_at_once { EPT02_AT_ONCE_UNKNOWN, EPT02_AT_ONCE_FILLED, EPT02_AT_ONCE_NOT_PRESENT };
+struct ept02_glance {		/* in two registers */
+	u64 outcome;		/* enum ept02_at_once */
+	u64 qualification;	/* for NOT_PRESENT: the complete value for vmcs12 */
+};
+struct ept02_glance ept02_glance(struct ept02 *ept02, u64 eptp12, l2_gpa_t address, u64 qualification);
+
+/*
  * Walks EPT12 for the miss, sets its accessed and dirty bits as the processor would, with page-modification
  * logging, and fills EPT02, or says who is at fault.
  */
@@ -174,6 +189,9 @@ struct ept02_result ept02_handle(struct ept02 *ept02, const struct ept02_miss *m
  * flags that its use needs set already. Sets none itself. (ept02_eptp does this after a violation.)
  */
 void ept02_prefill(struct ept02 *ept02, u64 eptp12, l2_gpa_t address);
+
+/* What ept02_eptp does after a violation. */
+void ept02_answer(struct ept02 *ept02);
 
 /* INVEPT by L1: what was composed from this EPTP12, or from all, counts no more. */
 void ept02_invalidate_single(struct ept02 *ept02, u64 eptp12);

@@ -8,10 +8,6 @@
 #include "arch/atomic.h"
 #include "vmx/nested/ept02_parts.h"
 
-#define QUALIFICATION_TRANSLATED BIT(8)	/* clear: perhaps an access to a guest paging-structure entry */
-
-enum glance { GLANCE_UNKNOWN, GLANCE_FILLED, GLANCE_NOT_PRESENT };
-
 static struct ept02_window *window_of(struct ept02_root *root, u64 region)
 {
 	return &root->window[region % EPT02_WINDOWS];
@@ -32,6 +28,7 @@ void ept02_remember(struct ept02 *ept02, struct ept02_root *root, const struct e
 	}
 	window->five_levels = walk->steps == EPT_MAX_LEVELS;
 	window->permissions = original->permissions;
+	window->whole = !(root->all & ~original->permissions);
 	window->table12 = original->table;
 	window->table02 = table02;
 	window->used02 = &ept02->page[ept02_page_of(ept02, table02)].used;
@@ -60,11 +57,32 @@ static inline unsigned int index_of(l2_gpa_t address)
 	return (unsigned int)(address.value / PAGE_SIZE) % EPT_TABLE_ENTRIES;
 }
 
-static void fill_group(const struct ept02 *ept02, const struct ept02_root *root, const struct ept02_window *window, unsigned int index)
+static inline bool is_there(const struct ept02_window *window, unsigned int index)
+{
+	return ept02_is_present(atomic_read64(&window->table12[index % EPT_TABLE_ENTRIES]));
+}
+
+/* --- groups ---------------------------------------------------------------------- */
+
+/* Where nothing of the group is in EPT02 yet, and it has at least two pages: all of it in one go. */
+static inline bool fill_fresh(const struct ept02_root *root, const struct ept02_window *window, unsigned int index)
+{
+	unsigned int first = index & ~(EPT02_GROUP - 1u);
+
+	if (bit_is_set(*window->used02, index / EPT02_GROUP) || !window->whole || !is_there(window, index ^ 1) ||
+	    unlikely(!ept02_fill_fresh(&root->ordinary[0], window->table02 + first, window->table12 + first)))
+		return false;
+	*window->used02 |= (u32)BIT(index / EPT02_GROUP);
+	return true;
+}
+
+static noinline void fill_rest(const struct ept02 *ept02, const struct ept02_root *root, const struct ept02_window *window,
+			       unsigned int index)
 {
 	const struct ept02_original original = { window->table12, 1, window->permissions };
+	unsigned int first = index & ~(EPT02_GROUP - 1u);
 
-	ept02_fill_group(ept02, root, window->table02, window->used02, index, &original);
+	ept02_fill_rest(ept02, root, window->table02 + first, window->table12 + first, &original);
 }
 
 static inline void put(struct ept02 *ept02, struct ept02_root *root, const struct ept02_window *window, unsigned int index, u64 value)
@@ -74,61 +92,73 @@ static inline void put(struct ept02 *ept02, struct ept02_root *root, const struc
 		ept02_put_leaf(ept02, root, &window->table02[index], value);
 }
 
-/* Filled if EPT12 allows this access and has all flags set that it needs. An entry that is not present is told, and forgotten. */
-static inline enum glance glance(struct ept02 *ept02, struct ept02_root *root, l2_gpa_t address, u64 access, u64 *entry12)
+/* --- misses ------------------------------------------------------------------------ */
+
+/* One by one. What is not there at all (a flag is not set) is missing too. */
+static noinline bool fill_one(struct ept02 *ept02, struct ept02_root *root, const struct ept02_window *window, unsigned int index,
+			      u64 entry, u64 access)
 {
+	u64 value = ept02_leaf(ept02, root, 1, entry, window->permissions);
+
+	if (unlikely(!value || (access & ~value)))
+		return false;
+	if (is_there(window, index ^ 1))
+		fill_rest(ept02, root, window, index);
+	put(ept02, root, window, index, value);
+	return true;
+}
+
+/* It is forgotten, so that L1 may change the page without INVEPT. */
+static inline struct ept02_glance not_present(struct ept02 *ept02, const struct ept02_root *root, const struct ept02_window *window,
+					      l2_gpa_t address, u64 qualification, u64 entry)
+{
+	window->table02[index_of(address)] = 0;
+	if (unlikely(ept02->twins))
+		ept02_forget(ept02, root, address);
+	ept02_note_fault(ept02, ept02->recent_eptp12, address);
+	ept02->faulted_entry = entry;
+	return (struct ept02_glance){
+		EPT02_AT_ONCE_NOT_PRESENT, ept02_violation_of(root, 0, qualification, ept02_access_of(root, qualification)),
+	};
+}
+
+struct ept02_glance ept02_glance(struct ept02 *ept02, u64 eptp12, l2_gpa_t address, u64 qualification)
+{
+	struct ept02_root *root = ept02_root_of(ept02, eptp12);
 	const struct ept02_window *window = look_through(root, address);
 	unsigned int index = index_of(address);
-	u64 entry, value;
+	u64 access, entry;
 
 	if (unlikely(!window))
-		return GLANCE_UNKNOWN;
-	entry = *entry12 = atomic_read64(&window->table12[index]);
-	if (!ept02_is_present(entry)) {
-		window->table02[index] = 0;
-		return GLANCE_NOT_PRESENT;
-	}
-	value = ept02_leaf(ept02, root, 1, entry, window->permissions);
-	/* What is not there at all (a flag is not set) is missing too. */
-	if (unlikely(!value || (access & ~value & EPT_RWX)))
-		return GLANCE_UNKNOWN;
-	fill_group(ept02, root, window, index);
-	put(ept02, root, window, index, value);
+		return (struct ept02_glance){ EPT02_AT_ONCE_UNKNOWN, 0 };
+	entry = atomic_read64(&window->table12[index]);
+	if (!ept02_is_present(entry))
+		return not_present(ept02, root, window, address, qualification, entry);
+	access = ept02_access_of(root, qualification);
+	/* A whole group may bring the page without what this access needs: a walk finds out, and forgets it again. */
+	if (likely(fill_fresh(root, window, index)) ? unlikely(access & ~window->table02[index]) :
+						      !fill_one(ept02, root, window, index, entry, access))
+		return (struct ept02_glance){ EPT02_AT_ONCE_UNKNOWN, 0 };
 	ept02->fills++;
-	return GLANCE_FILLED;
-}
-
-/* Does it need a walk to be judged? A misconfiguration, a fetch that depends on the mode. */
-static inline bool is_odd(const struct ept02_root *root, const struct ept02_miss *miss)
-{
-	return unlikely(miss->misconfiguration) || unlikely(root->eptp12 & EPT02_MODE_BASED);
-}
-
-/* With flags, an access to a guest paging-structure entry is a write, too; at worst a walk finds out that it was none. */
-static inline u64 access_of(const struct ept02_root *root, u64 qualification)
-{
-	bool writes = !(qualification & QUALIFICATION_TRANSLATED) && (root->eptp12 & EPTP_ACCESSED_DIRTY);
-
-	return (qualification & EPT_RWX) | (writes ? EPT_ACCESS_READ | EPT_ACCESS_WRITE : 0);
+	return (struct ept02_glance){ EPT02_AT_ONCE_FILLED, 0 };
 }
 
 struct ept02_result ept02_handle(struct ept02 *ept02, const struct ept02_miss *miss)
 {
-	struct ept02_root *root = ept02_root_of(ept02, miss->eptp12);
-	u64 entry;
+	struct ept02_glance glance;
 
-	if (is_odd(root, miss))
-		return ept02_walk_miss(ept02, root, miss);
-	switch (glance(ept02, root, miss->address, access_of(root, miss->qualification), &entry)) {
-	case GLANCE_FILLED:
+	/* They need a walk to be judged: a misconfiguration, a fetch that depends on the mode. */
+	if (unlikely(miss->misconfiguration) || unlikely(miss->eptp12 & EPT02_MODE_BASED))
+		return ept02_walk_miss(ept02, ept02_root_of(ept02, miss->eptp12), miss);
+	glance = ept02_glance(ept02, miss->eptp12, miss->address, miss->qualification);
+	if (glance.outcome == EPT02_AT_ONCE_FILLED)
 		return (struct ept02_result){ .outcome = EPT02_FILLED };
-	case GLANCE_NOT_PRESENT:
-		return ept02_tell_not_present(ept02, root, miss, entry);
-	case GLANCE_UNKNOWN:
-		break;
-	}
-	return ept02_walk_miss(ept02, root, miss);
+	if (glance.outcome == EPT02_AT_ONCE_NOT_PRESENT)
+		return (struct ept02_result){ EPT02_VIOLATION, glance.qualification, ept02->faulted_entry };
+	return ept02_walk_miss(ept02, ept02->recent, miss);
 }
+
+/* --- ahead of use -------------------------------------------------------------------- */
 
 void ept02_prefill(struct ept02 *ept02, u64 eptp12, l2_gpa_t address)
 {
@@ -147,8 +177,16 @@ void ept02_prefill(struct ept02 *ept02, u64 eptp12, l2_gpa_t address)
 	value = ept02_leaf(ept02, root, 1, atomic_read64(&window->table12[index]), window->permissions);
 	if (!value)
 		return;
-	/* Has L1 mapped more than this one page? */
-	if (ept02_is_present(atomic_read64(&window->table12[(index + 1) % EPT_TABLE_ENTRIES])))
-		fill_group(ept02, root, window, index);
+	/* L1 that maps one page after the other has nothing behind this one. */
+	if (is_there(window, index + 1) && !fill_fresh(root, window, index))
+		fill_rest(ept02, root, window, index);
 	put(ept02, root, window, index, value);
+}
+
+void ept02_answer(struct ept02 *ept02)
+{
+	u64 eptp12 = ept02->faulted_eptp12;
+
+	ept02->faulted_eptp12 = 0;
+	ept02_prefill(ept02, eptp12, ept02->faulted);
 }

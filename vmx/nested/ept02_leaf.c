@@ -45,8 +45,8 @@ void ept02_learn_ordinary(const struct ept02 *ept02, struct ept02_root *root)
 		root->ordinary[level - 1] = (struct ept02_ordinary){
 			.mask = EPT_READ | EPT_MEMORY_TYPE | flags | strange | large,
 			.value = EPT_READ | field_put(MEMORY_WB, EPT_MEMORY_TYPE) | flags | (level > 1 ? EPT_LARGE : 0),
-			.begin = memory->hidden_base.value - (size - 1),
-			.span = memory->hidden_size + (size - 1),
+			.begin = memory->hidden_base.value < size ? 0 : memory->hidden_base.value - (size - 1),
+			.end = memory->hidden_base.value + memory->hidden_size,
 		};
 		if (level > 1 && !known)
 			root->ordinary[level - 1].mask = 0;	/* which never equals its value */
@@ -55,7 +55,8 @@ void ept02_learn_ordinary(const struct ept02 *ept02, struct ept02_root *root)
 
 static inline bool is_ordinary(const struct ept02_ordinary *ordinary, u64 entry)
 {
-	return likely((entry & ordinary->mask) == ordinary->value) && likely((entry & EPT_ADDRESS) - ordinary->begin >= ordinary->span);
+	return likely((entry & ordinary->mask) == ordinary->value) &&
+	       (likely((entry & EPT_ADDRESS) < ordinary->begin) || (entry & EPT_ADDRESS) >= ordinary->end);
 }
 
 static noinline u64 unusual_leaf(const struct ept02 *ept02, const struct ept02_root *root, unsigned int level, u64 entry,
@@ -86,37 +87,31 @@ u64 ept02_leaf(const struct ept02 *ept02, const struct ept02_root *root, unsigne
 }
 
 /*
- * A whole group at once, where EPT02 has nothing yet and all is ordinary: 16 words read once, and judged by what they have
- * in common. The AND of all is no more than the least of them, the OR no less than the greatest.
+ * 16 words read once, and judged by what they have in common where they will stay: this table is L0's, and nothing walks it
+ * before L2 runs again. The AND of all is no more than the least of them, the OR no less than the greatest.
  */
-static bool fill_fresh(const struct ept02_ordinary *ordinary, u64 *to, const u64 *from, u64 permissions)
+bool ept02_fill_fresh(const struct ept02_ordinary *ordinary, u64 *to, const u64 *from)
 {
-	u64 group[EPT02_GROUP], all = ~UINT64_C(0), any = 0;
+	u64 all = ~UINT64_C(0), any = 0;
 
 #pragma GCC unroll 16
 	for (unsigned int i = 0; i < EPT02_GROUP; i++) {
-		group[i] = atomic_read64(&from[i]);
-		all &= group[i];
-		any |= group[i];
+		u64 entry = atomic_read64(&from[i]);
+
+		atomic_write64(&to[i], entry);
+		all &= entry;
+		any |= entry;
 	}
-	if ((all & ordinary->mask) != ordinary->value || (any & ordinary->mask) != ordinary->value || !(permissions & EPT_READ))
-		return false;
-	all &= EPT_ADDRESS;
-	any &= EPT_ADDRESS;
-	/* Both before the hidden block, or both behind it. */
-	if (all - ordinary->begin < ordinary->span || any - ordinary->begin < ordinary->span ||
-	    (all < ordinary->begin) != (any < ordinary->begin))
-		return false;
-	permissions |= ~EPT_PERMISSIONS;
-#pragma GCC unroll 16
-	for (unsigned int i = 0; i < EPT02_GROUP; i++)
-		atomic_write64(&to[i], group[i] & permissions);
-	return true;
+	/* All before the hidden block, or all behind it. */
+	if (likely((any & ordinary->mask) == ordinary->value) && likely((~all & ordinary->value) == 0) &&
+	    (likely((any & EPT_ADDRESS) < ordinary->begin) || (all & EPT_ADDRESS) >= ordinary->end))
+		return true;
+	__builtin_memset(to, 0, EPT02_GROUP * sizeof(u64));
+	return false;
 }
 
-/* One by one: what is there stays. */
-static void fill_rest(const struct ept02 *ept02, const struct ept02_root *root, u64 *to, const u64 *source,
-		      const struct ept02_original *from)
+void ept02_fill_rest(const struct ept02 *ept02, const struct ept02_root *root, u64 *to, const u64 *source,
+		     const struct ept02_original *from)
 {
 	for (const u64 *end = source + EPT02_GROUP; source < end; source++, to++) {
 		u64 entry;
@@ -139,8 +134,9 @@ void ept02_fill_group(const struct ept02 *ept02, const struct ept02_root *root, 
 	bool fresh = !bit_is_set(*used, group);
 
 	*used |= (u32)BIT(group);
-	if (!fresh || !fill_fresh(&root->ordinary[from->level - 1], to + first, from->table + first, from->permissions))
-		fill_rest(ept02, root, to + first, from->table + first, from);
+	if (!fresh || (root->all & ~from->permissions) ||
+	    !ept02_fill_fresh(&root->ordinary[from->level - 1], to + first, from->table + first))
+		ept02_fill_rest(ept02, root, to + first, from->table + first, from);
 }
 
 /*
@@ -159,8 +155,7 @@ static u64 same_words(const u64 *a, const u64 *b, u64 count)
 static void revalidate_leaves(const struct ept02 *ept02, const struct ept02_root *root, u64 *to, u64 count,
 			      const u64 *from, u64 permissions)
 {
-	const u64 all = root->eptp12 & EPT02_MODE_BASED ? EPT_PERMISSIONS : EPT_RWX;
-	bool whole = (permissions & all) == all;
+	bool whole = !(root->all & ~permissions);
 
 	for (u64 i = 0;; i++) {
 		u64 now;

@@ -11,15 +11,6 @@
 /* How often a walk is begun again when L1 changes EPT12 under it; then L2 just misses again. */
 #define WALK_TRIES 8
 
-/* Exit qualification of reason 48, beside EPT_ACCESS_*. SDM "Exit Qualification for EPT Violations". */
-#define QUALIFICATION_ACCESS BITS(2, 0)
-#define QUALIFICATION_PERMISSIONS BITS(5, 3)
-#define QUALIFICATION_USER_EXECUTABLE BIT(6)	/* with mode-based execute control */
-#define QUALIFICATION_LINEAR_VALID BIT(7)
-#define QUALIFICATION_TRANSLATED BIT(8)	/* clear: an access to a guest paging-structure entry */
-#define QUALIFICATION_ADVANCED BITS(11, 9)
-/* What hardware says of the access itself, true for EPT12 too: also NMI unblocking, shadow stack, asynchronous. */
-#define QUALIFICATION_OF_ACCESS (QUALIFICATION_ACCESS | BITS(8, 7) | BITS(13, 12) | BIT(16))
 /* That of reason 62 has only NMI unblocking and asynchronous, in the same places. SDM "Basic VM-Exit Information". */
 #define QUALIFICATION_OF_LOG_FULL (BIT(12) | BIT(16))
 /* That of reason 66 has them, and whether it is a miss or a misconfiguration. */
@@ -32,7 +23,7 @@
  * this very exit the processor did so for its own caches, but not for what it
  * has of another root of the same tables.
  */
-static void forget(struct ept02 *ept02, const struct ept02_root *current, l2_gpa_t address)
+void ept02_forget(struct ept02 *ept02, const struct ept02_root *current, l2_gpa_t address)
 {
 	for (unsigned int i = 0; i < EPT02_ROOTS; i++) {
 		struct ept02_root *root = &ept02->roots[i];
@@ -44,31 +35,6 @@ static void forget(struct ept02 *ept02, const struct ept02_root *current, l2_gpa
 		if (ept_unmap(&tables, address.value) && root != current)
 			ept02_need_flush(ept02, root);
 	}
-}
-
-/*
- * The access that EPT12 is to judge. SDM "EPT Violations": with A/D flags, a
- * processor access to a guest paging-structure entry counts as a write too
- * (loads of PDPTEs by MOV to CR do not; they have no linear address).
- */
-static u64 access_of(const struct ept02_root *root, u64 qualification)
-{
-	u64 access = qualification & QUALIFICATION_ACCESS;
-	bool page_walk = (qualification & QUALIFICATION_LINEAR_VALID) && !(qualification & QUALIFICATION_TRANSLATED);
-
-	if (page_walk && (root->eptp12 & EPTP_ACCESSED_DIRTY))
-		access |= EPT_ACCESS_READ | EPT_ACCESS_WRITE;
-	return access;
-}
-
-static u64 violation_of(const struct ept02 *ept02, u64 permissions, u64 hardware, u64 access)
-{
-	u64 kept = QUALIFICATION_OF_ACCESS;
-
-	if (ept02->offered->ept_vpid & EPT_CAP_ADVANCED_EXIT_INFORMATION)
-		kept |= QUALIFICATION_ADVANCED;
-	return (hardware & kept) | access | field_put(permissions & EPT_RWX, QUALIFICATION_PERMISSIONS) |
-	       (permissions & EPT_USER_EXECUTE ? QUALIFICATION_USER_EXECUTABLE : 0);
 }
 
 /*
@@ -194,7 +160,8 @@ static bool try_sub_pages(struct ept02 *ept02, struct ept02_root *root, struct e
 		result->qualification |= spp.outcome == SPP_MISS ? QUALIFICATION_SPP_MISS : 0;
 	} else if (!allowed) {
 		result->outcome = EPT02_VIOLATION;
-		result->qualification = violation_of(ept02, walk->permissions, miss->qualification, access_of(root, miss->qualification));
+		result->qualification = ept02_violation_of(root, walk->permissions, miss->qualification,
+							   ept02_access_of(root, miss->qualification));
 		result->entry = ept12_last(walk);
 	} else if (has_no_room(root, walk, miss, true)) {
 		result->outcome = EPT02_LOG_FULL;
@@ -202,7 +169,7 @@ static bool try_sub_pages(struct ept02 *ept02, struct ept02_root *root, struct e
 		result->outcome = EPT02_FILLED;
 		return fill_sub_pages(ept02, root, walk, miss, spp.vector);
 	}
-	forget(ept02, root, miss->address);
+	ept02_forget(ept02, root, miss->address);
 	return true;
 }
 
@@ -212,7 +179,7 @@ static bool try_miss(struct ept02 *ept02, struct ept02_root *root, const struct 
 {
 	struct ept_rules rules = ept02_rules(ept02, root);
 	struct ept12_walk walk = ept12_walk(ept02->memory, &rules, root->eptp12, miss->address);
-	u64 access = miss->misconfiguration ? 0 : access_of(root, miss->qualification);
+	u64 access = miss->misconfiguration ? 0 : ept02_access_of(root, miss->qualification);
 	bool write = (access & EPT_ACCESS_WRITE) != 0;
 
 	if (walk.outcome == EPT12_MISCONFIGURED) {
@@ -224,7 +191,7 @@ static bool try_miss(struct ept02 *ept02, struct ept02_root *root, const struct 
 		return try_sub_pages(ept02, root, &walk, miss, result);
 	} else if (!is_allowed(ept02, root, &walk, miss->address, access)) {
 		result->outcome = EPT02_VIOLATION;
-		result->qualification = violation_of(ept02, walk.permissions, miss->qualification, access);
+		result->qualification = ept02_violation_of(root, walk.permissions, miss->qualification, access);
 		result->entry = ept12_last(&walk);
 	} else if (has_no_room(root, &walk, miss, write)) {
 		result->outcome = EPT02_LOG_FULL;
@@ -234,30 +201,11 @@ static bool try_miss(struct ept02 *ept02, struct ept02_root *root, const struct 
 		result->outcome = EPT02_FILLED;
 		return fill_walked(ept02, root, &walk, miss, write);
 	}
-	forget(ept02, root, miss->address);
+	ept02_forget(ept02, root, miss->address);
 	return true;
 }
 
 /* --- outcomes ----------------------------------------------------------------- */
-
-/* L1's next entry finds out whether it has answered. */
-static void note_fault(struct ept02 *ept02, const struct ept02_miss *miss)
-{
-	ept02->faulted_eptp12 = miss->eptp12;
-	ept02->faulted = miss->address;
-}
-
-struct ept02_result ept02_tell_not_present(struct ept02 *ept02, struct ept02_root *root, const struct ept02_miss *miss, u64 entry)
-{
-	if (unlikely(ept02->twins))
-		forget(ept02, root, miss->address);
-	note_fault(ept02, miss);
-	return (struct ept02_result){
-		.outcome = EPT02_VIOLATION,
-		.qualification = violation_of(ept02, 0, miss->qualification, access_of(root, miss->qualification)),
-		.entry = entry,
-	};
-}
 
 struct ept02_result ept02_walk_miss(struct ept02 *ept02, struct ept02_root *root, const struct ept02_miss *miss)
 {
@@ -267,7 +215,7 @@ struct ept02_result ept02_walk_miss(struct ept02 *ept02, struct ept02_root *root
 		if (try_miss(ept02, root, miss, &result))
 			break;
 	if (result.outcome == EPT02_VIOLATION || result.outcome == EPT02_MISCONFIGURED)
-		note_fault(ept02, miss);
+		ept02_note_fault(ept02, miss->eptp12, miss->address);
 	return result;
 }
 

@@ -288,8 +288,10 @@ struct insn_result switch_unwind_entry(struct vcpu *vcpu);
 void switch_note_exit(struct vcpu *vcpu);
 /* The processor refused L2's state at entry although our checks passed it: say why, if the checks can now. */
 void switch_explain_refusal(struct vcpu *vcpu, const struct vm_exit *exit);
-/* L0 handled the exit itself: what must hold before L2 goes on. */
-void switch_prepare_resume(struct vcpu *vcpu);
+/* INVEPT, if EPT02 has changed so that the processor may have more than it now says. */
+void switch_flush_ept02(struct nested *nested);
+/* What an entry does once must not be done again: MSR list, performance counters. */
+void switch_drop_once_only(struct nested_slot *slot);
 
 /* Writes a field of the VMCS that runs, remembering it where vmcs02 is meant. */
 static inline void nested_write(struct vcpu *vcpu, vmcs_field field, u64 value)
@@ -302,6 +304,20 @@ static inline void nested_write(struct vcpu *vcpu, vmcs_field field, u64 value)
 	image_set(&slot->written02, field, value);
 	/* Controls that L0 has bent are put right by a merge. */
 	slot->quick.ready &= vmcs_encoding_type(field.encoding) != TYPE_CONTROL;
+}
+
+/* L0 handled the exit itself: what must hold before L2 goes on. */
+static inline void switch_prepare_resume(struct vcpu *vcpu)
+{
+	struct nested *nested = vcpu->nested;
+	const struct vmcs_image *written = &nested->current->written02;
+
+	nested->resumed = true;
+	if (unlikely(image_get(written, VMCS_ENTRY_MSR_LOAD_COUNT)) ||
+	    unlikely(image_get(written, VMCS_ENTRY_CONTROLS) & ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL))
+		switch_drop_once_only(nested->current);
+	if (unlikely(nested->ept02.flush_needed))
+		switch_flush_ept02(nested);
 }
 
 static inline bool nested_in_l2(const struct vcpu *vcpu)

@@ -133,8 +133,8 @@ static inline bool tables_are_settled(const struct nested *nested, const struct 
 {
 	const struct ept02 *ept02 = &nested->ept02;
 
-	return ept02->recent_eptp12 == slot->quick.eptp12 && ept02->recent->eptp02 == slot->quick.eptp02 && !ept02->faulted_eptp12 &&
-	       !ept02->flush_needed && !(slot->msr02.count | slot->io02.count) &&
+	return ept02->recent_eptp12 == slot->quick.eptp12 && ept02->recent->eptp02 == slot->quick.eptp02 && !ept02->flush_needed &&
+	       !(slot->msr02.count | slot->io02.count) &&
 	       (likely(!(slot->quick.shares_vpid | slot->quick.shadows)) || has_own_vpid(nested, slot));
 }
 
@@ -202,6 +202,13 @@ static noinline u64 enter_after_tables(struct vcpu *vcpu, struct nested_slot *sl
 	return enter_any(vcpu, slot);
 }
 
+/* L2 came to a page that EPT12 did not have. */
+static noinline u64 enter_after_violation(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	ept02_answer(&vcpu->nested->ept02);
+	return tables_are_settled(vcpu->nested, slot) ? enter_any(vcpu, slot) : enter_after_tables(vcpu, slot);
+}
+
 u64 quick_enter(struct vcpu *vcpu)
 {
 	struct nested *nested = vcpu->nested;
@@ -209,6 +216,8 @@ u64 quick_enter(struct vcpu *vcpu)
 
 	if (!slot || !slot->quick.ready || !l1_may_enter(&slot->quick, &vcpu->vmcs01))
 		return 0;
+	if (unlikely(nested->ept02.faulted_eptp12 == slot->quick.eptp12))
+		return enter_after_violation(vcpu, slot);
 	if (unlikely(!tables_are_settled(nested, slot)))
 		return enter_after_tables(vcpu, slot);
 	return enter_any(vcpu, slot);

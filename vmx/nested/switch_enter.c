@@ -251,8 +251,7 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 
 /* --- L0 handled an exit of L2 ---------------------------------------------------- */
 
-/* What an entry does once must not be done again: MSR list, performance counters. */
-static void drop_once_only(struct nested_slot *slot)
+void switch_drop_once_only(struct nested_slot *slot)
 {
 	u64 entry = image_get(&slot->written02, VMCS_ENTRY_CONTROLS);
 
@@ -262,13 +261,4 @@ static void drop_once_only(struct nested_slot *slot)
 		entry = vmcs_read(&slot->vmcs02, VMCS_ENTRY_CONTROLS); /* the mode may be another than was written */
 		switch_write_field02(slot, VMCS_ENTRY_CONTROLS, entry & ~(u64)ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL);
 	}
-}
-
-void switch_prepare_resume(struct vcpu *vcpu)
-{
-	struct nested *nested = vcpu->nested;
-
-	nested->resumed = true;
-	drop_once_only(nested->current);
-	switch_flush_ept02(nested);
 }

@@ -46,8 +46,5 @@ bool switch_refresh_tables(struct vcpu *vcpu, struct nested_slot *slot);
 /* The same for VMCS shadowing: the shadow VMCS that L1 links, and its bitmaps. vmcs01 is current, and is afterwards. */
 bool switch_refresh_shadow(struct vcpu *vcpu, struct nested_slot *slot);
 
-/* INVEPT, if EPT02 has changed so that the processor may have more than it now says. */
-void switch_flush_ept02(struct nested *nested);
-
 /* Drops what was cached for VPID 0, which is where L1 lives in its own eyes. */
 void switch_flush_vpid0(const struct nested *nested);
