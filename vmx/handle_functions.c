@@ -35,6 +35,7 @@ void handle_vmfunc(struct vcpu *vcpu, const struct vm_exit *exit)
 		switch_write_field02(slot, VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER,
 				     ept02_spptp(&nested->ept02, ept02_pointer12(slot->vmcs12), spptp12));
 	emulate_advance(vcpu);
+	shadow_push_field(vcpu, slot, &vmcs_fields[VMCS_INDEX_EPT_POINTER]);
 }
 
 /* Also where the exception is an exit: SDM "Delivery of Virtualization Exceptions", "normally" includes NMI unblocking. */

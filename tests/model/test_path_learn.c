@@ -5,6 +5,9 @@
  */
 #include "tests/model/scene.h"
 
+#define EPTP_LIST UINT64_C(0xa0000)
+#define EPTP12(table) ((table) | 6 | 3 << 3)
+
 static u64 vmcs_exits(void)
 {
 	return model.cpu.counter[COUNTER_VMREAD_EXITS] + model.cpu.counter[COUNTER_VMWRITE_EXITS];
@@ -103,15 +106,101 @@ static void other_fields_are_never_opened(void **state)
 	scene_begin(BUILD_LONG);
 	scene_play();
 	for (u32 i = 0; i < 10; i++) {
-		l1_set(VMCS_TSC_OFFSET, i);
+		l1_set(VMCS_VPID, 1);
 		l1_set(VMCS_GUEST_PDPTE1, 0);
 		(void)l1_get(VMCS_MSR_BITMAP_ADDRESS);
 		scene_enter();
 		scene_exit_to_l1(EXIT_CPUID, 0);
 	}
-	assert_int_equal(how_open(VMCS_TSC_OFFSET), SHADOW_NO);
+	assert_int_equal(how_open(VMCS_VPID), SHADOW_NO);
 	assert_int_equal(how_open(VMCS_GUEST_PDPTE1), SHADOW_NO);
 	assert_int_equal(how_open(VMCS_MSR_BITMAP_ADDRESS), SHADOW_NO);
+}
+
+/* What KVM writes at each change of VMCS, the same every time. */
+static void set_as_ever(void)
+{
+	l1_set(VMCS_TSC_OFFSET, 0x1000);
+	l1_set(VMCS_EPT_POINTER, EPTP12(0x40000));
+	l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+	l1_set(VMCS_EXIT_MSR_LOAD_COUNT, 0);
+}
+
+static void begin_as_ever(void)
+{
+	scene_begin(BUILD_LONG);
+	scene_control(WORD_EXIT, EXIT_SAVE_DEBUG_CONTROLS, 0);
+	scene_control(WORD_ENTRY, ENTRY_LOAD_DEBUG_CONTROLS, 0);
+	scene_control(WORD_PROC, PROC_USE_TSC_OFFSETTING, 0);
+	scene_set(VMCS_EPT_POINTER, EPTP12(0x40000));
+	scene_set(VMCS_EPTP_LIST_ADDRESS, EPTP_LIST);
+	scene_set(VMCS_VM_FUNCTION_CONTROLS, 1);
+	scene_control(WORD_PROC2, PROC2_ENABLE_VM_FUNCTIONS, 0);
+	scene_play();
+	for (u32 i = 0; i < 4; i++) {
+		set_as_ever();
+		scene_enter();
+		scene_exit_to_l1(EXIT_CPUID, 0);
+	}
+	set_as_ever();
+	scene_enter();
+	assert_true(model.vcpu.nested->current->quick.entered);
+	assert_int_equal(how_open(VMCS_EPT_POINTER), SHADOW_RW);
+}
+
+/* Expect: written without an exit, the same value leaves entries quick, and another one counts. */
+static void controls_that_rarely_change_are_opened(void **state)
+{
+	u64 eptp;
+
+	(void)state;
+	begin_as_ever();
+	eptp = scene_running(VMCS_EPT_POINTER);
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	l1_set(VMCS_TSC_OFFSET, 0x2000);
+	scene_enter();
+	assert_int_equal(scene_running(VMCS_TSC_OFFSET), 0x2000);
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	l1_set(VMCS_EPT_POINTER, EPTP12(0x50000));
+	scene_enter();
+	assert_true(scene_running(VMCS_EPT_POINTER) != eptp);
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	l1_set(VMCS_EPT_POINTER, EPTP12(0x50000) | 0x80); /* reserved */
+	assert_int_equal(l1_vmresume().error, VMERR_CONTROLS);
+	l1_set(VMCS_EPT_POINTER, EPTP12(0x50000));
+	l1_set(VMCS_ENTRY_MSR_LOAD_ADDRESS, 8); /* misaligned */
+	l1_set(VMCS_EXIT_MSR_LOAD_ADDRESS, 8);
+	for (u32 i = 0; i < 3; i++) {
+		scene_enter();
+		scene_exit_to_l1(EXIT_CPUID, 0);
+	}
+	l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, 1);
+	assert_int_equal(l1_vmresume().error, VMERR_CONTROLS);
+	l1_set(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+	scene_enter();
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	l1_set(VMCS_EXIT_MSR_LOAD_COUNT, 1);
+	assert_int_equal(l1_vmresume().error, VMERR_CONTROLS);
+}
+
+/* Expect: what L2 makes its EPT pointer by VMFUNC L1 reads, and L2 goes on with. */
+static void an_ept_pointer_that_l2_has_switched_stays(void **state)
+{
+	u64 eptp;
+
+	(void)state;
+	begin_as_ever();
+	((u64 *)l1_pointer(EPTP_LIST))[1] = EPTP12(0x50000);
+	model.vcpu.regs.gpr[REG_RAX] = 0;
+	model.vcpu.regs.gpr[REG_RCX] = 1;
+	assert_true(model_exit_for(EXIT_VMFUNC, 0));
+	assert_true(model_in_l2());
+	eptp = scene_running(VMCS_EPT_POINTER);
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	assert_int_equal(l1_get(VMCS_EPT_POINTER), EPTP12(0x50000));
+	scene_enter();
+	assert_int_equal(scene_of12(VMCS_EPT_POINTER), EPTP12(0x50000));
+	assert_int_equal(scene_running(VMCS_EPT_POINTER), eptp);
 }
 
 static void without_shadowing_there_is_nothing_to_learn(void **state)
@@ -264,6 +353,8 @@ int main(void)
 		cmocka_unit_test(what_is_asked_for_without_entries_stays),
 		cmocka_unit_test(what_is_asked_for_rarely_stays),
 		cmocka_unit_test(other_fields_are_never_opened),
+		cmocka_unit_test(controls_that_rarely_change_are_opened),
+		cmocka_unit_test(an_ept_pointer_that_l2_has_switched_stays),
 		cmocka_unit_test(without_shadowing_there_is_nothing_to_learn),
 		cmocka_unit_test(l2s_values_stay),
 		cmocka_unit_test(l1_may_write_the_same_again),

@@ -86,7 +86,7 @@ bool check_pdptes(const struct vmx_caps *caps, const u64 pdpte[4]) must_check;
  * it (VMCS shadowing) or by L0 itself; whoever changes any other field for L1
  * (VMWRITE that exits, VMPTRLD) calls check_forget().
  */
-#define CHECK_WATCHED 8
+#define CHECK_WATCHED 11
 
 struct check_memo {
 	bool valid;

@@ -15,14 +15,25 @@
 /*
  * Guest state may be open whatever the table says: a hypervisor beneath another one writes most
  * of it at each exit of its guest. The processor checks it, or else check_guest all of it. What exits save
- * of PDPTEs depends on a control.
+ * of PDPTEs depends on a control. And so may be what KVM writes whenever it changes between its own VMCS and one of
+ * its guest's guest, mostly what was there before: a merge looks at them (merge_is_hot, or all of it), and check_memo.c.
  */
 u8 shadow_learn_limit(const struct vmcs_field_info *info)
 {
-	u16 row = info->field.index;
-	bool pdpte = row >= VMCS_INDEX_GUEST_PDPTE0 && row <= VMCS_INDEX_GUEST_PDPTE3;
-
-	return info->class == CLASS_GUEST && !pdpte ? SHADOW_RW : info->shadow;
+	switch (info->field.index) {
+	case VMCS_INDEX_GUEST_PDPTE0:
+	case VMCS_INDEX_GUEST_PDPTE1:
+	case VMCS_INDEX_GUEST_PDPTE2:
+	case VMCS_INDEX_GUEST_PDPTE3:
+		return info->shadow;
+	case VMCS_INDEX_TSC_OFFSET:
+	case VMCS_INDEX_EPT_POINTER:
+	case VMCS_INDEX_ENTRY_MSR_LOAD_COUNT:
+	case VMCS_INDEX_EXIT_MSR_LOAD_COUNT:
+		return SHADOW_RW;
+	default:
+		return info->class == CLASS_GUEST ? SHADOW_RW : info->shadow;
+	}
 }
 
 static bool is_often(struct shadow_set *set, u16 row, u64 clock)

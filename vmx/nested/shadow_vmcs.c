@@ -208,7 +208,7 @@ void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct
 	vmcs_load(&slot->shadow);
 	push_rows(slot, &info->field, 1);
 	vmcs_clear(&slot->shadow);
-	vmcs_load(&vcpu->vmcs01);
+	vmcs_load(vcpu->running);
 }
 
 void shadow_open_write(struct nested_slot *slot, vmcs_field field)
