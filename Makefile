@@ -16,7 +16,8 @@ WARN := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissin
 	-Wcast-qual -Wpointer-arith -Wvla -Wundef
 FREESTANDING := -std=gnu17 -ffreestanding -fno-common -mgeneral-regs-only -mno-red-zone -fcf-protection=none \
 	-fno-stack-protector -fno-strict-aliasing -fno-delete-null-pointer-checks \
-	-fno-asynchronous-unwind-tables -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. -O2 -g
+	-fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
+	$(if $(findstring clang,$(CC)),,-fno-align-jumps -fno-align-loops -fno-align-labels) -ffile-prefix-map=$(CURDIR)=. -O2 -g
 KERNEL_CFLAGS := $(FREESTANDING) -fPIE -fvisibility=hidden $(WARN) -I.
 
 # Pure files: no privileged instruction, compiled for the image and for the host alike.
@@ -29,7 +30,7 @@ PURE := $(wildcard drivers/printk.c drivers/mca.c drivers/acpi.c arch/string.c \
 # Self tests are images of their own: boot/root/self_test.mk.
 KERNEL_C := $(filter-out boot/root/self_test%,$(wildcard arch/*.c drivers/*.c mm/*.c vmx/*.c vmx/nested/*.c boot/root/*.c))
 KERNEL_ASM := $(filter-out boot/root/self_test%,$(wildcard vmx/*.asm boot/root/*.asm))
-KERNEL_LD := ld -pie --no-dynamic-linker -z noexecstack -z max-page-size=4096 --build-id=none -T linker.ld
+KERNEL_LD := ld -pie --no-dynamic-linker -z pack-relative-relocs -z noexecstack -z max-page-size=4096 --build-id=none -T linker.ld
 PURE_O := $(PURE:%.c=$(BUILD)/kernel/%.o)
 KERNEL_O := $(filter-out $(PURE_O),$(KERNEL_C:%.c=$(BUILD)/kernel/%.o)) $(KERNEL_ASM:%.asm=$(BUILD)/kernel/%.asm.o)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * pack FROM TO: packs a file for boot/uefi/unpack.c: its length in 8 bytes, then one block of the LZ4 block format.
+ * pack FROM TO: packs a file for boot/uefi/unpack.c: its length in 8 bytes, then one block of the format that its header tells.
  *
  * Works backwards: the price of the rest of the file from each position on is that of a literal there, or of a match and what follows it.
  * Must give the same bytes for the same file.
@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORTEST = 4, FARTHEST = 65535, LAST_LITERALS = 5, LAST_MATCH = 12, TRIES = 128, LONG_ENOUGH = 256, HASH_BITS = 16 };
+#include "boot/uefi/unpack.h"
+
+enum { NEAR = 256, FARTHEST = 65536, TRIES = 512, LONG_ENOUGH = 256, HASH_BITS = 16 };
 
 struct choice {
 	uint32_t price;		 /* of everything from here on */
@@ -53,11 +55,12 @@ static void read_file(const char *name)
 
 static void link_positions(void)
 {
-	uint32_t *last = get(1u << HASH_BITS, sizeof *last), word;
+	uint32_t *last = get(1u << HASH_BITS, sizeof *last);
 
 	earlier = get(size, sizeof *earlier);
-	for (size_t i = 0; i + SHORTEST <= size; i++) {
-		memcpy(&word, text + i, sizeof word);
+	for (size_t i = 0; i + UNPACK_SHORTEST_NEAR <= size; i++) {
+		uint32_t word = text[i] | (uint32_t)text[i + 1] << 8 | (uint32_t)text[i + 2] << 16;
+
 		word = word * 2654435761u >> (32 - HASH_BITS);
 		earlier[i] = last[word];
 		last[word] = (uint32_t)i + 1;
@@ -65,63 +68,84 @@ static void link_positions(void)
 	free(last);
 }
 
-static uint32_t same(size_t a, size_t b, size_t limit)
+static uint32_t same(size_t a, size_t b)
 {
 	uint32_t n = 0;
 
-	while (b + n < limit && text[a + n] == text[b + n])
+	while (b + n < size && text[a + n] == text[b + n])
 		n++;
 	return n;
 }
 
-/* Token, offset, and the bytes of a long length. A run of literals shares its token with the match behind it. */
-static uint32_t match_price(uint32_t length)
+static uint32_t shortest(uint32_t offset)
 {
-	return 3 + (length >= SHORTEST + 15 ? 1 + (length - SHORTEST - 15) / 255 : 0);
+	return offset <= NEAR ? UNPACK_SHORTEST_NEAR : UNPACK_SHORTEST_FAR;
 }
 
+/* Token, offset, and the bytes of a long length. A run of literals shares its token with the match behind it. */
+static uint32_t match_price(uint32_t length, uint32_t offset)
+{
+	uint32_t more = length - shortest(offset), price = offset <= NEAR ? 2 : 3;
+
+	return more < UNPACK_LENGTH ? price : price + 1 + (more - UNPACK_LENGTH) / 255;
+}
+
+/* The nearest of the matches of each length: the search begins there, and the next one has to be longer. */
 static void choose_at(size_t i)
 {
 	struct choice *c = &best[i];
-	uint32_t longest = SHORTEST - 1;
+	uint32_t longest = UNPACK_SHORTEST_NEAR - 1;
 	int tries = TRIES;
 
 	*c = (struct choice){ best[i + 1].price + 1, 0, 0 };
-	if (i + LAST_MATCH > size)
+	/* The last sequence is one of literals. */
+	if (i + 1 == size)
 		return;
 	for (uint32_t next = earlier[i]; next && i - (next - 1) <= FARTHEST && longest < LONG_ENOUGH && tries--; next = earlier[next - 1]) {
-		uint32_t length = same(next - 1, i, size - LAST_LITERALS);
+		uint32_t length = same(next - 1, i), offset = (uint32_t)(i - (next - 1));
 
+		if (i + length == size)
+			length--;
 		for (; longest < length; longest++) {
-			uint32_t price = match_price(longest + 1) + best[i + longest + 1].price;
+			uint32_t price;
 
-			if (longest + 1 >= SHORTEST && price <= c->price)
-				*c = (struct choice){ price, longest + 1, (uint32_t)(i - (next - 1)) };
+			if (longest + 1 < shortest(offset))
+				continue;
+			price = match_price(longest + 1, offset) + best[i + longest + 1].price;
+			if (price <= c->price)
+				*c = (struct choice){ price, longest + 1, offset };
 		}
 	}
 }
 
-static void put_length(FILE *file, uint32_t length)
+static void put_rest(FILE *file, uint32_t length, uint32_t in_token)
 {
-	if (length < 15)
+	if (length < in_token)
 		return;
-	for (length -= 15; length >= 255; length -= 255)
+	for (length -= in_token; length >= 255; length -= 255)
 		putc(255, file);
 	putc((int)length, file);
 }
 
+static uint32_t at_most(uint32_t value, uint32_t limit)
+{
+	return value < limit ? value : limit;
+}
+
 static void put_sequence(FILE *file, size_t from, uint32_t literals, struct choice match)
 {
-	uint32_t more = match.length ? match.length - SHORTEST : 0;
+	uint32_t more = match.length ? match.length - shortest(match.offset) : 0, offset = match.offset - 1;
 
-	putc((int)((literals < 15 ? literals : 15) << 4 | (more < 15 ? more : 15)), file);
-	put_length(file, literals);
+	putc((int)((match.length && match.offset <= NEAR ? UNPACK_NEAR : 0) |
+		   at_most(literals, UNPACK_LITERALS) << UNPACK_LITERALS_SHIFT | at_most(more, UNPACK_LENGTH)), file);
+	put_rest(file, literals, UNPACK_LITERALS);
 	fwrite(text + from, 1, literals, file);
 	if (!match.length)
 		return;
-	putc((int)(match.offset & 255), file);
-	putc((int)(match.offset >> 8), file);
-	put_length(file, more);
+	putc((int)(offset & 255), file);
+	if (match.offset > NEAR)
+		putc((int)(offset >> 8), file);
+	put_rest(file, more, UNPACK_LENGTH);
 }
 
 static void write_file(const char *name)

@@ -13,8 +13,7 @@
 #define MAX_IMAGE (UINT64_C(16) << 20)
 
 enum { PT_LOAD = 1, PT_DYNAMIC = 2 };
-enum { DT_NULL = 0, DT_RELA = 7, DT_RELASZ = 8, DT_RELAENT = 9, DT_REL = 17, DT_RELRSZ = 35, DT_RELR = 36 };
-enum { R_X86_64_NONE = 0, R_X86_64_RELATIVE = 8 };
+enum { DT_NULL = 0, DT_RELASZ = 8, DT_REL = 17, DT_RELRSZ = 35, DT_RELR = 36, DT_RELRENT = 37 };
 
 struct elf_header {
 	u8 ident[16];
@@ -29,10 +28,6 @@ struct elf_header {
 struct program_header {
 	u32 type, flags;
 	u64 offset, address, physical, file_size, memory_size, alignment;
-};
-
-struct rela {
-	u64 offset, info, addend;
 };
 
 static_assert(sizeof(struct elf_header) == 64, "ELF-64 header");
@@ -100,24 +95,39 @@ const char *elf_measure(const u8 *file, u64 file_size, struct elf_image *image)
 	return NULL;
 }
 
+static bool relocate_word(const struct elf_image *image, u8 *memory, u64 base, u64 at)
+{
+	u64 value;
+
+	if (!inside(at, sizeof(value), image->size))
+		return false;
+	memcpy(&value, memory + at, sizeof(value));
+	value += base;
+	memcpy(memory + at, &value, sizeof(value));
+	return true;
+}
+
+/* The compact form: an even entry is the address of a word; an odd one has a bit for each of the 63 words that follow what was told so far. */
 static const char *relocate(const struct elf_image *image, u8 *memory, u64 base, u64 table, u64 size)
 {
-	struct rela rela;
+	u64 entry, next = 0;
 
-	if (!inside(table, size, image->size) || size % sizeof(rela))
+	if (!inside(table, size, image->size) || size % sizeof(entry))
 		return "the kernel image's relocations lie outside of it";
-	for (u64 at = table; at < table + size; at += sizeof(rela)) {
-		u64 value;
+	for (u64 at = table; at < table + size; at += sizeof(entry)) {
+		bool good = true;
 
-		memcpy(&rela, memory + at, sizeof(rela));
-		if ((u32)rela.info == R_X86_64_NONE)
-			continue;
-		if (rela.info != R_X86_64_RELATIVE)
-			return "the kernel image has a relocation that is not R_X86_64_RELATIVE";
-		if (!inside(rela.offset, sizeof(value), image->size))
+		memcpy(&entry, memory + at, sizeof(entry));
+		if (entry & 1) {
+			for (u64 bits = entry >> 1, word = next; bits && good; bits >>= 1, word += 8)
+				good = !(bits & 1) || relocate_word(image, memory, base, word);
+			next += UINT64_C(63) * 8;
+		} else {
+			good = relocate_word(image, memory, base, entry);
+			next = entry + 8;
+		}
+		if (!good)
 			return "a relocation of the kernel image points outside of it";
-		value = base + rela.addend;
-		memcpy(memory + rela.offset, &value, sizeof(value));
 	}
 	return NULL;
 }
@@ -126,7 +136,7 @@ static const char *relocate(const struct elf_image *image, u8 *memory, u64 base,
 static const char *apply_dynamic(const struct elf_image *image, u8 *memory, u64 base,
 				 const struct program_header *dynamic)
 {
-	u64 table = 0, size = 0, entry_size = sizeof(struct rela);
+	u64 table = 0, size = 0, entry_size = sizeof(u64);
 	u64 pair[2];
 
 	if (!inside(dynamic->address, dynamic->memory_size, image->size))
@@ -135,16 +145,16 @@ static const char *apply_dynamic(const struct elf_image *image, u8 *memory, u64 
 		memcpy(pair, memory + dynamic->address + at, sizeof(pair));
 		if (pair[0] == DT_NULL)
 			break;
-		if (pair[0] == DT_RELA)
+		if (pair[0] == DT_RELR)
 			table = pair[1];
-		if (pair[0] == DT_RELASZ)
+		if (pair[0] == DT_RELRSZ)
 			size = pair[1];
-		if (pair[0] == DT_RELAENT)
+		if (pair[0] == DT_RELRENT)
 			entry_size = pair[1];
-		if (pair[0] == DT_REL || pair[0] == DT_RELR || pair[0] == DT_RELRSZ)
+		if (pair[0] == DT_REL || (pair[0] == DT_RELASZ && pair[1]))
 			return "the kernel image has relocations of an unexpected form";
 	}
-	if (entry_size != sizeof(struct rela))
+	if (entry_size != sizeof(u64))
 		return "the kernel image has relocations of an unexpected size";
 	return relocate(image, memory, base, table, size);
 }

@@ -31,14 +31,18 @@ static bool append_range(struct handoff *handoff, const EFI_MEMORY_DESCRIPTOR *d
 
 static EFI_STATUS copy_memory_map(struct loader *loader, struct handoff *handoff)
 {
-	const EFI_MEMORY_DESCRIPTOR *d;
 	struct memory_map map;
 	u64 from = 0;
 	EFI_STATUS status = memory_map_get(loader, &map);
 
 	if (EFI_ERROR(status))
 		return status;
-	while ((d = memory_map_next(&map, from)) != NULL) {
+	for (UINTN i = 0; i < map.count; i++) {
+		const EFI_MEMORY_DESCRIPTOR *d = memory_map_at(&map, i);
+
+		/* Should two overlap, the later one is left out. */
+		if (!d->NumberOfPages || d->PhysicalStart < from)
+			continue;
 		if (!append_range(handoff, d)) {
 			complain("the memory map has more than %u ranges; those from 0x%lx on are left out",
 				 HANDOFF_MAX_RANGES, (u64)d->PhysicalStart);

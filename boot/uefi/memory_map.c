@@ -1,35 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* Copies the firmware's memory map and walks it by rising addresses. */
+/* Copies the firmware's memory map, and sorts it by address. */
 #include "boot/uefi/memory_map.h"
+
+static EFI_MEMORY_DESCRIPTOR *descriptor(const struct memory_map *map, UINTN i)
+{
+	return (void *)(map->bytes + i * map->step);
+}
+
+/* By insertion, as most of it is in order already. What descriptors have beyond the fields of today stays where it is. */
+static void sort(const struct memory_map *map)
+{
+	for (UINTN i = 1; i < map->count; i++) {
+		EFI_MEMORY_DESCRIPTOR moved = *descriptor(map, i);
+		UINTN to = i;
+
+		for (; to > 0 && descriptor(map, to - 1)->PhysicalStart > moved.PhysicalStart; to--)
+			*descriptor(map, to) = *descriptor(map, to - 1);
+		*descriptor(map, to) = moved;
+	}
+}
 
 EFI_STATUS memory_map_get(const struct loader *loader, struct memory_map *map)
 {
-	UINTN key;
+	UINTN key, size = 0;
 	UINT32 version;
 	EFI_STATUS status;
 
-	map->size = 0;
-	loader->boot->GetMemoryMap(&map->size, NULL, &key, &map->step, &version);
+	map->bytes = NULL;
+	loader->boot->GetMemoryMap(&size, NULL, &key, &map->step, &version);
 	/* The allocation itself may split a range or two. */
-	map->size += 8 * map->step;
-	status = loader->boot->AllocatePool(EfiLoaderData, map->size, (void **)&map->bytes);
+	size += 8 * map->step;
+	status = loader->boot->AllocatePool(EfiLoaderData, size, (void **)&map->bytes);
 	if (EFI_ERROR(status))
 		return status;
-	status = loader->boot->GetMemoryMap(&map->size, (EFI_MEMORY_DESCRIPTOR *)(void *)map->bytes, &key, &map->step, &version);
-	if (EFI_ERROR(status))
+	status = loader->boot->GetMemoryMap(&size, (EFI_MEMORY_DESCRIPTOR *)(void *)map->bytes, &key, &map->step, &version);
+	if (EFI_ERROR(status)) {
 		loader->boot->FreePool(map->bytes);
+		return status;
+	}
+	map->count = size / map->step;
+	sort(map);
 	return status;
 }
 
-const EFI_MEMORY_DESCRIPTOR *memory_map_next(const struct memory_map *map, u64 from)
+const EFI_MEMORY_DESCRIPTOR *memory_map_at(const struct memory_map *map, UINTN i)
 {
-	const EFI_MEMORY_DESCRIPTOR *next = NULL;
-
-	for (UINTN at = 0; at + map->step <= map->size; at += map->step) {
-		const EFI_MEMORY_DESCRIPTOR *d = (const void *)(map->bytes + at);
-
-		if (d->NumberOfPages && d->PhysicalStart >= from && (!next || d->PhysicalStart < next->PhysicalStart))
-			next = d;
-	}
-	return next;
+	return descriptor(map, i);
 }

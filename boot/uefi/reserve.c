@@ -69,16 +69,17 @@ static void make_executable(const struct loader *loader)
 /* The highest aligned place in free memory, where the firmware has least of its own; 0: none. */
 static u64 find_place(const struct loader *loader, u64 size)
 {
-	const EFI_MEMORY_DESCRIPTOR *d;
 	struct memory_map map;
-	u64 found = 0, from = 0;
+	u64 found = 0;
 
 	if (EFI_ERROR(memory_map_get(loader, &map)))
 		return 0;
-	while ((d = memory_map_next(&map, from)) != NULL) {
-		from = d->PhysicalStart + d->NumberOfPages * PAGE;
-		if (d->Type == EfiConventionalMemory && from >= size && ((from - size) & ~(BLOCK_ALIGNMENT - 1)) >= d->PhysicalStart)
-			found = (from - size) & ~(BLOCK_ALIGNMENT - 1);
+	for (UINTN i = 0; i < map.count; i++) {
+		const EFI_MEMORY_DESCRIPTOR *d = memory_map_at(&map, i);
+		u64 end = d->PhysicalStart + d->NumberOfPages * PAGE;
+
+		if (d->Type == EfiConventionalMemory && end >= size && ((end - size) & ~(BLOCK_ALIGNMENT - 1)) >= d->PhysicalStart)
+			found = (end - size) & ~(BLOCK_ALIGNMENT - 1);
 	}
 	loader->boot->FreePool(map.bytes);
 	return found;

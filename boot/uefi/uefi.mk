@@ -24,16 +24,18 @@ $(BUILD)/uefi/testudo.elf: $(BUILD)/testudo.elf
 	$(Q)objcopy --strip-all $< $@
 
 # What of the kernel runs once, seldom, or to tell of something is small rather than fast: the image is read from a slow disk.
-SMALL := boot/root/% drivers/% mm/host_paging mm/ept_types mm/mtrr vmx/caps vmx/controls vmx/apic_reset vmx/handle_init vmx/vcpu_dump \
-	vmx/nested/caps12 vmx/nested/init vmx/nested/refusal vmx/nested/vmx_abort vmx/nested/switch_refusal
+SMALL := boot/root/% drivers/% mm/host_paging mm/ept_types mm/mtrr mm/page_alloc vmx/caps vmx/controls vmx/apic_reset vmx/handle_init vmx/vcpu_dump \
+	vmx/dump vmx/ept01 vmx/emulate vmx/handle_cr vmx/handle_functions vmx/sleep_guard vmx/nested/caps12 vmx/nested/init vmx/nested/refusal \
+	vmx/nested/vmx_abort vmx/nested/switch_refusal vmx/nested/check_guest_segments vmx/nested/check_guest_state vmx/nested/check_execution \
+	vmx/nested/virtualization_exception vmx/nested/page_log vmx/nested/spp
 $(SMALL:%=$(BUILD)/kernel/%.o): KERNEL_CFLAGS += -Os
 
 # The only part of the loader that works for long.
 $(BUILD)/uefi/boot/uefi/unpack.o: UEFI_CFLAGS += -O2
 
-$(BUILD)/tools/%: tools/%.c
+$(BUILD)/tools/%: tools/%.c boot/uefi/unpack.h
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -O2 $(WARN) $< -o $@
+	$(Q)$(CC) -std=gnu17 -O2 $(WARN) -I. $< -o $@
 
 $(BUILD)/%/testudo.packed: $(BUILD)/%/testudo.elf $(BUILD)/tools/pack
 	$(Q)$(BUILD)/tools/pack $< $@

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The LZ4 block format: sequences of a token, literals, and a match in what was
- * made so far. The token has the two lengths in 4 bits each; 15 is continued by
- * bytes, each added, until one is not 255. The last sequence has no match.
+ * What counts here is the number of instructions for a sequence: the loader's
+ * time goes into the reading and unpacking of the kernel.
  */
 #include "boot/uefi/unpack.h"
-
-#define LONG_LENGTH 15
-#define SHORTEST_MATCH 4
 
 struct input {
 	const u8 *at, *end;
@@ -22,11 +18,11 @@ static inline u32 next_byte(struct input *in)
 	return 0;
 }
 
-static inline u64 read_length(struct input *in, u64 length)
+static inline u64 read_length(struct input *in, u64 length, u64 longest)
 {
 	u32 more = 255;
 
-	if (length == LONG_LENGTH)
+	if (length == longest)
 		for (; more == 255; length += more)
 			more = next_byte(in);
 	return length;
@@ -37,11 +33,7 @@ static inline void copy_8(u8 *to, const u8 *from)
 	__builtin_memcpy(to, from, 8);
 }
 
-/*
- * Most pieces are short, so 8 bytes at a time, and up to 7 more than asked for
- * where there is room. A match may reach into what it makes itself: then its
- * beginning comes again and again.
- */
+/* Most pieces are short, so 8 bytes at a time, and up to 7 more than asked for where there is room. */
 static inline void copy(u8 *to, const u8 *from, u64 length, bool has_room)
 {
 	if (!has_room) {
@@ -53,29 +45,54 @@ static inline void copy(u8 *to, const u8 *from, u64 length, bool has_room)
 		copy_8(to + i, from + i);
 }
 
-/* Short sequences, as nearly all are, while both ends are far; the rest is for the careful loop. Returns what is made. */
-static u64 unpack_short(struct input *in, u8 *to, u64 made, u64 room)
+/* A match may reach into what it makes itself: then its beginning comes again and again, and two of it are as good a pattern. */
+static inline void copy_match(u8 *to, u64 offset, u64 length, u64 room)
 {
-	while (in->end - in->at >= 32 && room - made >= 64) {
-		u32 token = in->at[0], literals = token >> 4, length = (token & LONG_LENGTH) + SHORTEST_MATCH, offset;
-		u8 *match;
-
-		if (literals == LONG_LENGTH || length == LONG_LENGTH + SHORTEST_MATCH)
-			break;
-		copy_8(to + made, in->at + 1);
-		copy_8(to + made + 8, in->at + 9);
-		offset = in->at[literals + 1] | (u32)in->at[literals + 2] << 8;
-		if (offset < 8 || offset > made + literals)
-			break;
-		made += literals;
-		in->at += literals + 3;
-		match = to + made;
-		copy_8(match, match - offset);
-		copy_8(match + 8, match + 8 - offset);
-		copy_8(match + 16, match + 16 - offset);
-		made += length;
+	for (; offset < 8 && offset < length; offset *= 2) {
+		copy(to, to - offset, offset, false);
+		to += offset;
+		length -= offset;
+		room -= offset;
 	}
-	return made;
+	copy(to, to - offset, length, offset >= 8 && room - length >= 8);
+}
+
+/* Short sequences, as nearly all are, while both ends are far; the rest is for the careful loop. Returns what is made. */
+static u64 unpack_short(struct input *in, u8 *begin, u64 made, u64 room)
+{
+	const u8 *at = in->at, *stop = in->end - 32;
+	u8 *to = begin + made, *full = begin + room - 64;
+
+	if (in->end - at < 32 || room - made < 64)
+		return made;
+	while (at <= stop && to <= full) {
+		u32 token = at[0], literals = token >> UNPACK_LITERALS_SHIFT & UNPACK_LITERALS, length = token & UNPACK_LENGTH, offset;
+		const u8 *match = at + 1 + literals;
+
+		if (literals == UNPACK_LITERALS || length == UNPACK_LENGTH)
+			break;
+		copy_8(to, at + 1);
+		if (token & UNPACK_NEAR) {
+			offset = match[0] + 1u;
+			match += 1;
+			length += UNPACK_SHORTEST_NEAR;
+		} else {
+			offset = (match[0] | (u32)match[1] << 8) + 1;
+			match += 2;
+			length += UNPACK_SHORTEST_FAR;
+		}
+		if (offset < 8 || offset > (u64)(to + literals - begin))
+			break;
+		to += literals;
+		at = match;
+		copy_8(to, to - offset);
+		copy_8(to + 8, to + 8 - offset);
+		if (length > 16)
+			copy_8(to + 16, to + 16 - offset);
+		to += length;
+	}
+	in->at = at;
+	return (u64)(to - begin);
 }
 
 u64 unpack(const u8 *from, u64 size, u8 *to, u64 room)
@@ -86,7 +103,7 @@ u64 unpack(const u8 *from, u64 size, u8 *to, u64 room)
 	for (;;) {
 		made = unpack_short(&in, to, made, room);
 		u32 token = next_byte(&in), offset;
-		u64 length = read_length(&in, token >> 4);
+		u64 length = read_length(&in, token >> UNPACK_LITERALS_SHIFT & UNPACK_LITERALS, UNPACK_LITERALS);
 
 		if (in.damaged || length > (u64)(in.end - in.at) || length > room - made)
 			return 0;
@@ -95,12 +112,14 @@ u64 unpack(const u8 *from, u64 size, u8 *to, u64 room)
 		made += length;
 		if (in.at == in.end)
 			return made;
-		offset = next_byte(&in);
-		offset |= next_byte(&in) << 8;
-		length = read_length(&in, token & LONG_LENGTH) + SHORTEST_MATCH;
-		if (in.damaged || offset == 0 || offset > made || length > room - made)
+		offset = next_byte(&in) + 1;
+		if (!(token & UNPACK_NEAR))
+			offset += next_byte(&in) << 8;
+		length = read_length(&in, token & UNPACK_LENGTH, UNPACK_LENGTH);
+		length += token & UNPACK_NEAR ? UNPACK_SHORTEST_NEAR : UNPACK_SHORTEST_FAR;
+		if (in.damaged || offset > made || length > room - made)
 			return 0;
-		copy(to + made, to + made - offset, length, offset >= 8 && room - made - length >= 8);
+		copy_match(to + made, offset, length, room - made);
 		made += length;
 	}
 }

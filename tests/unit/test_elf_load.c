@@ -13,7 +13,7 @@
 
 #define BASE UINT64_C(0x40000000)
 
-/* Two segments: code at 0, data with .bss at 0x1000; one relocation in the data. */
+/* Two segments: code at 0, data with .bss at 0x1000; relocations in the data, in all three forms. */
 struct file {
 	u8 ident[16];
 	u16 type, machine;
@@ -27,8 +27,8 @@ struct file {
 	} segment[3];
 	u8 code[16];
 	struct {
-		u64 pointer;
-		u64 rela[3];
+		u64 pointer[5];
+		u64 relocations[3];
 		u64 dynamic[8];
 	} data;
 };
@@ -38,7 +38,8 @@ static u8 memory[0x3000];
 
 static int fresh(void **state)
 {
-	const u64 data = 0x1000, rela = data + 8, dynamic = data + 32;
+	const u64 data = 0x1000, relocations = data + offsetof(struct file, data.relocations) - offsetof(struct file, data);
+	const u64 dynamic = relocations + sizeof(file.data.relocations);
 
 	(void)state;
 	file = (struct file){
@@ -54,9 +55,10 @@ static int fresh(void **state)
 		},
 		.code = { 0xc3, 0xc3, 0xc3, 0xc3, 0x90 },
 		.data = {
-			.pointer = 0,
-			.rela = { data, 8, 0x123 },
-			.dynamic = { 7, rela, 8, 24, 9, 24, 0, 0 },
+			.pointer = { 0x123, 0x456, 0x789, 0xabc, 0xdef },
+			/* A word; the first and the third of the 63 behind it; the word after those 63. */
+			.relocations = { data, 1 | 1 << 1 | 1 << 3, 1 | 1 << 1 },
+			.dynamic = { 36, relocations, 35, 24, 37, 8, 0, 0 },
 		},
 	};
 	memset(memory, 0xaa, sizeof(memory));
@@ -84,15 +86,21 @@ static void assert_refused(const char *words)
 static void a_good_image_is_placed_and_relocated(void **state)
 {
 	struct elf_image image;
-	u64 pointer;
+	u64 pointer[5], later;
 
 	(void)state;
 	assert_null(elf_measure((const u8 *)&file, sizeof(file), &image));
 	assert_int_equal(image.size, 0x3000);
 	assert_null(place());
 	assert_int_equal(memory[image.entry], 0x90);
-	memcpy(&pointer, memory + 0x1000, 8);
-	assert_int_equal(pointer, BASE + 0x123);
+	memcpy(pointer, memory + 0x1000, sizeof(pointer));
+	assert_int_equal(pointer[0], BASE + 0x123);
+	assert_int_equal(pointer[1], BASE + 0x456);
+	assert_int_equal(pointer[2], 0x789);
+	assert_int_equal(pointer[3], BASE + 0xabc);
+	assert_int_equal(pointer[4], 0xdef);
+	memcpy(&later, memory + 0x1000 + 64 * 8, 8);
+	assert_int_equal(later, BASE);
 	assert_int_equal(memory[0x20ff], 0);
 	assert_int_equal(memory[0x1000 + sizeof(file.data)], 0);
 }
@@ -145,11 +153,14 @@ static void segments_out_of_bounds_are_refused(void **state)
 static void relocations_out_of_bounds_or_of_other_kinds_are_refused(void **state)
 {
 	(void)state;
-	file.data.rela[0] = 0x2ff9;
+	file.data.relocations[0] = 0x2ffa;
 	assert_refused("points outside");
 	fresh(NULL);
-	file.data.rela[1] = 1;
-	assert_refused("not R_X86_64_RELATIVE");
+	file.data.relocations[0] = UINT64_MAX - 7;
+	assert_refused("points outside");
+	fresh(NULL);
+	file.data.relocations[0] = 0x2ff0;
+	assert_refused("points outside");
 	fresh(NULL);
 	file.data.dynamic[1] = 0x2ff0;
 	assert_refused("relocations lie outside");
@@ -157,10 +168,16 @@ static void relocations_out_of_bounds_or_of_other_kinds_are_refused(void **state
 	file.data.dynamic[3] = UINT64_MAX;
 	assert_refused("relocations lie outside");
 	fresh(NULL);
+	file.data.dynamic[3] = 12;
+	assert_refused("relocations lie outside");
+	fresh(NULL);
 	file.data.dynamic[5] = 16;
 	assert_refused("unexpected size");
 	fresh(NULL);
-	file.data.dynamic[0] = 36;
+	file.data.dynamic[4] = 17;
+	assert_refused("unexpected form");
+	fresh(NULL);
+	file.data.dynamic[4] = 8;
 	assert_refused("unexpected form");
 	fresh(NULL);
 	file.segment[2].type = 4;

@@ -29,31 +29,64 @@ static void literals_come_as_they_are(void **state)
 static void a_match_repeats_what_was_made(void **state)
 {
 	(void)state;
-	assert_int_equal(unpack(BLOCK(0x40, 'a', 'b', 'c', 'd', 4, 0, 0x10, 'e'), out, sizeof(out)), 9);
+	assert_int_equal(unpack(BLOCK(0x40, 'a', 'b', 'c', 'd', 3, 0, 0x10, 'e'), out, sizeof(out)), 9);
 	assert_memory_equal(out, "abcdabcde", 9);
+	assert_int_equal(unpack(BLOCK(0xc0, 'a', 'b', 'c', 'd', 3, 0x10, 'e'), out, sizeof(out)), 8);
+	assert_memory_equal(out, "abcdabce", 8);
 }
 
 static void a_match_may_reach_into_itself(void **state)
 {
 	(void)state;
-	assert_int_equal(unpack(BLOCK(0x23, 'a', 'b', 2, 0, 0x00), out, sizeof(out)), 9);
+	assert_int_equal(unpack(BLOCK(0x23, 'a', 'b', 1, 0, 0x00), out, sizeof(out)), 9);
 	assert_memory_equal(out, "ababababa", 9);
 }
 
-/* 15 + 255 + 1 literals of 'x', which come by a match: 1 + 19 + 255 + 2. */
-static void long_lengths_go_on_in_bytes(void **state)
+/* Distances below 8 and lengths that end everywhere, with room behind and without. */
+static void every_short_pattern_goes_on(void **state)
 {
 	(void)state;
-	assert_int_equal(unpack(BLOCK(0x1f, 'x', 1, 0, 255, 2, 0x00), out, sizeof(out)), 277);
-	for (unsigned int i = 0; i < 277; i++)
-		assert_int_equal(out[i], 'x');
+	for (u8 distance = 1; distance <= 12; distance++)
+		for (u8 more = 0; more < 40; more++) {
+			u8 block[20] = { (u8)(UNPACK_NEAR | UNPACK_LITERALS << UNPACK_LITERALS_SHIFT | UNPACK_LENGTH), 12 - UNPACK_LITERALS };
+			u64 length = 12u + UNPACK_SHORTEST_NEAR + UNPACK_LENGTH + more;
+
+			memcpy(block + 2, "abcdefghijkl", 12);
+			block[14] = distance - 1;
+			block[15] = more;
+			for (u64 room = length; room < length + 20; room++) {
+				memset(out, 0x55, 100);
+				assert_int_equal(unpack(block, 17, out, room), length);
+				for (u64 i = 12; i < length; i++)
+					assert_int_equal(out[i], out[i - distance]);
+				assert_int_equal(out[room], 0x55);
+			}
+		}
+}
+
+/* 7 + 255 + 1 literals, and 255 + 2 more of a match than a token tells. */
+static void long_lengths_go_on_in_bytes(void **state)
+{
+	u8 block[400] = { UNPACK_LITERALS << UNPACK_LITERALS_SHIFT | UNPACK_LENGTH, 255, 1 };
+	const u64 literals = 7 + 255 + 1;
+
+	(void)state;
+	for (unsigned int i = 0; i < literals; i++)
+		block[3 + i] = (u8)i;
+	memcpy(block + 3 + literals, (u8[]){ 0, 1, 255, 2, 0 }, 5);
+	assert_int_equal(unpack(block, 3 + literals + 5, out, sizeof(out)), literals + UNPACK_SHORTEST_FAR + 15 + 255 + 2);
+	for (unsigned int i = 0; i < literals; i++)
+		assert_int_equal(out[i], (u8)i);
+	for (unsigned int i = 0; i < 276; i++)
+		assert_int_equal(out[literals + i], out[literals - 257 + i]);
 }
 
 static void no_match_from_before_the_beginning(void **state)
 {
 	(void)state;
-	assert_int_equal(unpack(BLOCK(0x10, 'a', 2, 0, 0x00), out, sizeof(out)), 0);
-	assert_int_equal(unpack(BLOCK(0x10, 'a', 0, 0, 0x00), out, sizeof(out)), 0);
+	assert_int_equal(unpack(BLOCK(0x10, 'a', 1, 0, 0x00), out, sizeof(out)), 0);
+	assert_int_equal(unpack(BLOCK(0x90, 'a', 1, 0x00), out, sizeof(out)), 0);
+	assert_int_equal(unpack(BLOCK(0x10, 'a', 0, 1, 0x00), out, sizeof(out)), 0);
 }
 
 static void nothing_goes_beyond_the_room(void **state)
@@ -61,14 +94,14 @@ static void nothing_goes_beyond_the_room(void **state)
 	(void)state;
 	memset(out, 0x55, sizeof(out));
 	assert_int_equal(unpack(BLOCK(0x30, 'a', 'b', 'c'), out, 2), 0);
-	assert_int_equal(unpack(BLOCK(0x11, 'a', 1, 0, 0x00), out, 5), 0);
+	assert_int_equal(unpack(BLOCK(0x11, 'a', 0, 0, 0x00), out, 5), 0);
 	assert_int_equal(out[5], 0x55);
 }
 
 /* Copies of exactly each length, so that a read beyond it is found. */
 static void a_block_cut_short_is_damaged(void **state)
 {
-	static const u8 block[] = { 0x40, 'a', 'b', 'c', 'd', 4, 0, 0x1f, 'e', 1, 0, 255, 0, 0x10, 'z' };
+	static const u8 block[] = { 0x40, 'a', 'b', 'c', 'd', 3, 0, 0x1f, 'e', 0, 0, 255, 0, 0x10, 'z' };
 
 	(void)state;
 	assert_true(unpack(block, sizeof(block), out, sizeof(out)) > 0);
@@ -79,6 +112,25 @@ static void a_block_cut_short_is_damaged(void **state)
 		/* After literals a block may end. */
 		assert_int_equal(unpack(copy, size, out, sizeof(out)), size == 5 ? 4 : size == 9 ? 9 : 0);
 		free(copy);
+	}
+}
+
+/* Whatever the bytes say: no read and no write outside, which the sanitizers watch, and no more than the room. */
+static void random_blocks_stay_inside(void **state)
+{
+	(void)state;
+	srand(2);
+	for (unsigned int turn = 0; turn < 20000; turn++) {
+		u64 size = (u64)rand() % 200, room = (u64)rand() % 400;
+		u8 *block = malloc(size + 1), *to = malloc(room + 1);
+
+		for (u64 i = 0; i < size; i++)
+			block[i] = (u8)(rand() & (turn % 2 ? 255 : 0xb3));
+		to[room] = 0x55;
+		assert_true(unpack(block, size, to, room) <= room);
+		assert_int_equal(to[room], 0x55);
+		free(block);
+		free(to);
 	}
 }
 
@@ -134,10 +186,12 @@ int main(void)
 		cmocka_unit_test(literals_come_as_they_are),
 		cmocka_unit_test(a_match_repeats_what_was_made),
 		cmocka_unit_test(a_match_may_reach_into_itself),
+		cmocka_unit_test(every_short_pattern_goes_on),
 		cmocka_unit_test(long_lengths_go_on_in_bytes),
 		cmocka_unit_test(no_match_from_before_the_beginning),
 		cmocka_unit_test(nothing_goes_beyond_the_room),
 		cmocka_unit_test(a_block_cut_short_is_damaged),
+		cmocka_unit_test(random_blocks_stay_inside),
 		cmocka_unit_test(what_is_packed_comes_back),
 	};
 
