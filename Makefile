@@ -16,7 +16,7 @@ WARN := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissin
 	-Wcast-qual -Wpointer-arith -Wvla -Wundef
 FREESTANDING := -std=gnu17 -ffreestanding -fno-common -mgeneral-regs-only -mno-red-zone -fcf-protection=none \
 	-fno-stack-protector -fno-strict-aliasing -fno-delete-null-pointer-checks \
-	-fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
+	-fno-asynchronous-unwind-tables -fomit-frame-pointer \
 	$(if $(findstring clang,$(CC)),,-fno-align-jumps -fno-align-loops -fno-align-labels) -ffile-prefix-map=$(CURDIR)=. -O2 -g
 KERNEL_CFLAGS := $(FREESTANDING) -fPIE -fvisibility=hidden $(WARN) -I.
 
@@ -45,10 +45,6 @@ $(BUILD)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
-
-# Frames cost instructions at each exit, and nobody looks back through these.
-$(patsubst %.c,$(BUILD)/kernel/%.o,vmx/quick.c vmx/handle_quick.c vmx/handle_quick_fields.c vmx/handle_vmx.c vmx/handle_vmcs.c vmx/nested/slots.c vmx/nested/shadow_vmcs.c \
-	vmx/nested/shadow_learn.c mm/l1_memory.c $(wildcard vmx/nested/quick_*.c)): KERNEL_CFLAGS += -fomit-frame-pointer
 
 # Offsets that assembly needs, generated from offsetof (boot/root/asm_offsets.in prints them).
 $(BUILD)/asm_offsets.inc: boot/root/asm_offsets.in Makefile $(wildcard arch/*.h vmx/*.h boot/root/*.h)

@@ -27,17 +27,17 @@ $(BUILD)/selftest/self_test_handler.asm.o: boot/root/self_test_handler.asm
 $(SELF_TEST_OUT:%=%/linked.elf): %/linked.elf: %/main.o %/self_test.o $(SELF_TEST_COMMON_O) $(BUILD)/libpure.a linker.ld
 	$(Q)$(KERNEL_LD) -o $@ $(filter %.o,$^) $(BUILD)/libpure.a
 
-# The loader's assembly includes it by this name.
+# packed.asm includes it by this name.
 $(SELF_TEST_OUT:%=%/testudo.elf): %/testudo.elf: %/linked.elf
 	$(Q)objcopy --strip-all $< $@
 
-$(SELF_TEST_OUT:%=%/kernel_image.asm.o): %/kernel_image.asm.o: boot/uefi/kernel_image.asm %/testudo.packed
-	$(Q)$(NASM) -f elf64 -I$(@D)/ -o $@ $<
+$(SELF_TEST_OUT:%=%/packed.asm.o): %/packed.asm.o: boot/uefi/packed.asm %/testudo.packed $(BUILD)/uefi/loader.packed
+	$(Q)$(NASM) -f elf64 -I$(@D)/ -I$(BUILD)/uefi/ -o $@ $<
 
-$(SELF_TEST_OUT:%=%/loader.so): %/loader.so: %/kernel_image.asm.o $(filter-out %/kernel_image.asm.o,$(UEFI_O))
+$(SELF_TEST_OUT:%=%/first.so): %/first.so: %/packed.asm.o $(FIRST_O)
 	$(Q)$(UEFI_LD)
 
-$(SELF_TEST_IMAGES): %/BOOTX64.EFI: %/loader.so $(BUILD)/tools/trim
+$(SELF_TEST_IMAGES): %/BOOTX64.EFI: %/first.so $(BUILD)/tools/trim
 	@echo "  EFI   $@"
 	$(Q)$(UEFI_OBJCOPY) $< $@.tmp
 	$(Q)$(BUILD)/tools/trim $@.tmp

@@ -13,7 +13,8 @@
 #define MAX_IMAGE (UINT64_C(16) << 20)
 
 enum { PT_LOAD = 1, PT_DYNAMIC = 2 };
-enum { DT_NULL = 0, DT_RELASZ = 8, DT_REL = 17, DT_RELRSZ = 35, DT_RELR = 36, DT_RELRENT = 37 };
+enum { DT_NULL = 0, DT_RELA = 7, DT_RELASZ = 8, DT_RELAENT = 9, DT_REL = 17, DT_RELRSZ = 35, DT_RELR = 36, DT_RELRENT = 37 };
+enum { R_X86_64_NONE = 0, R_X86_64_RELATIVE = 8 };
 
 struct elf_header {
 	u8 ident[16];
@@ -28,6 +29,15 @@ struct elf_header {
 struct program_header {
 	u32 type, flags;
 	u64 offset, address, physical, file_size, memory_size, alignment;
+};
+
+struct rela {
+	u64 offset, info, addend;
+};
+
+/* Where a relocation table is, how long, and of what entries. */
+struct table {
+	u64 at, size, entry;
 };
 
 static_assert(sizeof(struct elf_header) == 64, "ELF-64 header");
@@ -95,6 +105,33 @@ const char *elf_measure(const u8 *file, u64 file_size, struct elf_image *image)
 	return NULL;
 }
 
+static const char outside[] = "a relocation of the kernel image points outside of it";
+
+static bool is_good(const struct table *table, const struct elf_image *image)
+{
+	return inside(table->at, table->size, image->size) && table->size % table->entry == 0;
+}
+
+/* Few: only words at odd places. */
+static const char *relocate(const struct elf_image *image, u8 *memory, u64 base, const struct table *table)
+{
+	for (u64 at = table->at; at < table->at + table->size; at += table->entry) {
+		struct rela rela;
+		u64 value;
+
+		memcpy(&rela, memory + at, sizeof(rela));
+		if ((u32)rela.info == R_X86_64_NONE)
+			continue;
+		if (rela.info != R_X86_64_RELATIVE)
+			return "the kernel image has a relocation that is not R_X86_64_RELATIVE";
+		if (!inside(rela.offset, sizeof(value), image->size))
+			return outside;
+		value = base + rela.addend;
+		memcpy(memory + rela.offset, &value, sizeof(value));
+	}
+	return NULL;
+}
+
 static bool relocate_word(const struct elf_image *image, u8 *memory, u64 base, u64 at)
 {
 	u64 value;
@@ -108,13 +145,11 @@ static bool relocate_word(const struct elf_image *image, u8 *memory, u64 base, u
 }
 
 /* The compact form: an even entry is the address of a word; an odd one has a bit for each of the 63 words that follow what was told so far. */
-static const char *relocate(const struct elf_image *image, u8 *memory, u64 base, u64 table, u64 size)
+static const char *relocate_compact(const struct elf_image *image, u8 *memory, u64 base, const struct table *table)
 {
 	u64 entry, next = 0;
 
-	if (!inside(table, size, image->size) || size % sizeof(entry))
-		return "the kernel image's relocations lie outside of it";
-	for (u64 at = table; at < table + size; at += sizeof(entry)) {
+	for (u64 at = table->at; at < table->at + table->size; at += table->entry) {
 		bool good = true;
 
 		memcpy(&entry, memory + at, sizeof(entry));
@@ -127,16 +162,17 @@ static const char *relocate(const struct elf_image *image, u8 *memory, u64 base,
 			next = entry + 8;
 		}
 		if (!good)
-			return "a relocation of the kernel image points outside of it";
+			return outside;
 	}
 	return NULL;
 }
 
-/* Finds the relocation table by the dynamic segment and applies it. */
+/* Finds the relocation tables by the dynamic segment and applies them. */
 static const char *apply_dynamic(const struct elf_image *image, u8 *memory, u64 base,
 				 const struct program_header *dynamic)
 {
-	u64 table = 0, size = 0, entry_size = sizeof(u64);
+	struct table rela = { 0, 0, sizeof(struct rela) }, relr = { 0, 0, sizeof(u64) };
+	const char *error;
 	u64 pair[2];
 
 	if (!inside(dynamic->address, dynamic->memory_size, image->size))
@@ -145,18 +181,23 @@ static const char *apply_dynamic(const struct elf_image *image, u8 *memory, u64 
 		memcpy(pair, memory + dynamic->address + at, sizeof(pair));
 		if (pair[0] == DT_NULL)
 			break;
-		if (pair[0] == DT_RELR)
-			table = pair[1];
-		if (pair[0] == DT_RELRSZ)
-			size = pair[1];
-		if (pair[0] == DT_RELRENT)
-			entry_size = pair[1];
-		if (pair[0] == DT_REL || (pair[0] == DT_RELASZ && pair[1]))
-			return "the kernel image has relocations of an unexpected form";
+		switch (pair[0]) {
+		case DT_RELA: rela.at = pair[1]; break;
+		case DT_RELASZ: rela.size = pair[1]; break;
+		case DT_RELAENT: rela.entry = pair[1]; break;
+		case DT_RELR: relr.at = pair[1]; break;
+		case DT_RELRSZ: relr.size = pair[1]; break;
+		case DT_RELRENT: relr.entry = pair[1]; break;
+		case DT_REL: return "the kernel image has relocations of an unexpected form";
+		default: break;
+		}
 	}
-	if (entry_size != sizeof(u64))
+	if (rela.entry != sizeof(struct rela) || relr.entry != sizeof(u64))
 		return "the kernel image has relocations of an unexpected size";
-	return relocate(image, memory, base, table, size);
+	if (!is_good(&rela, image) || !is_good(&relr, image))
+		return "the kernel image's relocations lie outside of it";
+	error = relocate(image, memory, base, &rela);
+	return error ? error : relocate_compact(image, memory, base, &relr);
 }
 
 const char *elf_place(const u8 *file, u64 file_size, const struct elf_image *image, u8 *memory, u64 base)

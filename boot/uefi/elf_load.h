@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Places a static position-independent ELF in memory: PT_LOAD segments and relative
- * relocations in their compact form (DT_RELR), every offset checked. Pure: bytes in, bytes
+ * relocations, also in their compact form (DT_RELR), every offset checked. Pure: bytes in, bytes
  * out. Returns NULL, or what is wrong in plain words.
  */
 #pragma once

@@ -13,6 +13,8 @@
 #include "boot/uefi/machine_check.h"
 #include "boot/uefi/sleep_states.h"
 
+struct packed_file;
+
 struct loader {
 	EFI_HANDLE image;
 	EFI_SYSTEM_TABLE *system;
@@ -28,6 +30,7 @@ struct loader {
 	struct machine machine;
 	struct machine_faults faults;
 
+	const struct packed_file *packed_kernel;
 	u64 block_base, block_size;	/* the reserved block; 0 while there is none */
 	struct elf_image kernel;
 	struct handoff *handoff;	/* in the block */

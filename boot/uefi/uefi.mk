@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-# The UEFI application: boot/uefi with the stripped root kernel inside, linked by gnu-efi's script and turned into a PE image.
+# The UEFI application: boot/uefi/first.c with the loader and the root kernel, both packed, inside. It is linked by gnu-efi's script and turned
+# into a PE image; the loader, which is the rest of boot/uefi, is a file of the kernel's kind.
 
 EFI_INC ?= /usr/include/efi
 EFI_LIB ?= /usr/lib
 
-UEFI_C := $(wildcard boot/uefi/*.c) $(wildcard arch/string.c)
-UEFI_ASM := $(wildcard boot/uefi/*.asm)
-UEFI_O := $(UEFI_C:%.c=$(BUILD)/uefi/%.o) $(UEFI_ASM:%.asm=$(BUILD)/uefi/%.asm.o)
+LOADER_C := $(filter-out boot/uefi/first.c,$(wildcard boot/uefi/*.c)) $(wildcard arch/string.c)
+LOADER_O := $(LOADER_C:%.c=$(BUILD)/uefi/%.o) $(BUILD)/uefi/boot/uefi/launch_cpu.asm.o
+FIRST_O := $(patsubst %,$(BUILD)/uefi/%.o,boot/uefi/first boot/uefi/unpack boot/uefi/elf_load arch/string)
+UEFI_O := $(FIRST_O) $(BUILD)/uefi/boot/uefi/packed.asm.o
 UEFI_CFLAGS := $(FREESTANDING) -Os -fpic -fshort-wchar -fvisibility=hidden $(WARN) -DGNU_EFI_USE_MS_ABI -I. -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
 UEFI_LIMIT := 524288
 UEFI_LD = ld -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -T $(EFI_LIB)/elf_x86_64_efi.lds \
@@ -25,9 +27,9 @@ $(BUILD)/uefi/testudo.elf: $(BUILD)/testudo.elf
 
 # What of the kernel runs once, seldom, or to tell of something is small rather than fast: the image is read from a slow disk.
 SMALL := boot/root/% drivers/% mm/host_paging mm/ept_types mm/mtrr mm/page_alloc vmx/caps vmx/controls vmx/apic_reset vmx/handle_init vmx/vcpu_dump \
-	vmx/dump vmx/ept01 vmx/emulate vmx/handle_cr vmx/handle_functions vmx/sleep_guard vmx/nested/caps12 vmx/nested/init vmx/nested/refusal \
+	vmx/ept01 vmx/emulate vmx/handle_cr vmx/handle_functions vmx/sleep_guard vmx/nested/caps12 vmx/nested/init vmx/nested/refusal \
 	vmx/nested/vmx_abort vmx/nested/switch_refusal vmx/nested/check_guest_segments vmx/nested/check_guest_state vmx/nested/check_execution \
-	vmx/nested/virtualization_exception vmx/nested/page_log vmx/nested/spp
+	vmx/nested/check_controls vmx/nested/check_guest vmx/nested/check_host vmx/nested/virtualization_exception vmx/nested/page_log vmx/nested/spp
 $(SMALL:%=$(BUILD)/kernel/%.o): KERNEL_CFLAGS += -Os
 
 # The only part of the loader that works for long.
@@ -40,18 +42,31 @@ $(BUILD)/tools/%: tools/%.c boot/uefi/unpack.h
 $(BUILD)/%/testudo.packed: $(BUILD)/%/testudo.elf $(BUILD)/tools/pack
 	$(Q)$(BUILD)/tools/pack $< $@
 
-$(BUILD)/uefi/%.asm.o: %.asm $(BUILD)/uefi/testudo.packed
+$(BUILD)/uefi/loader.elf: $(LOADER_O)
+	@echo "  LD    $@"
+	$(Q)ld -pie --no-dynamic-linker -z pack-relative-relocs -z noexecstack -z noseparate-code -z norelro --build-id=none --no-warn-rwx-segments \
+		-e loader_main -o $@ $^
+
+$(BUILD)/uefi/loader.stripped: $(BUILD)/uefi/loader.elf
+	$(Q)objcopy --strip-all $< $@
+
+$(BUILD)/uefi/loader.packed: $(BUILD)/uefi/loader.stripped $(BUILD)/tools/pack
+	$(Q)$(BUILD)/tools/pack $< $@
+
+$(BUILD)/uefi/boot/uefi/packed.asm.o: $(BUILD)/uefi/testudo.packed $(BUILD)/uefi/loader.packed
+
+$(BUILD)/uefi/%.asm.o: %.asm
 	@mkdir -p $(@D)
 	@echo "  NASM  $<"
 	$(Q)$(NASM) -f elf64 -I$(BUILD)/uefi/ -MD $(@:.o=.d) -MP -o $@ $<
 
-$(BUILD)/uefi/loader.so: $(UEFI_O)
+$(BUILD)/uefi/first.so: $(UEFI_O)
 	@echo "  LD    $@"
 	$(Q)$(UEFI_LD)
 
 .PRECIOUS: $(BUILD)/%/testudo.packed
 
-$(BUILD)/BOOTX64.EFI: $(BUILD)/uefi/loader.so $(BUILD)/tools/trim
+$(BUILD)/BOOTX64.EFI: $(BUILD)/uefi/first.so $(BUILD)/tools/trim
 	$(Q)$(UEFI_OBJCOPY) $< $@.tmp
 	$(Q)$(BUILD)/tools/trim $@.tmp
 	@size=$$(stat -c %s $@.tmp); if [ $$size -gt $(UEFI_LIMIT) ]; then \

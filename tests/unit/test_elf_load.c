@@ -29,7 +29,8 @@ struct file {
 	struct {
 		u64 pointer[5];
 		u64 relocations[3];
-		u64 dynamic[8];
+		u64 rela[3];
+		u64 dynamic[14];
 	} data;
 };
 
@@ -39,7 +40,7 @@ static u8 memory[0x3000];
 static int fresh(void **state)
 {
 	const u64 data = 0x1000, relocations = data + offsetof(struct file, data.relocations) - offsetof(struct file, data);
-	const u64 dynamic = relocations + sizeof(file.data.relocations);
+	const u64 rela = relocations + sizeof(file.data.relocations), dynamic = rela + sizeof(file.data.rela);
 
 	(void)state;
 	file = (struct file){
@@ -58,7 +59,8 @@ static int fresh(void **state)
 			.pointer = { 0x123, 0x456, 0x789, 0xabc, 0xdef },
 			/* A word; the first and the third of the 63 behind it; the word after those 63. */
 			.relocations = { data, 1 | 1 << 1 | 1 << 3, 1 | 1 << 1 },
-			.dynamic = { 36, relocations, 35, 24, 37, 8, 0, 0 },
+			.rela = { data + 0x80c, 8, 0xfed },
+			.dynamic = { 36, relocations, 35, 24, 37, 8, 7, rela, 8, 24, 9, 24, 0, 0 },
 		},
 	};
 	memset(memory, 0xaa, sizeof(memory));
@@ -101,6 +103,8 @@ static void a_good_image_is_placed_and_relocated(void **state)
 	assert_int_equal(pointer[4], 0xdef);
 	memcpy(&later, memory + 0x1000 + 64 * 8, 8);
 	assert_int_equal(later, BASE);
+	memcpy(&later, memory + 0x1000 + 0x80c, 8);
+	assert_int_equal(later, BASE + 0xfed);
 	assert_int_equal(memory[0x20ff], 0);
 	assert_int_equal(memory[0x1000 + sizeof(file.data)], 0);
 }
@@ -177,8 +181,20 @@ static void relocations_out_of_bounds_or_of_other_kinds_are_refused(void **state
 	file.data.dynamic[4] = 17;
 	assert_refused("unexpected form");
 	fresh(NULL);
-	file.data.dynamic[4] = 8;
-	assert_refused("unexpected form");
+	file.data.rela[0] = 0x2ff9;
+	assert_refused("points outside");
+	fresh(NULL);
+	file.data.rela[1] = 1;
+	assert_refused("not R_X86_64_RELATIVE");
+	fresh(NULL);
+	file.data.dynamic[7] = 0x2ff0;
+	assert_refused("relocations lie outside");
+	fresh(NULL);
+	file.data.dynamic[9] = UINT64_MAX;
+	assert_refused("relocations lie outside");
+	fresh(NULL);
+	file.data.dynamic[11] = 16;
+	assert_refused("unexpected size");
 	fresh(NULL);
 	file.segment[2].type = 4;
 	assert_refused("no dynamic segment");

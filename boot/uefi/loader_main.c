@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Testudo's UEFI application, as a story: read the configuration, look at the
+ * The loader, as a story: read the configuration, look at the
  * machine, take one block of memory, place the root kernel there, launch it on
  * every processor, and, a guest from then on, start L1. Whatever goes wrong is
  * said in plain words, and the firmware gets control back.
@@ -13,16 +13,11 @@
 #include "boot/uefi/machine_look.h"
 #include "boot/uefi/output.h"
 #include "boot/uefi/own_volume.h"
+#include "boot/uefi/packed.h"
 #include "boot/uefi/processors.h"
 #include "boot/uefi/reserve.h"
 #include "boot/uefi/start_l1.h"
 #include "boot/uefi/unpack.h"
-
-/* kernel_image.asm */
-extern const u8 kernel_packed[];
-extern const u64 kernel_packed_size, kernel_size;
-
-EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
 static EFI_GUID loaded_image_protocol = EFI_LOADED_IMAGE_PROTOCOL_GUID;
 
@@ -58,15 +53,17 @@ static EFI_STATUS refuse(struct loader *loader)
 /* It is unpacked to the end of the block, of which L0 takes pages only later. */
 static const char *place_packed(struct loader *loader)
 {
-	u8 *file = (u8 *)(uintptr_t)(loader->block_base + loader->block_size - kernel_size);
+	const struct packed_file *kernel = loader->packed_kernel;
+	u64 size = kernel->size;
+	u8 *file = (u8 *)(uintptr_t)(loader->block_base + loader->block_size - size);
 	const char *error;
 
-	if (kernel_size > loader->block_size / 2 || unpack(kernel_packed, kernel_packed_size, file, kernel_size) != kernel_size)
+	if (size > loader->block_size / 2 || unpack(kernel->bytes, kernel->packed_size, file, size) != size)
 		return "the packed kernel image is damaged";
-	error = elf_measure(file, kernel_size, &loader->kernel);
+	error = elf_measure(file, size, &loader->kernel);
 	if (!error && loader->kernel.size + sizeof(struct handoff) + 4096 > loader->block_size / 2)
 		error = "the kernel image does not fit in the reserved block";
-	return error ? error : elf_place(file, kernel_size, &loader->kernel, (u8 *)(uintptr_t)loader->block_base, loader->block_base);
+	return error ? error : elf_place(file, size, &loader->kernel, (u8 *)(uintptr_t)loader->block_base, loader->block_base);
 }
 
 static EFI_STATUS place_kernel(struct loader *loader)
@@ -103,7 +100,7 @@ static EFI_STATUS go_beneath_firmware(struct loader *loader)
 	return status;
 }
 
-EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
+EFI_STATUS loader_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const struct packed_file *kernel)
 {
 	static struct loader loader;
 	EFI_STATUS status;
@@ -111,6 +108,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	loader.image = image;
 	loader.system = system;
 	loader.boot = system->BootServices;
+	loader.packed_kernel = kernel;
 	status = loader.boot->HandleProtocol(image, &loaded_image_protocol, (void **)&loader.self);
 	if (EFI_ERROR(status))
 		return status;
