@@ -144,7 +144,7 @@ static bool relocate_word(const struct elf_image *image, u8 *memory, u64 base, u
 	return true;
 }
 
-/* The compact form: an even entry is the address of a word; an odd one has a bit for each of the 63 words that follow what was told so far. */
+/* The compact form: an even entry is the address of a word; an odd one has a bit for each of the 63 words behind what was told so far. */
 static const char *relocate_compact(const struct elf_image *image, u8 *memory, u64 base, const struct table *table)
 {
 	u64 entry, next = 0;

@@ -1,19 +1,19 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The root kernel's ELF file and the loader's, stripped and packed by tools/pack.c, as packed.h describes them. Data only.
+; The root kernel's ELF file and the loader's, stripped and packed by tools/pack.c, as packed.h describes them. Data only, without pointers:
+; relocations would take a section of the application.
+
+section .rodata
 
 %macro packed 2
-section .rodata
-%%bytes:
-	incbin %2, 8
-%%end:
-
-section .data
 global %1:data hidden
 align 8
 %1:
 	incbin %2, 0, 8
-	dq %%end - %%bytes, %%bytes
+	dq %%end - %%bytes
+%%bytes:
+	incbin %2, 8
+%%end:
 %endmacro
 
 packed kernel_packed, "testudo.packed"

@@ -8,7 +8,7 @@
 
 struct packed_file {
 	u64 size, packed_size;
-	const u8 *bytes;
+	u8 bytes[];
 };
 
 /* Of the application itself: the loader has no symbol in common with it. */

@@ -13,7 +13,7 @@ UEFI_CFLAGS := $(FREESTANDING) -Os -fpic -fshort-wchar -fvisibility=hidden $(WAR
 UEFI_LIMIT := 524288
 UEFI_LD = ld -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -T $(EFI_LIB)/elf_x86_64_efi.lds \
 	$(EFI_LIB)/crt0-efi-x86_64.o $^ -L$(EFI_LIB) -lgnuefi -o $@
-UEFI_OBJCOPY := objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
+UEFI_OBJCOPY := objcopy -j .text -j .sdata -j .data -j .dynamic -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
 	--target=efi-app-x86_64
 
 $(BUILD)/uefi/%.o: %.c boot/uefi/uefi.mk

@@ -48,7 +48,8 @@ static void every_short_pattern_goes_on(void **state)
 	(void)state;
 	for (u8 distance = 1; distance <= 12; distance++)
 		for (u8 more = 0; more < 40; more++) {
-			u8 block[20] = { (u8)(UNPACK_NEAR | UNPACK_LITERALS << UNPACK_LITERALS_SHIFT | UNPACK_LENGTH), 12 - UNPACK_LITERALS };
+			const u8 token = UNPACK_NEAR | UNPACK_LITERALS << UNPACK_LITERALS_SHIFT | UNPACK_LENGTH;
+			u8 block[20] = { token, 12 - UNPACK_LITERALS };
 			u64 length = 12u + UNPACK_SHORTEST_NEAR + UNPACK_LENGTH + more;
 
 			memcpy(block + 2, "abcdefghijkl", 12);
