@@ -62,7 +62,7 @@ bool guest_copy_out(const struct l1_memory *memory, const struct guest_paging *p
 #define GUEST_WALK_LEVELS 5
 #define GUEST_WALK_COMPARED 4	/* with fewer levels some are compared twice; with more, none is */
 
-struct guest_walk_memo {
+struct aligned(128) guest_walk_memo {	/* a power of two: one is found by a shift */
 	u64 page;			/* bits 63:12 of the linear address */
 	u64 cr3, cr4, efer;		/* the guest's */
 	u8 *target;			/* the page, where L0 sees it; NULL: this walk cannot be compared */

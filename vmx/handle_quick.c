@@ -41,7 +41,7 @@ static inline bool linear_address(const struct vcpu *vcpu, struct quick *quick, 
 }
 
 /* The page was walked last by other tables, or not at all. */
-static noinline void walk_anew(const struct vcpu *vcpu, struct guest_walk_memo *memo, u64 linear, u64 cr3, u64 cr4, u64 efer)
+static noinline u8 *walk_anew(const struct vcpu *vcpu, struct guest_walk_memo *memo, u64 linear, u64 cr3, u64 cr4, u64 efer)
 {
 	const struct guest_paging paging = {
 		.cr3 = cr3,
@@ -52,6 +52,7 @@ static noinline void walk_anew(const struct vcpu *vcpu, struct guest_walk_memo *
 	};
 
 	guest_walk_remember(vcpu->nested->memory, &paging, gva(linear), memo);
+	return memo->target;
 }
 
 /* The operand where L0 sees it, or NULL. */
@@ -59,16 +60,21 @@ static inline u8 *memory_operand(const struct vcpu *vcpu, struct quick *quick, u
 {
 	struct guest_walk_memo *memo;
 	u64 linear, cr3, cr4;
+	u8 *target;
 
 	if (!linear_address(vcpu, quick, size, &linear) || (quick_read(vcpu, quick, VMCS_GUEST_DR7) & DR7_ENABLES))
 		return NULL;
 	cr3 = quick_read(vcpu, quick, VMCS_GUEST_CR3);
 	cr4 = quick_read(vcpu, quick, VMCS_GUEST_CR4);
 	memo = &vcpu->nested->operands[linear / PAGE_SIZE % NESTED_OPERANDS];
-	if (unlikely(memo->page != (linear & ~PAGE_MASK) || memo->cr3 != cr3 || memo->cr4 != cr4 || memo->efer != quick->efer ||
-		     !memo->target || !guest_walk_holds(memo)))
-		walk_anew(vcpu, memo, linear, cr3, cr4, quick->efer);
-	return memo->target && (memo->writable || !write) ? memo->target + (linear & PAGE_MASK) : NULL;
+	target = memo->target;
+	if (unlikely(memo->page != (linear & ~PAGE_MASK) || memo->cr3 != cr3 || memo->cr4 != cr4 || memo->efer != quick->efer || !target ||
+		     !guest_walk_holds(memo))) {
+		target = walk_anew(vcpu, memo, linear, cr3, cr4, quick->efer);
+		if (!target)
+			return NULL;
+	}
+	return memo->writable || !write ? target + (linear & PAGE_MASK) : NULL;
 }
 
 /* Operands need not be aligned. Each is read or written once, for L1 may be changing it. */
@@ -135,13 +141,13 @@ static bool quick_invalidation(struct vcpu *vcpu, const struct quick *quick, con
 
 static inline bool carry_out(struct vcpu *vcpu, const struct quick *quick, u32 reason, u8 *operand)
 {
+	if (likely(reason == EXIT_VMPTRLD))
+		return handle_vmptrld_of(vcpu, load(operand)).outcome == INSN_OK;
 	switch (reason) {
 	case EXIT_VMREAD:
 		return quick_vmread(vcpu, quick, operand);
 	case EXIT_VMWRITE:
 		return quick_vmwrite(vcpu, quick, operand);
-	case EXIT_VMPTRLD:
-		return handle_vmptrld_of(vcpu, load(operand)).outcome == INSN_OK;
 	case EXIT_VMPTRST:
 		return quick_vmptrst(vcpu, operand);
 	case EXIT_VMCLEAR:
@@ -187,13 +193,18 @@ static inline u64 registers_of(u32 information, u32 reason)
 	return named;
 }
 
+u64 handle_quick_operands(struct vcpu *vcpu, u32 reason, u64 registers, u32 information)
+{
+	if (registers == QUICK_FIRST && (registers_of(information, reason) & ~(registers | BIT(REG_RSP))))
+		return quick_out_of_reach(registers);
+	return carry_out_if_plain(vcpu, reason, information);
+}
+
 u64 handle_quick_insn(struct vcpu *vcpu, u32 reason, u64 registers)
 {
 	u32 information = (u32)vmcs_read_known(&vcpu->vmcs01, VMCS_EXIT_INSTRUCTION_INFORMATION);
 
-	if (registers == QUICK_FIRST && (registers_of(information, reason) & ~(registers | BIT(REG_RSP))))
-		return quick_out_of_reach(registers);
-	return carry_out_if_plain(vcpu, reason, information);
+	return handle_quick_operands(vcpu, reason, registers, information);
 }
 
 /* --- CPUID ------------------------------------------------------------------------------------ */

@@ -12,8 +12,9 @@
 u64 handle_quick_cpuid(struct vcpu *vcpu);
 u64 handle_quick_vmread(struct vcpu *vcpu, u64 registers);
 u64 handle_quick_vmwrite(struct vcpu *vcpu, u64 registers);
-/* All the other VMX instructions with operands, and these two with one in memory. */
+/* All the other VMX instructions with operands; and these two with one in memory, as instruction information has told. */
 u64 handle_quick_insn(struct vcpu *vcpu, u32 reason, u64 registers);
+u64 handle_quick_operands(struct vcpu *vcpu, u32 reason, u64 registers, u32 information);
 
 /* VMREAD and VMWRITE, where the operands come from. False: nothing is changed, the long way does it. */
 bool handle_quick_read_field(struct vcpu *vcpu, u64 encoding, u64 *value);

@@ -90,7 +90,7 @@ static always_inline u64 access(struct vcpu *vcpu, u64 registers, bool write)
 
 	quick.information = (u32)quick_read(vcpu, &quick, VMCS_EXIT_INSTRUCTION_INFORMATION);
 	if (unlikely(!(quick.information & INFO_IS_REGISTER)))
-		return handle_quick_insn(vcpu, reason, registers);
+		return handle_quick_operands(vcpu, reason, registers, quick.information);
 	operand = (u32)field_get(quick.information, INFO_REG1);
 	field = (u32)field_get(quick.information, INFO_REG2);
 	if (unlikely(!bit_is_set(registers, operand) || !bit_is_set(registers, field)))

@@ -95,6 +95,7 @@ bool vmread_failed(u64 encoding, u64 *value)
 {
 	const struct vmcs_field_info *info = existing(encoding);
 
+	processor.vmreads++;
 	if (!processor.current || !info)
 		return true;
 	*value = *processor_field(info->field);

@@ -47,6 +47,7 @@ struct processor {
 	u32 msr_count;
 	bool exit_pending;		/* an entry ended in an exit before the guest ran */
 	bool in_guest;
+	u64 vmreads;			/* that L0 has executed */
 	u32 refuse_with;		/* the next entry to L2 fails with this VM-instruction error */
 	u32 fail_with;			/* the next entry to L2 fails with this exit reason, after loading guest state */
 	u64 entries, vmfails, entry_failures;
