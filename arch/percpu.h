@@ -60,11 +60,11 @@ static inline struct percpu *percpu(void)
 	return self;
 }
 
-/* One instruction, as it stands on the hottest paths: no memory clobber, so read them through volatile. */
-static inline void percpu_count(u32 index)
+/* One instruction, as it stands on the hottest paths: no memory clobber, so read them through volatile. `first` is a constant. */
+static inline void percpu_count(u32 first, u64 index)
 {
 	__asm__ volatile("incq %%gs:%c1(,%q0,8)"
-			 : : "r"((u64)index), "i"(offsetof(struct percpu, counter)) : "cc");
+			 : : "r"(index), "i"(offsetof(struct percpu, counter) + sizeof(u64) * first) : "cc");
 }
 
 /* The same way: see vmx/vmcs.h. */

@@ -12,7 +12,7 @@
 
 static panic_dumper *dumpers[MAX_DUMPERS];
 static panic_stopper *stop_others;
-u32 panic_count;
+u64 panic_count;
 static u32 stopped_count;
 
 void panic_register_dumper(panic_dumper *dumper)

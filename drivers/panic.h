@@ -22,7 +22,7 @@ void panic_set_stopper(panic_stopper *stopper);
 noreturn void panic(const char *format, ...) printf_like(1, 2);
 
 /* Has a CPU panicked? Every exit asks this: INIT or SIPI makes the others exit. */
-extern hidden u32 panic_count;
+extern hidden u64 panic_count;
 
 static inline bool panic_is_active(void)
 {

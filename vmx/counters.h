@@ -52,15 +52,18 @@ static inline void count_many(enum counter counter, u64 number)
 static inline void count_at(u32 counter)
 {
 	if (counter < COUNTER_END)
-		percpu_count(counter);
+		percpu_count(0, counter);
 }
 
 /* The last place is for all that have none. */
-static inline void count_exit_reason(bool from_l2, u32 reason)
+static inline void count_exit_reason(bool from_l2, u64 reason)
 {
 	if (unlikely(reason >= COUNTED_EXIT_REASONS))
 		reason = COUNTED_EXIT_REASONS - 1;
-	percpu_count((from_l2 ? COUNTER_BY_REASON_L2 : COUNTER_BY_REASON_L1) + reason);
+	if (from_l2)
+		percpu_count(COUNTER_BY_REASON_L2, reason);
+	else
+		percpu_count(COUNTER_BY_REASON_L1, reason);
 }
 
 static inline u64 counter_stored(u32 counter)

@@ -3,24 +3,21 @@
 
 #include "vmx/msr_bitmap.h"
 
-#include "arch/bits.h"
-
 bool msr_bitmap_covers(u32 msr)
 {
-	return msr <= 0x1fff || (msr & ~UINT32_C(0x1fff)) == 0xc0000000;
+	u32 bit;
+
+	return msr_bitmap_bit(msr, MSR_READ, &bit);
 }
 
 bool msr_bitmap_position(u32 msr, enum msr_access access, u32 *byte, u8 *mask)
 {
-	u32 half = access == MSR_WRITE ? 2048 : 0;
-	u32 index = msr & 0x1fff;
+	u32 bit;
 
-	if (!msr_bitmap_covers(msr))
+	if (!msr_bitmap_bit(msr, access, &bit))
 		return false;
-	if (msr > 0x1fff)
-		half += 1024;
-	*byte = half + index / 8;
-	*mask = (u8)(1u << (index % 8));
+	*byte = bit / 8;
+	*mask = (u8)(1u << (bit % 8));
 	return true;
 }
 

@@ -108,6 +108,16 @@ static inline void vmcs_switch(const struct vmcs *vmcs)
 	percpu_set_current_vmcs(vmcs);
 }
 
+/* The same until the next vmcs_switch(): which VMCS is current is not noted meanwhile, but for those who assert it. */
+static inline void vmcs_switch_briefly(const struct vmcs *vmcs)
+{
+	if (unlikely(vmptrld_failed(&vmcs->address.value)))
+		vmcs_load_failed(vmcs);
+#ifdef TESTUDO_DEBUG
+	percpu_set_current_vmcs(vmcs);
+#endif
+}
+
 static inline void vmcs_clear_shadow(const struct vmcs *vmcs)
 {
 	if (unlikely(vmclear_failed(&vmcs->address.value)))

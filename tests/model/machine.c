@@ -276,7 +276,7 @@ noreturn void panic(const char *format, ...)
 	abort();
 }
 
-u32 panic_count;
+u64 panic_count;
 
 noreturn void panic_stop_here(void)
 {

@@ -249,6 +249,29 @@ static void require_guest(void)
 	}
 }
 
+/* Whose exits are is remembered from one entry to the next: it has to be what vmcs12 says now, and L1's bitmaps where it has them. */
+static void require_owners(void)
+{
+	const struct reflect_question question = { .vmcs12 = slot->vmcs12, .watches_ports = nested->question.watches_ports };
+	const struct quick_plan *plan = &slot->quick;
+
+	for (u32 reason = 0; reason < EXIT_REASON_COUNT; reason++) {
+		u8 now = (u8)reflect_standing(&question, reason);
+
+		if (plan->entered)
+			require(plan->owners[reason] == now || (now == OWNER_BITMAPS && plan->owners[reason] == OWNER_UNDECIDED));
+		else
+			require(plan->owners[reason] == OWNER_L0 || (reason == EXIT_EPT_VIOLATION && now == OWNER_EPT12));
+	}
+	if (!plan->entered)
+		return;
+	if (plan->owners[EXIT_RDMSR] == OWNER_BITMAPS)
+		require(plan->msr_bitmap12 == l1_look(nested->memory, l1_gpa(get12(VMCS_MSR_BITMAP_ADDRESS))));
+	if (plan->owners[EXIT_IO_INSTRUCTION] == OWNER_BITMAPS)
+		require(plan->io_bitmaps12[0] == l1_look(nested->memory, l1_gpa(get12(VMCS_IO_BITMAP_A_ADDRESS))) &&
+			plan->io_bitmaps12[1] == l1_look(nested->memory, l1_gpa(get12(VMCS_IO_BITMAP_B_ADDRESS))));
+}
+
 static void require_vmcs02(const struct vcpu *vcpu)
 {
 	slot = nested->current;
@@ -260,6 +283,7 @@ static void require_vmcs02(const struct vcpu *vcpu)
 	require_list();
 	require_host(vcpu);
 	require_translation();
+	require_owners();
 	if (first_entry)
 		require_guest();
 }
@@ -300,15 +324,25 @@ struct vmcs_image oracles_exit_state;
 u64 oracles_exits;
 static u64 reflected_before;
 
+/* Quick exits are counted later: quick_count(). */
+static u64 reflected(void)
+{
+	u64 count = model.cpu.counter[COUNTER_REFLECTED];
+
+	for (u32 i = 0; i < NESTED_SLOTS; i++)
+		count += nested->slots[i].quick.leaves;
+	return count;
+}
+
 bool oracles_l1_is_new(void)
 {
-	return model.cpu.counter[COUNTER_REFLECTED] != reflected_before;
+	return reflected() != reflected_before;
 }
 
 void oracles_before_exit(const struct vcpu *vcpu)
 {
 	nested = vcpu->nested;
-	reflected_before = model.cpu.counter[COUNTER_REFLECTED];
+	reflected_before = reflected();
 	first_entry = false;
 	if (nested_in_l2(vcpu)) {
 		oracles_exit_state = processor.current->fields;
@@ -368,7 +402,7 @@ static void require_l1_state(void)
 void oracles_after_exit(const struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	require_state(vcpu);
-	if (model.cpu.counter[COUNTER_REFLECTED] != reflected_before) {
+	if (reflected() != reflected_before) {
 		slot = nested->current;
 		require_l1_state();
 	}

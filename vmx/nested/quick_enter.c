@@ -122,10 +122,10 @@ static noinline u64 take_the_long_way(struct vcpu *vcpu, struct nested_slot *slo
 	return 0;
 }
 
-/* Has nobody else had the tag that two VPIDs share since this one? And what VMCS shadowing needs each entry looks at. */
+/* Has nobody else had the tag that two VPIDs share since this one? What VMCS shadowing, and a first entry, need is looked at elsewhere. */
 static inline bool has_own_vpid(const struct nested *nested, const struct nested_slot *slot)
 {
-	return !slot->quick.shadows && vmcs12_get(slot->vmcs12, VMCS_VPID) == nested->shared_vpid;
+	return !slot->quick.shadows && !slot->quick.unused && vmcs12_get(slot->vmcs12, VMCS_VPID) == nested->shared_vpid;
 }
 
 /* Are EPT02 and the bitmaps where they were, and nothing due with them? */
@@ -135,7 +135,7 @@ static inline bool tables_are_settled(const struct nested *nested, const struct 
 
 	return ept02->recent_eptp12 == slot->quick.eptp12 && ept02->recent->eptp02 == slot->quick.eptp02 && !ept02->flush_needed &&
 	       !(slot->msr02.count | slot->io02.count) &&
-	       (likely(!(slot->quick.shares_vpid | slot->quick.shadows)) || has_own_vpid(nested, slot));
+	       (likely(!slot->quick.special) || has_own_vpid(nested, slot));
 }
 
 /* --- all of it ------------------------------------------------------------------------ */
@@ -145,12 +145,10 @@ static inline u64 entered(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	struct nested *nested = vcpu->nested;
 
-	slot->quick.entered = true;
 	nested->clock++;
 	nested->resumed = false;
 	nested->state = NESTED_IN_L2;
 	vcpu->running = &slot->vmcs02;
-	count_exit_reason(false, EXIT_VMRESUME);
 	return (u64)(uintptr_t)&vcpu->regs;
 }
 
@@ -171,7 +169,7 @@ static inline __attribute__((always_inline)) u64 enter(struct vcpu *vcpu, struct
 {
 	vmcs_field changed[VMCS_FIELD_COUNT], *end;
 
-	vmcs_switch(&slot->shadow);
+	vmcs_switch_briefly(&slot->shadow);
 	if (unlikely(is_beyond_us(slot)))
 		return leave_shadow(vcpu, slot);
 	end = pull(slot, changed);
@@ -199,6 +197,10 @@ static noinline u64 enter_after_tables(struct vcpu *vcpu, struct nested_slot *sl
 {
 	if (!switch_refresh_tables(vcpu, slot) || (slot->quick.shadows && !switch_refresh_shadow(vcpu, slot)))
 		return 0;
+	if (slot->quick.unused) {
+		vcpu->nested->question.vmcs12 = slot->vmcs12;
+		quick_plan_begin(&slot->quick, &vcpu->nested->question, vcpu->nested->memory);
+	}
 	return enter_any(vcpu, slot);
 }
 

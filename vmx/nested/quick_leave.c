@@ -63,7 +63,7 @@ static inline void push(struct nested_slot *slot, const vmcs_field *changed, con
 {
 	if (likely(changed != end)) {
 		slot->quick.pushes++;
-		vmcs_switch(&slot->shadow);
+		vmcs_switch_briefly(&slot->shadow);
 		do {
 			vmcs_write_known(&slot->shadow, *changed, image_get(&slot->shadowed, *changed));
 			count(COUNTER_VMWRITES);
@@ -197,7 +197,6 @@ static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct
 	slot->quick.leaves++;
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
-	count(COUNTER_REFLECTED);
 	if (kept)
 		load_kept(vcpu, slot);
 	if (unlikely(blocked != 0) && slot->quick.keeps_nmi_blocking)

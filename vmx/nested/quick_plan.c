@@ -3,6 +3,7 @@
 
 #include "vmx/nested/quick_plan.h"
 
+#include "arch/string.h"
 #include "arch/x86.h"
 
 /* Exit controls that load or save what no VMCS of L0's carries (vmx/nested/switch_protection.c). */
@@ -166,4 +167,47 @@ void quick_plan_lists(struct quick_plan *plan, const struct vmcs12 *vmcs12, cons
 			plan->watch[plan->watch_count++] = writes[i];
 	plan->leave_reads = (u16)(3 + plan->save_count + (plan->keeps ? 2 : 0));
 	plan->enter_reads = (u16)(5 + plan->pull_count + plan->watch_count);
+}
+
+/* --- exits ---------------------------------------------------------------------------- */
+
+/* Default1 bits make none of these controls 0: what was never worked out is not taken for known. */
+static void decide_owners(struct quick_plan *plan, const struct reflect_question *question)
+{
+	const u32 now[3] = {
+		vmcs12_control(question->vmcs12, WORD_PIN), vmcs12_control(question->vmcs12, WORD_PROC),
+		vmcs12_control(question->vmcs12, WORD_PROC2),
+	};
+
+	if (memcmp(plan->standing_for, now, sizeof(now)) != 0) {
+		memcpy(plan->standing_for, now, sizeof(now));
+		for (u32 reason = 0; reason < EXIT_REASON_COUNT; reason++)
+			plan->standing[reason] = (u8)reflect_standing(question, reason);
+	}
+	memcpy(plan->owners, plan->standing, sizeof(plan->owners));
+}
+
+void quick_plan_begin(struct quick_plan *plan, const struct reflect_question *question, const struct l1_memory *memory)
+{
+	const struct vmcs12 *vmcs12 = question->vmcs12;
+
+	decide_owners(plan, question);
+	plan->msr_bitmap12 = l1_look(memory, l1_gpa(vmcs12_get(vmcs12, VMCS_MSR_BITMAP_ADDRESS)));
+	plan->io_bitmaps12[0] = l1_look(memory, l1_gpa(vmcs12_get(vmcs12, VMCS_IO_BITMAP_A_ADDRESS)));
+	plan->io_bitmaps12[1] = l1_look(memory, l1_gpa(vmcs12_get(vmcs12, VMCS_IO_BITMAP_B_ADDRESS)));
+	if (!plan->msr_bitmap12)
+		plan->owners[EXIT_RDMSR] = plan->owners[EXIT_WRMSR] = OWNER_UNDECIDED;
+	if (!plan->io_bitmaps12[0] || !plan->io_bitmaps12[1])
+		plan->owners[EXIT_IO_INSTRUCTION] = OWNER_UNDECIDED;
+	plan->unused = false;
+	plan->entered = true;
+}
+
+void quick_plan_end(struct quick_plan *plan)
+{
+	plan->ready = false;
+	if (!plan->entered)
+		return;
+	plan->entered = false;
+	memset(plan->owners, OWNER_L0, sizeof(plan->owners));
 }

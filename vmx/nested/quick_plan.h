@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "mm/l1_memory.h"
+#include "vmx/nested/reflect.h"
 #include "vmx/nested/sync.h"
 
 /* Where the value with which L2 is entered comes from, for IA32_EFER and IA32_PAT. */
@@ -26,8 +28,14 @@ struct quick_plan {
 	/* As long as L2's EFER and PAT are `l2_efer` and `l2_pat`, all there is to do about it is to put the timer back after an exit. */
 	bool steady;
 	bool none_is_null;	/* of L1's SS, DS and ES */
-	bool shares_vpid;	/* another VPID of L1's has the same tag */
-	bool shadows;		/* L1 uses VMCS shadowing for L2 */
+	union {
+		u32 special;	/* any of the next ones: the entry has more to do */
+		struct {
+			bool shares_vpid;	/* another VPID of L1's has the same tag */
+			bool shadows;		/* L1 uses VMCS shadowing for L2 */
+			bool unused;		/* no entry has gone by the plan yet */
+		};
+	};
 	u64 eptp12, eptp02;	/* as vmcs02 has them */
 	u64 l1_efer;		/* with which L1 enters */
 	u64 l1_pat;		/* the same, where `pat` says so */
@@ -37,6 +45,11 @@ struct quick_plan {
 	u16 save_count, pull_count, watch_count;
 	/* Of the fields that the shadow VMCS has: what each exit brings there; what of L1's writes vmcs02 gets as it is; the rest. */
 	vmcs_field save[VMCS_FIELD_COUNT], pull[VMCS_FIELD_COUNT], watch[VMCS_FIELD_COUNT];
+	/* enum reflect_owner: whose exits of a reason are (reflect_standing). Unless `entered`, OWNER_L0 but for EPT violations. */
+	u8 owners[EXIT_REASON_COUNT];
+	u8 standing[EXIT_REASON_COUNT];	/* the same as worked out last, for these pin-based and processor-based controls */
+	u32 standing_for[3];
+	const u64 *msr_bitmap12, *io_bitmaps12[2];	/* L1's, where L0 sees them; none that decides is NULL */
 	u64 host_class;		/* the same for plans with the same `host01` in quick_watched[] */
 	struct vmcs_image host01;	/* guest rows: L1's state after an exit, but for what L1 keeps of L2's */
 };
@@ -63,6 +76,11 @@ bool quick_plan_is_steady(const struct quick_plan *plan, const struct vmcs12 *vm
 
 /* Makes the plan, but for the lists. `l2` is of no account: what depends on it is done at each exit. */
 void quick_plan_make(struct quick_plan *plan, const struct vmcs12 *vmcs12);
+
+/* From now on exits go by the plan: `owners`, for the question's vmcs12. */
+void quick_plan_begin(struct quick_plan *plan, const struct reflect_question *question, const struct l1_memory *memory);
+/* Neither entries nor exits do any more. */
+void quick_plan_end(struct quick_plan *plan);
 
 /* Fields of vmcs01 that each exit loads, and one more for each of base and limit of SS, DS and ES that are not null. */
 #define QUICK_LOADS 22

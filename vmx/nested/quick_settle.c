@@ -40,7 +40,9 @@ void quick_settle(struct vcpu *vcpu, struct nested_slot *slot)
 
 static void count_slot(struct quick_plan *plan)
 {
+	count_many((enum counter)(COUNTER_BY_REASON_L1 + EXIT_VMRESUME), plan->enters);
 	count_many(COUNTER_VM_ENTRY_EXITS, plan->enters);
+	count_many(COUNTER_REFLECTED, plan->leaves);
 	count_many(COUNTER_VMREADS, (u64)plan->enters * plan->enter_reads + (u64)plan->leaves * plan->leave_reads);
 	count_many(COUNTER_VMWRITES, (u64)plan->leaves * plan->leave_writes);
 	count_many(COUNTER_VMPTRLDS, 2 * (u64)plan->enters + plan->leaves + plan->pushes);
@@ -85,7 +87,9 @@ void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot, u64 l1_efer)
 	struct quick_plan *plan = &slot->quick;
 
 	count_slot(plan);
-	plan->entered = plan->steady = false;
+	plan->owners[EXIT_EPT_VIOLATION] = vmcs12_has(slot->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT) ? OWNER_EPT12 : OWNER_L0;
+	plan->unused = true;
+	plan->steady = false;
 	plan->ready = nested->shadowing && nested->exists[VMCS_INDEX_GUEST_IA32_EFER] && nested->exists[VMCS_INDEX_GUEST_IA32_PAT] &&
 		      (l1_efer & EFER_LMA) && quick_plan_is_possible(slot->vmcs12);
 	if (!plan->ready)

@@ -218,7 +218,7 @@ struct insn_result switch_enter_l2(struct vcpu *vcpu)
 	bool pae;
 
 	nested->resumed = false; /* whatever fails from here on is L1's entry */
-	slot->quick.ready = slot->quick.entered = false;
+	quick_plan_end(&slot->quick);
 	quick_settle(vcpu, slot);
 	shadow_pull(vcpu, slot);
 	context = switch_entry_context(vcpu);

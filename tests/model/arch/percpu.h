@@ -17,9 +17,9 @@
 
 struct percpu *percpu(void);
 
-static inline void percpu_count(u32 index)
+static inline void percpu_count(u32 first, u64 index)
 {
-	percpu()->counter[index]++;
+	percpu()->counter[first + index]++;
 }
 
 static inline void percpu_set_current_vmcs(const struct vmcs *vmcs)
