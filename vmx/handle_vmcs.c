@@ -39,6 +39,40 @@ void handle_field_written(struct vcpu *vcpu, const struct vmcs_field_info *info)
 	shadow_learn(vcpu, slot, info, true);
 }
 
+static struct insn_result read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
+{
+	struct nested *nested = vcpu->nested;
+	const struct vmcs_field_info *info = insn_field(&nested->offered, encoding);
+	struct insn_result result;
+
+	if (info && shadow_is_soft(nested, info, false)) {
+		*value = shadow_soft_read(nested->current, info, encoding);
+		return insn_ok();
+	}
+	fetch_if_rare(vcpu, encoding, false);
+	result = insn_vmread(nested->current->vmcs12, &nested->offered, encoding, value);
+	if (result.outcome == INSN_OK)
+		shadow_learn(vcpu, nested->current, info, false);
+	return result;
+}
+
+static struct insn_result write_field(struct vcpu *vcpu, u64 encoding, u64 value)
+{
+	struct nested *nested = vcpu->nested;
+	const struct vmcs_field_info *info = insn_field(&nested->offered, encoding);
+	struct insn_result result;
+
+	if (info && shadow_is_soft(nested, info, true)) {
+		shadow_soft_write(nested->current, info, encoding, value);
+		return insn_ok();
+	}
+	fetch_if_rare(vcpu, encoding, true);
+	result = insn_vmwrite(nested->current->vmcs12, &nested->offered, encoding, value);
+	if (result.outcome == INSN_OK)
+		handle_field_written(vcpu, info);
+	return result;
+}
+
 static struct insn_result vmread(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
@@ -52,11 +86,9 @@ static struct insn_result vmread(struct vcpu *vcpu, const struct vm_exit *exit)
 	if (!nested->current)
 		return insn_fail(false, VMERR_UNSUPPORTED_FIELD);
 	encoding = operand_register(vcpu, info.reg2);
-	fetch_if_rare(vcpu, encoding, false);
-	result = insn_vmread(nested->current->vmcs12, &nested->offered, encoding, &value);
+	result = read_field(vcpu, encoding, &value);
 	if (result.outcome != INSN_OK)
 		return result;
-	shadow_learn(vcpu, nested->current, insn_field(&nested->offered, encoding), false);
 	if (!info.is_register)
 		return operand_write(vcpu, exit, &value, operand_size(vcpu));
 	operand_set_register(vcpu, info.reg1, value);
@@ -98,7 +130,7 @@ static struct insn_result vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
 	struct insn_mode mode = operand_mode(vcpu);
 	struct insn_result result = insn_check_mode(&mode);
 	struct insn_info info = operand_info(vcpu);
-	u64 encoding, value = 0;
+	u64 value = 0;
 
 	if (result.outcome != INSN_OK)
 		return result;
@@ -110,12 +142,7 @@ static struct insn_result vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)
 		result = operand_read(vcpu, exit, &value, operand_size(vcpu));
 	if (result.outcome != INSN_OK)
 		return result;
-	encoding = operand_register(vcpu, info.reg2);
-	fetch_if_rare(vcpu, encoding, true);
-	result = insn_vmwrite(nested->current->vmcs12, &nested->offered, encoding, value);
-	if (result.outcome == INSN_OK)
-		handle_field_written(vcpu, insn_field(&nested->offered, encoding));
-	return result;
+	return write_field(vcpu, operand_register(vcpu, info.reg2), value);
 }
 
 void handle_vmwrite(struct vcpu *vcpu, const struct vm_exit *exit)

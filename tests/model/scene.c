@@ -6,11 +6,21 @@
 
 struct builder scene;
 bool scene_watches_ports;
+bool scene_is_soft;
+
+int scene_make_soft(void **state)
+{
+	(void)state;
+	scene_is_soft = true;
+	return 0;
+}
 
 void scene_begin(enum builder_kind kind)
 {
 	scene_watches_ports = false;
 	builder_init(&scene, kind);
+	if (scene_is_soft)
+		scene.hardware.control[WORD_PROC2].may_be_1 &= ~PROC2_VMCS_SHADOWING;
 	scene_set(VMCS_HOST_CR3, L1_PAGING);
 }
 

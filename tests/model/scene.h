@@ -16,6 +16,13 @@
 extern struct builder scene;
 /* L0 watches an I/O port. */
 extern bool scene_watches_ports;
+/* The processor has no VMCS shadowing. */
+extern bool scene_is_soft;
+int scene_make_soft(void **state);
+/* A group of tests, and the same without VMCS shadowing. */
+#define SCENE_RUN_BOTH(name, tests)                          \
+	(cmocka_run_group_tests_name(name, tests, NULL, NULL) + \
+	 cmocka_run_group_tests_name(name ".without_shadowing", tests, scene_make_soft, NULL))
 
 /* Fills `scene`, for the test to change. */
 void scene_begin(enum builder_kind kind);

@@ -364,5 +364,5 @@ int main(void)
 		cmocka_unit_test(a_watched_task_priority_stays_watched),
 	};
 
-	return cmocka_run_group_tests_name("path_bitmaps", tests, NULL, NULL);
+	return SCENE_RUN_BOTH("path_bitmaps", tests);
 }

@@ -361,5 +361,5 @@ int main(void)
 		cmocka_unit_test(rare_fields_survive_a_whole_merge),
 	};
 
-	return cmocka_run_group_tests_name("path_entry", tests, NULL, NULL);
+	return SCENE_RUN_BOTH("path_entry", tests);
 }

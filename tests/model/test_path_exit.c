@@ -355,5 +355,5 @@ int main(void)
 		cmocka_unit_test(nmi_blocking_after_an_exit),
 	};
 
-	return cmocka_run_group_tests_name("path_exit", tests, NULL, NULL);
+	return SCENE_RUN_BOTH("path_exit", tests);
 }

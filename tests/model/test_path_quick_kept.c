@@ -346,5 +346,5 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests_name("path_quick_kept", tests, NULL, NULL);
+	return SCENE_RUN_BOTH("path_quick_kept", tests);
 }

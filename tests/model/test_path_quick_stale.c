@@ -106,12 +106,15 @@ static void a_linked_shadow_vmcs_without_fields_is_clear(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest of_shadow_vmcs[] = {
 		cmocka_unit_test(a_linked_shadow_vmcs_is_clear),
 		cmocka_unit_test(a_linked_shadow_vmcs_without_fields_is_clear),
+	};
+	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_before_another_vmcs_count),
 		cmocka_unit_test(what_l2_left_outlives_another_vmcs),
 	};
 
-	return cmocka_run_group_tests_name("path_quick_stale", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("path_quick_stale.shadow_vmcs", of_shadow_vmcs, NULL, NULL) +
+	       SCENE_RUN_BOTH("path_quick_stale", tests);
 }

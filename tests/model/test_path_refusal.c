@@ -133,5 +133,5 @@ int main(void)
 		cmocka_unit_test(a_failed_instruction_has_words),
 	};
 
-	return cmocka_run_group_tests_name("path_refusal", tests, NULL, NULL);
+	return SCENE_RUN_BOTH("path_refusal", tests);
 }

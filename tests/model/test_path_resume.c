@@ -239,5 +239,5 @@ int main(void)
 		cmocka_unit_test(an_event_that_missed_ept02_is_injected_again),
 	};
 
-	return cmocka_run_group_tests_name("path_resume", tests, NULL, NULL);
+	return SCENE_RUN_BOTH("path_resume", tests);
 }

@@ -242,7 +242,7 @@ static void shadowed_fields_do_not_exit(void **state)
 		exits = vmcs_exits();
 		assert_int_equal(l1_vmwrite(VMCS_GUEST_RSP.encoding, 0x1234).outcome, L1_OK);
 		assert_int_equal(l1_get(VMCS_GUEST_RSP), 0x1234);
-		assert_int_equal(vmcs_exits() - exits, shadowing ? 0 : 2);
+		assert_int_equal(vmcs_exits() - exits, shadowing && !scene_is_soft ? 0 : 2);
 		scene_enter();
 		assert_int_equal(scene_running(VMCS_GUEST_RSP), 0x1234);
 		scene_exit_to_l1(EXIT_CPUID, 0);
@@ -338,5 +338,5 @@ int main(void)
 		cmocka_unit_test(too_few_pages_are_refused_at_bring_up),
 	};
 
-	return cmocka_run_group_tests_name("path_slots", tests, NULL, NULL);
+	return SCENE_RUN_BOTH("path_slots", tests);
 }

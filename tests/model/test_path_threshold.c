@@ -193,5 +193,5 @@ int main(void)
 		cmocka_unit_test(an_entry_by_l1_is_refused),
 	};
 
-	return cmocka_run_group_tests_name("path_threshold", tests, NULL, NULL);
+	return SCENE_RUN_BOTH("path_threshold", tests);
 }

@@ -326,5 +326,5 @@ int main(void)
 		cmocka_unit_test(a_change_of_ept01_is_flushed),
 	};
 
-	return cmocka_run_group_tests_name("path_tlb", tests, NULL, NULL);
+	return SCENE_RUN_BOTH("path_tlb", tests);
 }

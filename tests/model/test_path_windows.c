@@ -316,5 +316,5 @@ int main(void)
 		cmocka_unit_test(another_exit_may_come_first),
 	};
 
-	return cmocka_run_group_tests_name("path_windows", tests, NULL, NULL);
+	return SCENE_RUN_BOTH("path_windows", tests);
 }

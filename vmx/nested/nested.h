@@ -56,6 +56,7 @@ struct shadow_set {
 #define KEPT_IF_RARE 0x0001	/* rare_in_02 */
 #define KEPT_IF_DEFERRED 0x0100
 #define KEPT_ALWAYS 0x0002
+#define KEPT_SOFT 0x0004			/* it may be in `soft` */
 
 /* One vmcs12 between VMPTRLD and VMCLEAR, and what runs on its behalf. */
 struct nested_slot {
@@ -72,6 +73,7 @@ struct nested_slot {
 	struct bitmap02 msr02, io02;	/* what vmcs02 has in place of L1's bitmaps; io02 only where L0 watches ports */
 	struct merge_io io;
 	struct vmcs_image shadowed;	/* what the shadow VMCS holds, as L0 last wrote or read it */
+	struct vmcs_image soft;		/* in place of the shadow VMCS, where the processor has no VMCS shadowing: shadow_is_soft() */
 	/*
 	 * Once the shadow VMCS is whole, it has all fields that L1 reaches without an exit, and newer values than vmcs12
 	 * of those that L1 may write there. Of a shadow VMCS of L1's (bit 31) it then has all fields that L1 is
@@ -223,7 +225,7 @@ static inline void bitmaps02_refresh(const struct nested *nested, struct nested_
 		bitmaps02_refresh_learned(nested, slot);
 }
 
-/* --- shadow_vmcs.c: hardware VMCS shadowing ---------------------------------- */
+/* --- shadow_vmcs.c: VMCS shadowing, by hardware where it can ------------------ */
 
 bool shadow_init(struct vcpu *vcpu) must_check;
 void shadow_link(struct vcpu *vcpu, struct nested_slot *slot);
@@ -241,6 +243,29 @@ void shadow_save_open(const struct nested *nested, struct nested_slot *slot);
 void shadow_open_field(struct vcpu *vcpu, struct nested_slot *slot, vmcs_field field, bool write);
 /* A shadow VMCS that has all fields: L1 may write this one there, too. */
 void shadow_open_write(struct nested_slot *slot, vmcs_field field);
+
+/*
+ * Without VMCS shadowing in the processor L1's VMREADs and VMWRITEs of the fields in the set exit, and work on `soft`, which is to
+ * vmcs12 what the shadow VMCS would be. May this access go there?
+ */
+static inline bool shadow_is_soft(const struct nested *nested, const struct vmcs_field_info *info, bool write)
+{
+	return !nested->shadowing && nested->current->set.open[info->field.index] >= (write ? SHADOW_RW : SHADOW_RO);
+}
+
+static inline u64 shadow_soft_read(const struct nested_slot *slot, const struct vmcs_field_info *info, u64 encoding)
+{
+	u64 value = image_get(&slot->soft, info->field);
+
+	return encoding & 1 ? value >> 32 : value;
+}
+
+static inline void shadow_soft_write(struct nested_slot *slot, const struct vmcs_field_info *info, u64 encoding, u64 value)
+{
+	if (encoding & 1)
+		value = (u32)image_get(&slot->soft, info->field) | value << 32;
+	image_set(&slot->soft, info->field, value & vmcs_width_mask(info->field.encoding));
+}
 
 /* --- shadow_learn.c: which fields a shadow VMCS has ------------------------------------ */
 

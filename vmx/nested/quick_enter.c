@@ -24,26 +24,32 @@ static inline bool l1_may_enter(const struct quick_plan *plan, const struct vmcs
 	       !vmcs_read_known(vmcs01, VMCS_GUEST_INTERRUPTIBILITY_STATE);
 }
 
-/* Has something changed that a merge has to look at? The shadow VMCS is current. */
-static inline bool is_beyond_us(const struct nested_slot *slot)
+/* What L1 has left in the shadow VMCS, which is current, or in `soft`. */
+static inline __attribute__((always_inline)) u64 shadow_value(const struct nested_slot *slot, vmcs_field field, bool soft)
+{
+	return soft ? image_get(&slot->soft, field) : vmcs_read_known(&slot->shadow, field);
+}
+
+/* Has something changed that a merge has to look at? */
+static inline bool is_beyond_us(const struct nested_slot *slot, bool soft)
 {
 	const struct quick_plan *plan = &slot->quick;
 	const vmcs_field *end = plan->watch + plan->watch_count;
 
 	for (const vmcs_field *field = plan->watch; field != end; field++)
-		if (vmcs_read_known(&slot->shadow, *field) != image_get(&slot->shadowed, *field))
+		if (shadow_value(slot, *field, soft) != image_get(&slot->shadowed, *field))
 			return true;
 	return false;
 }
 
 /* What L1 has written, into vmcs12; for vmcs02: `changed`. The end of that list. */
-static inline vmcs_field *pull(struct nested_slot *slot, vmcs_field *changed)
+static inline vmcs_field *pull(struct nested_slot *slot, vmcs_field *changed, bool soft)
 {
 	const struct quick_plan *plan = &slot->quick;
 	const vmcs_field *end = plan->pull + plan->pull_count;
 
 	for (const vmcs_field *field = plan->pull; field != end; field++) {
-		u64 value = vmcs_read_known(&slot->shadow, *field);
+		u64 value = shadow_value(slot, *field, soft);
 
 		if (value == image_get(&slot->shadowed, *field))
 			continue;
@@ -117,7 +123,8 @@ static noinline u64 take_the_long_way(struct vcpu *vcpu, struct nested_slot *slo
 {
 	slot->dirty = true;
 	slot->quick.ready = false;
-	vmcs_clear(&slot->shadow);
+	if (!slot->quick.soft)
+		vmcs_clear(&slot->shadow);
 	vmcs_switch(&vcpu->vmcs01);
 	return 0;
 }
@@ -165,14 +172,15 @@ static noinline u64 leave_shadow(struct vcpu *vcpu, struct nested_slot *slot)
 	return 0;
 }
 
-static inline __attribute__((always_inline)) u64 enter(struct vcpu *vcpu, struct nested_slot *slot, bool kept)
+static inline __attribute__((always_inline)) u64 enter(struct vcpu *vcpu, struct nested_slot *slot, bool kept, bool soft)
 {
 	vmcs_field changed[VMCS_FIELD_COUNT], *end;
 
-	vmcs_switch_briefly(&slot->shadow);
-	if (unlikely(is_beyond_us(slot)))
-		return leave_shadow(vcpu, slot);
-	end = pull(slot, changed);
+	if (!soft)
+		vmcs_switch_briefly(&slot->shadow);
+	if (unlikely(is_beyond_us(slot, soft)))
+		return soft ? 0 : leave_shadow(vcpu, slot);
+	end = pull(slot, changed, soft);
 	vmcs_switch(&slot->vmcs02);
 	write_changed(slot, changed, end);
 	slot->quick.enters++;
@@ -183,14 +191,20 @@ static inline __attribute__((always_inline)) u64 enter(struct vcpu *vcpu, struct
 	return entered(vcpu, slot);
 }
 
-static noinline u64 enter_kept(struct vcpu *vcpu, struct nested_slot *slot)
+static noinline u64 enter_apart(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	return kept_is_plain(vcpu, &slot->quick) ? enter(vcpu, slot, true) : 0;
+	bool kept = slot->quick.keeps && !slot->quick.steady;
+
+	if (kept && !kept_is_plain(vcpu, &slot->quick))
+		return 0;
+	return slot->quick.soft ? enter(vcpu, slot, kept, true) : enter(vcpu, slot, true, false);
 }
 
 static u64 enter_any(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	return unlikely(slot->quick.keeps) && !slot->quick.steady ? enter_kept(vcpu, slot) : enter(vcpu, slot, false);
+	if (unlikely(slot->quick.apart) && (slot->quick.soft || !slot->quick.steady))
+		return enter_apart(vcpu, slot);
+	return enter(vcpu, slot, false, false);
 }
 
 static noinline u64 enter_after_tables(struct vcpu *vcpu, struct nested_slot *slot)

@@ -59,8 +59,14 @@ static noinline vmcs_field *clear_injection(struct nested_slot *slot, vmcs_field
 }
 
 /* The entry has left the shadow VMCS active: one VMCLEAR, before L1 has it linked again, is enough for both. */
-static inline void push(struct nested_slot *slot, const vmcs_field *changed, const vmcs_field *end)
+static inline __attribute__((always_inline)) void push(struct nested_slot *slot, const vmcs_field *changed, const vmcs_field *end,
+							bool soft)
 {
+	if (soft) {
+		for (; changed != end; changed++)
+			image_set(&slot->soft, *changed, image_get(&slot->shadowed, *changed));
+		return;
+	}
 	if (likely(changed != end)) {
 		slot->quick.pushes++;
 		vmcs_switch_briefly(&slot->shadow);
@@ -175,7 +181,8 @@ static inline bool keeps_the_same(struct nested_slot *slot)
 }
 
 /* SDM "Loading Host State". L1's mode, and that nothing was blocked, quick_enter() has seen. */
-static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct nested_slot *slot, bool kept, const struct vm_exit *exit)
+static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct nested_slot *slot, bool kept, const struct vm_exit *exit,
+							 bool soft)
 {
 	struct nested *nested = vcpu->nested;
 	vmcs_field changed[VMCS_FIELD_COUNT + 3], *end = save(slot, changed);
@@ -188,7 +195,7 @@ static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct
 		end = override_exit(slot, end, exit);
 	if (unlikely(vmcs12_get(slot->vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID))
 		end = clear_injection(slot, end);
-	push(slot, changed, end);
+	push(slot, changed, end, soft);
 	cr0 = image_get(&slot->quick.host01, VMCS_GUEST_CR0) | (cr0 & SYNC_CR0_KEPT);
 	vmcs_switch(&vcpu->vmcs01);
 	vmcs_write_known(&vcpu->vmcs01, VMCS_GUEST_CR0, cr0);
@@ -208,19 +215,38 @@ static inline __attribute__((always_inline)) u64 leave(struct vcpu *vcpu, struct
 
 static noinline u64 leave_kept(struct vcpu *vcpu, struct nested_slot *slot)
 {
-	return leave(vcpu, slot, true, NULL);
+	return leave(vcpu, slot, true, NULL, false);
+}
+
+static noinline u64 leave_soft(struct vcpu *vcpu, struct nested_slot *slot, bool kept, const struct vm_exit *exit)
+{
+	return leave(vcpu, slot, kept, exit, true);
 }
 
 u64 quick_leave(struct vcpu *vcpu)
 {
 	struct nested_slot *slot = vcpu->nested->current;
 
-	return unlikely(slot->quick.keeps) && !keeps_the_same(slot) ? leave_kept(vcpu, slot) : leave(vcpu, slot, false, NULL);
+	if (unlikely(slot->quick.apart)) {
+		bool kept = slot->quick.keeps && !keeps_the_same(slot);
+
+		if (slot->quick.soft)
+			return leave_soft(vcpu, slot, kept, NULL);
+		if (kept)
+			return leave_kept(vcpu, slot);
+	}
+	return leave(vcpu, slot, false, NULL, false);
 }
 
 u64 quick_leave_with(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	struct nested_slot *slot = vcpu->nested->current;
+	bool kept = false;
 
-	return leave(vcpu, slot, unlikely(slot->quick.keeps) && !keeps_the_same(slot), exit);
+	if (unlikely(slot->quick.apart)) {
+		kept = slot->quick.keeps && !keeps_the_same(slot);
+		if (slot->quick.soft)
+			return leave_soft(vcpu, slot, kept, exit);
+	}
+	return leave(vcpu, slot, kept, exit, false);
 }

@@ -166,7 +166,7 @@ void quick_plan_lists(struct quick_plan *plan, const struct vmcs12 *vmcs12, cons
 		else
 			plan->watch[plan->watch_count++] = writes[i];
 	plan->leave_reads = (u16)(3 + plan->save_count + (plan->keeps ? 2 : 0));
-	plan->enter_reads = (u16)(5 + plan->pull_count + plan->watch_count);
+	plan->enter_reads = (u16)(5 + (plan->soft ? 0 : plan->pull_count + plan->watch_count));
 }
 
 /* --- exits ---------------------------------------------------------------------------- */

@@ -27,6 +27,8 @@ struct quick_plan {
 	bool keeps;		/* any of the others above is not the ordinary case */
 	/* As long as L2's EFER and PAT are `l2_efer` and `l2_pat`, all there is to do about it is to put the timer back after an exit. */
 	bool steady;
+	bool soft;		/* no VMCS shadowing in the processor: slot->soft is the shadow VMCS */
+	bool apart;		/* `keeps` or `soft` */
 	bool none_is_null;	/* of L1's SS, DS and ES */
 	union {
 		u32 special;	/* any of the next ones: the entry has more to do */

@@ -45,8 +45,8 @@ static void count_slot(struct quick_plan *plan)
 	count_many(COUNTER_REFLECTED, plan->leaves);
 	count_many(COUNTER_VMREADS, (u64)plan->enters * plan->enter_reads + (u64)plan->leaves * plan->leave_reads);
 	count_many(COUNTER_VMWRITES, (u64)plan->leaves * plan->leave_writes);
-	count_many(COUNTER_VMPTRLDS, 2 * (u64)plan->enters + plan->leaves + plan->pushes);
-	count_many(COUNTER_VMCLEARS, plan->leaves);
+	count_many(COUNTER_VMPTRLDS, (plan->soft ? 1 : 2) * (u64)plan->enters + plan->leaves + plan->pushes);
+	count_many(COUNTER_VMCLEARS, plan->soft ? 0 : plan->leaves);
 	plan->enters = plan->leaves = plan->pushes = 0;
 }
 
@@ -90,7 +90,7 @@ void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot, u64 l1_efer)
 	plan->owners[EXIT_EPT_VIOLATION] = vmcs12_has(slot->vmcs12, WORD_PROC2, PROC2_ENABLE_EPT) ? OWNER_EPT12 : OWNER_L0;
 	plan->unused = true;
 	plan->steady = false;
-	plan->ready = nested->shadowing && nested->exists[VMCS_INDEX_GUEST_IA32_EFER] && nested->exists[VMCS_INDEX_GUEST_IA32_PAT] &&
+	plan->ready = nested->exists[VMCS_INDEX_GUEST_IA32_EFER] && nested->exists[VMCS_INDEX_GUEST_IA32_PAT] &&
 		      (l1_efer & EFER_LMA) && quick_plan_is_possible(slot->vmcs12);
 	if (!plan->ready)
 		return;
@@ -99,7 +99,9 @@ void quick_prepare(struct vcpu *vcpu, struct nested_slot *slot, u64 l1_efer)
 	plan->eptp02 = image_get(&slot->written02, VMCS_EPT_POINTER);
 	plan->host_class = host_class(nested, slot);
 	plan->l1_efer = l1_efer;
+	plan->soft = !nested->shadowing;
 	plan->keeps |= image_get(&plan->host01, VMCS_GUEST_IA32_EFER) != l1_efer; /* exits have it to load */
+	plan->apart = plan->keeps || plan->soft;
 	plan->shares_vpid = shares_vpid(slot->vmcs12);
 	quick_plan_lists(plan, slot->vmcs12, set->reads, set->read_count, set->writes, set->write_count);
 }

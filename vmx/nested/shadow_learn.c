@@ -65,7 +65,7 @@ void shadow_learn(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs
 	u16 row = info->field.index;
 	u8 wanted = write ? SHADOW_RW : SHADOW_RO;
 
-	if (!nested->shadowing || set->open[row] >= wanted)
+	if (set->open[row] >= wanted)
 		return;
 	if (slot_is_shadow(slot)) {
 		learn_shadow(nested, slot, info, write);
@@ -89,11 +89,11 @@ void shadow_learn_anew(const struct nested *nested, struct nested_slot *slot)
 {
 	struct shadow_set *set = &slot->set;
 
-	if (!nested->shadowing)
-		return;
 	if (set->read_count || set->write_count) {
-		memset(set->vmread_bitmap, 0xff, PAGE_SIZE);
-		memset(set->vmwrite_bitmap, 0xff, PAGE_SIZE);
+		if (nested->shadowing) {
+			memset(set->vmread_bitmap, 0xff, PAGE_SIZE);
+			memset(set->vmwrite_bitmap, 0xff, PAGE_SIZE);
+		}
 		memset(set->open, 0, sizeof(set->open));
 	}
 	/* The clock is at least 1: nothing has been asked for lately. */

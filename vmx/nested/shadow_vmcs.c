@@ -29,11 +29,21 @@ static void choose_fields(struct nested *nested)
 		if (!insn_field(&nested->offered, info->field.encoding) || !vmcs_field_exists(info, nested->hardware))
 			continue;
 		nested->may_open[i] = shadow_learn_limit(info);
-		if (info->shadow == SHADOW_NO)
+		if (info->shadow == SHADOW_NO || !nested->shadowing)
 			continue;
 		open_field(nested->open_bitmap, info->field.encoding);
 		field_set_add(&nested->open_in_shadow, info->field);
 	}
+}
+
+/* What L1 uses of these will be in `soft`. */
+static void keep_back(struct nested *nested)
+{
+	for (u16 i = 0; i < VMCS_FIELD_COUNT; i++)
+		if (nested->may_open[i] != SHADOW_NO) {
+			nested->kept_back[false][i + 1] |= KEPT_SOFT;
+			nested->kept_back[true][i + 1] |= KEPT_SOFT;
+		}
 }
 
 /* vmcs01 is current. */
@@ -125,6 +135,8 @@ bool shadow_init(struct vcpu *vcpu)
 		vmcs_load(&vcpu->vmcs01);
 		set_control(vcpu, false);
 		vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, NO_ADDRESS);
+		choose_fields(nested);
+		keep_back(nested);
 		return true;
 	}
 	if (!take_bitmaps(nested))
@@ -144,13 +156,13 @@ void shadow_link(struct vcpu *vcpu, struct nested_slot *slot)
 	struct nested *nested = vcpu->nested;
 	bool is_shadow = slot_is_shadow(slot);
 
-	if (!nested->shadowing)
-		return;
 	if (is_shadow)
 		shadow_open(vcpu, slot);
 	else if (unlikely(!slot->whole))
 		shadow_push(vcpu, slot);
 	slot->whole = true;
+	if (unlikely(!nested->shadowing))
+		return;
 	if (unlikely(!(image_get(&nested->image01, VMCS_SECONDARY_PROCESSOR_BASED_CONTROLS) & PROC2_VMCS_SHADOWING)))
 		set_control(vcpu, true);
 	vmcs_write(&vcpu->vmcs01, VMCS_VMCS_LINK_POINTER, slot->shadow.address.value);
@@ -173,8 +185,23 @@ void shadow_disable(struct vcpu *vcpu)
 	shadow_unlink(vcpu);
 }
 
+/* Before and after work on the shadow VMCS: it is current meanwhile, unless it is `soft`. */
+static inline void begin(const struct nested *nested, const struct nested_slot *slot)
+{
+	if (likely(nested->shadowing))
+		vmcs_load(&slot->shadow);
+}
+
+static inline void end(struct vcpu *vcpu, struct nested_slot *slot)
+{
+	if (unlikely(!vcpu->nested->shadowing))
+		return;
+	vmcs_clear(&slot->shadow);
+	vmcs_load(vcpu->running);
+}
+
 /* Writes what differs from what the shadow VMCS is known to hold. */
-static void push_rows(struct nested_slot *slot, const vmcs_field *fields, u16 count)
+static void push_rows(const struct nested *nested, struct nested_slot *slot, const vmcs_field *fields, u16 count)
 {
 	for (u16 i = 0; i < count; i++) {
 		u64 value = vmcs12_get(slot->vmcs12, fields[i]);
@@ -182,19 +209,21 @@ static void push_rows(struct nested_slot *slot, const vmcs_field *fields, u16 co
 		if (image_get(&slot->shadowed, fields[i]) == value)
 			continue;
 		image_set(&slot->shadowed, fields[i], value);
-		vmcs_write(&slot->shadow, fields[i], value);
+		if (likely(nested->shadowing))
+			vmcs_write(&slot->shadow, fields[i], value);
+		else
+			image_set(&slot->soft, fields[i], value);
 	}
 }
 
 void shadow_push(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	/* A quick entry has left it active. */
-	if (!vcpu->nested->shadowing || (!slot->set.read_count && !slot->quick.entered))
+	if (!slot->set.read_count && !slot->quick.entered)
 		return;
-	vmcs_load(&slot->shadow);
-	push_rows(slot, slot->set.reads, slot->set.read_count);
-	vmcs_clear(&slot->shadow);
-	vmcs_load(&vcpu->vmcs01);
+	begin(vcpu->nested, slot);
+	push_rows(vcpu->nested, slot, slot->set.reads, slot->set.read_count);
+	end(vcpu, slot);
 }
 
 void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct vmcs_field_info *info)
@@ -203,12 +232,11 @@ void shadow_push_field(struct vcpu *vcpu, struct nested_slot *slot, const struct
 		shadow_update_field(vcpu, slot, info);
 		return;
 	}
-	if (!vcpu->nested->shadowing || slot->set.open[info->field.index] == SHADOW_NO)
+	if (slot->set.open[info->field.index] == SHADOW_NO)
 		return;
-	vmcs_load(&slot->shadow);
-	push_rows(slot, &info->field, 1);
-	vmcs_clear(&slot->shadow);
-	vmcs_load(vcpu->running);
+	begin(vcpu->nested, slot);
+	push_rows(vcpu->nested, slot, &info->field, 1);
+	end(vcpu, slot);
 }
 
 void shadow_open_write(struct nested_slot *slot, vmcs_field field)
@@ -218,13 +246,14 @@ void shadow_open_write(struct nested_slot *slot, vmcs_field field)
 
 void shadow_open_field(struct vcpu *vcpu, struct nested_slot *slot, vmcs_field field, bool write)
 {
-	open_field(slot->set.vmread_bitmap, field.encoding);
-	if (write)
-		open_field(slot->set.vmwrite_bitmap, field.encoding);
-	vmcs_load(&slot->shadow);
-	push_rows(slot, &field, 1);
-	vmcs_clear(&slot->shadow);
-	vmcs_load(&vcpu->vmcs01);
+	if (likely(vcpu->nested->shadowing)) {
+		open_field(slot->set.vmread_bitmap, field.encoding);
+		if (write)
+			open_field(slot->set.vmwrite_bitmap, field.encoding);
+	}
+	begin(vcpu->nested, slot);
+	push_rows(vcpu->nested, slot, &field, 1);
+	end(vcpu, slot);
 }
 
 /* Guest fields that vmcs02 holds and L1 reads from the shadow VMCS. vmcs02 is current. */
@@ -273,14 +302,14 @@ void shadow_pull(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	u64 values[VMCS_FIELD_COUNT];
 
-	if (!vcpu->nested->shadowing || !slot->set.write_count)
+	if (!slot->set.write_count)
 		return;
 	quick_settle(vcpu, slot);
-	vmcs_load(&slot->shadow);
+	begin(vcpu->nested, slot);
 	for (u16 i = 0; i < slot->set.write_count; i++)
-		values[i] = vmcs_read(&slot->shadow, slot->set.writes[i]);
-	vmcs_clear(&slot->shadow);
-	vmcs_load(&vcpu->vmcs01);
+		values[i] = likely(vcpu->nested->shadowing) ? vmcs_read(&slot->shadow, slot->set.writes[i]) :
+							     image_get(&slot->soft, slot->set.writes[i]);
+	end(vcpu, slot);
 	note_rare(vcpu, slot, values);
 	for (u16 i = 0; i < slot->set.write_count; i++) {
 		vmcs_field field = slot->set.writes[i];

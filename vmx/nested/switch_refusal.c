@@ -69,7 +69,7 @@ struct insn_result switch_unwind_entry(struct vcpu *vcpu)
 	vcpu->running = &vcpu->vmcs01;
 	nested->state = NESTED_ROOT_CURRENT;
 	nested->current->quick.ready = false;
-	if (nested->current->quick.entered)
+	if (nested->current->quick.entered && nested->shadowing)
 		vmcs_clear(&nested->current->shadow); /* it is active, and L1 has it linked */
 	quick_settle(vcpu, nested->current);
 	vmcs_load(&vcpu->vmcs01);
