@@ -9,6 +9,7 @@
 #include "arch/x86.h"
 #include "mm/phys.h"
 #include "tests/model/model.h"
+#include "vmx/insn_info.h"
 
 /* A 64-bit memory operand at a displacement, DS; the register operand is RBX. */
 #define MEMORY_OPERAND (2u << 7 | 3u << 15 | 1u << 22 | 1u << 27 | (u32)REG_RBX << 28)
@@ -46,6 +47,16 @@ static struct l1_result outcome(u64 rip_before)
 	return (struct l1_result){ .outcome = L1_OK };
 }
 
+/*
+ * Is the instruction undefined where L1 stands? That comes before the exit, but for VMCALL. SDM "VMREAD", and its like; protected
+ * mode is given.
+ */
+static bool is_undefined(u32 reason)
+{
+	return reason != EXIT_VMCALL && (*processor_field(VMCS_GUEST_IA32_EFER) & EFER_LMA) &&
+	       !(*processor_field(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L);
+}
+
 static struct l1_result execute(u32 reason, u32 information)
 {
 	struct model_exit exit = { .reason = reason, .length = LENGTH, .instruction_information = information };
@@ -54,6 +65,8 @@ static struct l1_result execute(u32 reason, u32 information)
 	if (model.ended)
 		return (struct l1_result){ .outcome = L1_ENDED };
 	require(!model_in_l2() && processor.in_guest);
+	if (is_undefined(reason))
+		return (struct l1_result){ .outcome = L1_FAULT, .vector = VECTOR_UD };
 	rip = *processor_field(VMCS_GUEST_RIP);
 	if (!(information & 1u << 10))
 		exit.qualification = L1_OPERAND;
@@ -130,9 +143,9 @@ static bool access_shadow(u64 encoding, u64 *value, bool write)
 /* The faults of the instruction, which come without an exit too. SDM "VMREAD", "VMWRITE". */
 static u8 fault_without_exit(void)
 {
-	u64 cs = *processor_field(VMCS_GUEST_CS_ACCESS_RIGHTS), ss = *processor_field(VMCS_GUEST_SS_ACCESS_RIGHTS);
+	u64 ss = *processor_field(VMCS_GUEST_SS_ACCESS_RIGHTS);
 
-	if ((*processor_field(VMCS_GUEST_IA32_EFER) & EFER_LMA) && !(cs & BIT(13)))
+	if (is_undefined(EXIT_VMREAD))
 		return VECTOR_UD;
 	return ss & BITS(6, 5) ? VECTOR_GP : 0;
 }
