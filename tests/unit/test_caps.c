@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "arch/x86.h"
@@ -255,6 +256,102 @@ static void the_ept_capabilities_are_those_that_ept02_has(void **state)
 	assert_int_equal(offered.ept_vpid & (EPT_CAP_1G | EPT_CAP_EXECUTE_ONLY | EPT_CAP_ACCESSED_DIRTY), 0);
 }
 
+/* Rows of boot/hide.def by their word. */
+static u64 row(const char *word)
+{
+	static const char *const words[] = {
+#define H(text, control_word, controls, capabilities) text,
+#include "boot/hide.def"
+#undef H
+	};
+
+	for (u32 i = 0; i < array_size(words); i++)
+		if (strcmp(words[i], word) == 0)
+			return BIT(i);
+	fail_msg("no row \"%s\"", word);
+	return 0;
+}
+
+static void derive_without(struct vmx_caps *offered, u64 hide)
+{
+	struct vmx_caps hardware;
+
+	builder_hardware(&hardware);
+	hardware.ept_vpid |= EPT_CAP_5_LEVEL;
+	caps12_hide(&hardware, hide);
+	caps12_derive(offered, &hardware);
+}
+
+/* Expect: each row takes something away from what L1 is offered, and never a control that must be 1. */
+static void every_feature_that_can_be_hidden_is_offered_without(void **state)
+{
+	struct vmx_caps whole, offered;
+	u64 rows = 0;
+
+	(void)state;
+	derive_without(&whole, 0);
+#define H(text, control_word, controls, capabilities) rows++;
+#include "boot/hide.def"
+#undef H
+	for (u64 i = 0; i < rows; i++) {
+		bool less = false;
+
+		derive_without(&offered, BIT(i));
+		for (u32 word = 0; word < CONTROL_WORD_COUNT; word++) {
+			less |= offered.control[word].may_be_1 != whole.control[word].may_be_1;
+			assert_int_equal(offered.control[word].may_be_1 & ~whole.control[word].may_be_1, 0);
+			assert_int_equal(offered.control[word].must_be_1 & ~offered.control[word].may_be_1, 0);
+		}
+		less |= offered.ept_vpid != whole.ept_vpid;
+		assert_true((offered.ept_vpid & ~whole.ept_vpid) == 0);
+		if (!less)
+			fail_msg("row %lu hides nothing", (unsigned long)i);
+	}
+}
+
+/* Expect: nothing that needs EPT, none of its capabilities and fields; VPIDs stay. */
+static void with_ept_hidden_all_that_needs_it_is(void **state)
+{
+	static const u32 needing[] = { PROC2_ENABLE_EPT, PROC2_UNRESTRICTED_GUEST, PROC2_ENABLE_PML, PROC2_MODE_BASED_EXECUTE,
+				       PROC2_SUB_PAGE_WRITE_PERMISSIONS, PROC2_ENABLE_VM_FUNCTIONS, PROC2_EPT_VIOLATION_VE };
+	struct vmx_caps offered;
+	u64 value;
+
+	(void)state;
+	derive_without(&offered, row("ept"));
+	for (u32 i = 0; i < array_size(needing); i++)
+		assert_false(caps_allow(&offered, WORD_PROC2, needing[i]));
+	assert_int_equal(offered.ept_vpid & UINT32_MAX, 0);
+	assert_true(offered.ept_vpid & VPID_CAP_INVVPID);
+	assert_false(vmcs_field_exists(&vmcs_fields[VMCS_INDEX_EPT_POINTER], &offered));
+	assert_false(caps12_rdmsr(&offered, IA32_VMX_VMFUNC, &value));
+	derive_without(&offered, row("ept") | row("vpid"));
+	assert_false(caps12_rdmsr(&offered, IA32_VMX_EPT_VPID_CAP, &value));
+}
+
+/* Expect: what each of them takes along, and no more than that. */
+static void what_needs_a_hidden_feature_goes_with_it(void **state)
+{
+	struct vmx_caps offered;
+
+	(void)state;
+	derive_without(&offered, row("interrupt-delivery"));
+	assert_false(caps_allow(&offered, WORD_PIN, PIN_PROCESS_POSTED_INTERRUPTS));
+	assert_true(caps_allow(&offered, WORD_PROC2, PROC2_APIC_REGISTER_VIRTUALIZATION | PROC2_VIRTUALIZE_X2APIC_MODE));
+	derive_without(&offered, row("virtual-nmis"));
+	assert_false(caps_allow(&offered, WORD_PROC, PROC_NMI_WINDOW_EXITING));
+	derive_without(&offered, row("preemption-timer"));
+	assert_false(caps_allow(&offered, WORD_EXIT, EXIT_SAVE_PREEMPTION_TIMER));
+	derive_without(&offered, row("ept-accessed-dirty"));
+	assert_false(caps_allow(&offered, WORD_PROC2, PROC2_ENABLE_PML));
+	assert_int_equal(offered.ept_vpid & EPT_CAP_ACCESSED_DIRTY, 0);
+	derive_without(&offered, row("ept-2m"));
+	assert_int_equal(offered.ept_vpid & (EPT_CAP_2M | EPT_CAP_1G), 0);
+	assert_true(caps_allow(&offered, WORD_PROC2, PROC2_ENABLE_EPT | PROC2_ENABLE_PML));
+	derive_without(&offered, row("shadowing"));
+	assert_false(vmcs_field_exists(&vmcs_fields[VMCS_INDEX_VMWRITE_BITMAP_ADDRESS], &offered));
+}
+
 static u64 read(const struct vmx_caps *offered, u32 msr)
 {
 	u64 value = 0;
@@ -457,6 +554,9 @@ int main(void)
 		cmocka_unit_test(without_ept_nothing_of_it_is_shown),
 		cmocka_unit_test(without_vmwrite_to_any_field_no_shadowing_is_shown),
 		cmocka_unit_test(without_invvpid_no_vpid_is_shown),
+		cmocka_unit_test(every_feature_that_can_be_hidden_is_offered_without),
+		cmocka_unit_test(with_ept_hidden_all_that_needs_it_is),
+		cmocka_unit_test(what_needs_a_hidden_feature_goes_with_it),
 		cmocka_unit_test(the_ept_capabilities_are_those_that_ept02_has),
 		cmocka_unit_test(basic_shows_our_revision_and_no_dual_monitor),
 		cmocka_unit_test(fixed_bits_are_the_processors),

@@ -137,6 +137,27 @@ static u64 derive_vmcs_enum(const struct vmx_caps *offered)
 	return highest;
 }
 
+void caps12_hide(struct vmx_caps *hardware, u64 hide)
+{
+	static const struct {
+		enum control_word word;
+		u32 controls;
+		u64 ept_vpid;
+	} rows[] = {
+#define H(name, control_word, masks, capabilities) { WORD_##control_word, masks, capabilities },
+#include "boot/hide.def"
+#undef H
+	};
+
+	static_assert(array_size(rows) <= 64, "each row has a bit");
+	for (u32 i = 0; i < array_size(rows); i++) {
+		if (!(hide & BIT(i)))
+			continue;
+		hardware->control[rows[i].word].may_be_1 &= ~rows[i].controls;
+		hardware->ept_vpid &= ~rows[i].ept_vpid;
+	}
+}
+
 void caps12_derive(struct vmx_caps *offered, const struct vmx_caps *hardware)
 {
 	*offered = *hardware;

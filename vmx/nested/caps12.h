@@ -8,6 +8,9 @@
 
 #include "vmx/caps.h"
 
+/* Takes out of the processor's capabilities what L1 is not to see of them: bit n of `hide` stands for row n of boot/hide.def. */
+void caps12_hide(struct vmx_caps *hardware, u64 hide);
+
 void caps12_derive(struct vmx_caps *offered, const struct vmx_caps *hardware);
 
 /*

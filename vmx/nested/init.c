@@ -140,6 +140,15 @@ static bool init_pages(struct nested *nested)
 	return true;
 }
 
+/* As on a processor that has nothing of what the configuration hides. */
+static void show_capabilities(struct nested *nested, u64 hide)
+{
+	struct vmx_caps shown = *nested->hardware;
+
+	caps12_hide(&shown, hide);
+	caps12_derive(&nested->offered, &shown);
+}
+
 bool nested_init(struct vcpu *vcpu)
 {
 	struct nested *nested = page_alloc_contiguous(align_up(sizeof(struct nested), PAGE_SIZE) / PAGE_SIZE);
@@ -154,7 +163,7 @@ bool nested_init(struct vcpu *vcpu)
 	nested->memory = &vcpu->machine->memory;
 	nested->msr_bitmap01 = vcpu->machine->msr_bitmap;
 	nested->io_bitmaps01 = (const u64 *)(const void *)vcpu->machine->io_bitmaps;
-	caps12_derive(&nested->offered, nested->hardware);
+	show_capabilities(nested, vcpu->machine->handoff->hide);
 	choose_rows(nested);
 	choose_kept_back(nested);
 	if (!init_slots(nested) || !init_pages(nested) || !init_bitmaps(nested))
