@@ -33,7 +33,7 @@ info: action=report
 debug: action=ignore
 log: emulator.log
 display_library: term
-com1: enabled=1, mode=file, dev=com1
+com1: {com1}
 com2: {com2}
 """
 
@@ -81,6 +81,7 @@ class Bochs:
     """Prepares one run and reads its signs."""
     def __init__(self, options):
         self.options = options
+        self.devices = {}
         if options.backend == "bochs-system":
             self.program = "bochs"
         elif options.program:
@@ -92,6 +93,10 @@ class Bochs:
 
         self.environment = {"LD_PRELOAD": str(AWAKE)} if AWAKE.exists() else {}
 
+    def port(self, number):
+        device = self.devices.get(number)
+        return f"enabled=1, mode=term, dev={device}" if device else f"enabled=1, mode=file, dev=com{number}"
+
     def command(self, work, image):
         options, firmware = self.options, find_firmware(work)
         text = CONFIGURATION.format(
@@ -100,7 +105,7 @@ class Bochs:
             bad_msrs=", ignore_bad_msrs=0" if options.strict_msrs else "", journal=work / "journal",
             quantum=f", quantum={options.quantum}" if options.quantum else "",
             features=f', add_features="{options.features}"' if options.features else "",
-            com2="enabled=1, mode=file, dev=com2" if options.log2 else "enabled=0",
+            com1=self.port(1), com2=self.port(2) if options.log2 else "enabled=0",
             errors="report" if options.emulator_errors else "ignore")
         (work / "bochsrc").write_text(text, encoding="utf-8")
         command = [self.program, "-q", "-f", "bochsrc"]

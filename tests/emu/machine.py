@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tty
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,12 +40,14 @@ class Options:
     until: str = None                   # a serial line that matches ends the run
     log: Path = None                    # where COM1 is kept
     log2: Path = None                   # where COM2 is kept; without it there is no COM2
+    base2: int = 0                      # QEMU: another address for that port, 0x3e8 or 0x2e8
     emulator_log: Path = None           # where the emulator's own log is kept
     emulator_errors: bool = False       # Bochs: say why each VM entry or VMX instruction failed
     strict_msrs: bool = False           # Bochs: unknown MSRs fault; OVMF starts so on 3.1 only, and Linux nowhere
     allow_reset: bool = False           # a reset of the machine does not end the run
     on_line: object = None              # called with (port, line) for each complete serial line, port being 1 or 2
     stop: object = None                 # a threading.Event that ends the run from another thread
+    keys: list = field(default_factory=list)    # (regex, text, port): typed on that serial port when a line of any matches, each once, in this order
     on_second: object = None            # called with the seconds since the start, about once a second
 
 
@@ -85,6 +88,30 @@ class Follower:
             self.rest = ""
         for line in whole:
             yield ESCAPES.sub("", line).replace("\r", "").rstrip()
+
+
+class Port:
+    """A serial port with somebody at its other end: a pseudo-terminal, of which everything said goes to the file that is followed."""
+    def __init__(self, path):
+        self.master, self.slave = pty.openpty()
+        tty.setraw(self.slave)
+        self.device = os.ttyname(self.slave)
+        self.file = open(path, "wb")
+
+    def read(self):
+        try:
+            self.file.write(os.read(self.master, 65536))
+            self.file.flush()
+        except OSError:
+            pass
+
+    def type(self, text):
+        os.write(self.master, text.encode("latin-1"))
+
+    def close(self):
+        for handle in (self.master, self.slave):
+            os.close(handle)
+        self.file.close()
 
 
 def find_firmware(work):
@@ -129,6 +156,11 @@ class Machine:
         self.work = Path(tempfile.mkdtemp(prefix="testudo-emu."))
         self.result = Result()
         self.process = self.terminal = None
+        # Only where something is to be typed: files are simpler.
+        numbers = ([1, 2] if options.log2 else [1]) if options.keys else []
+        self.ports = {number: Port(self.work / f"com{number}") for number in numbers}
+        self.keys = [(re.compile(pattern), text, port) for pattern, text, port in options.keys]
+        self.backend.devices = {number: port.device for number, port in self.ports.items()}
 
     def start(self):
         command = self.backend.command(self.work, make_image(self.options, self.work))
@@ -153,8 +185,11 @@ class Machine:
         until = re.compile(options.until) if options.until else None
         begin, said, told = time.monotonic(), "", 0
         while not result.end:
-            ready, _, _ = select.select([self.terminal], [], [], 0.1)
-            if ready:
+            masters = {port.master: port for port in self.ports.values()}
+            ready, _, _ = select.select([self.terminal, *masters], [], [], 0.1)
+            for port in set(ready) & set(masters):
+                masters[port].read()
+            if self.terminal in ready:
                 said = (said + self.screen())[-4000:]
             ended = self.process.poll() is not None
             result.seconds = time.monotonic() - begin
@@ -168,6 +203,9 @@ class Machine:
                         options.on_line(port, line)
                     if until and until.search(line):
                         result.end = "until"
+                    if self.keys and self.keys[0][0].search(line):
+                        _, text, to = self.keys.pop(0)
+                        self.ports[to].type(text)
             for line in log.lines(ended):
                 self.backend.read_log(line, result)
             if result.end == "reset" and options.allow_reset:
@@ -190,6 +228,8 @@ class Machine:
                     except (ProcessLookupError, subprocess.TimeoutExpired):
                         pass
             os.close(self.terminal)
+        for port in self.ports.values():
+            port.close()
         for name, target in (("com1", self.options.log), ("com2", self.options.log2), ("emulator.log", self.options.emulator_log)):
             if target and (self.work / name).exists():
                 Path(target).parent.mkdir(parents=True, exist_ok=True)

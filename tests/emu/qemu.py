@@ -18,6 +18,7 @@ class Qemu:
 
     def __init__(self, options):
         self.options = options
+        self.devices = {}
         self.program = shutil.which("qemu-system-x86_64") or sys.exit("no qemu-system-x86_64: run tools/install-packages")
 
     def command(self, work, image):
@@ -28,7 +29,18 @@ class Qemu:
                 "-smp", str(options.cpus), "-m", str(options.memory), "-bios", str(find_firmware(work)),
                 "-drive", f"file={image},format=raw,snapshot=on,if=none,id=disk", "-device", "ide-hd,drive=disk,bootindex=0",
                 "-device", "isa-debug-exit,iobase=0x8900,iosize=0x01", "-nic", "none", "-display", "none", "-no-reboot",
-                "-serial", f"file:{work / 'com1'}", "-serial", f"file:{work / 'com2'}" if options.log2 else "none", "-monitor", "none", "-D", str(work / "emulator.log")]
+                "-serial", self.port(work, 1), *self.second(work), "-monitor", "none", "-D", str(work / "emulator.log")]
+
+    def port(self, work, number):
+        return self.devices.get(number) or f"file:{work / f'com{number}'}"
+
+    def second(self, work):
+        """COM2, or a port at an address where OVMF has no console."""
+        if not self.options.log2 or not self.options.base2:
+            return "-serial", self.port(work, 2) if self.options.log2 else "none"
+        device = self.devices.get(2)
+        kind = f"serial,path={device}" if device else f"file,path={work / 'com2'}"
+        return "-chardev", f"{kind},id=second", "-device", f"isa-serial,chardev=second,iobase={self.options.base2:#x},irq=4"
 
     def read_log(self, line, result):
         """QEMU's log is kept for people; it carries no sign."""
