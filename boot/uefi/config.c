@@ -1,182 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parses the configuration file and the load options, by one table of keys.
- * Must not stop at anything: what cannot be used becomes a note.
+ * Parses the configuration file and the load options, by the table of
+ * config_keys.c. Must not stop at anything: what cannot be used becomes a note.
  */
 #include "boot/uefi/config.h"
 
 #include "arch/compiler.h"
 #include "boot/handoff.h"
+#include "boot/uefi/config_keys.h"
 #include "boot/uefi/text.h"
 
-/* A stretch of the input. */
-struct span {
-	const char *at;
-	size_t size;
+/* One source of settings, while it is read. */
+struct reader {
+	struct config *config;
+	struct config_notes *notes;	/* NULL: nobody wants to know */
+	u32 line;			/* 0: the load options */
+	u8 place;			/* enum place; 0: below a heading that is none */
+	u32 set;			/* bit n: key n has been set here, to tell of repetitions */
+	u32 default_line;		/* where KEY_DEFAULT was set */
 };
 
-/* What a key takes: text of bounded length, one of the listed words, or a number of CPUs. */
-enum kind { TEXT, PATH, CHOICE, CPUS };
-
-struct choice {
-	const char *word;
-	u32 value;
-};
-
-struct key {
-	const char *name;
-	enum kind kind;
-	size_t offset;			/* in struct config */
-	size_t size;			/* of TEXT and PATH */
-	struct choice choices[6];	/* of CHOICE, ends with NULL */
-	const char *allowed;		/* for people */
-};
-
-#define AT(member) offsetof(struct config, member)
-
-static const struct key keys[] = {
-	{ "l1", PATH, AT(l1), CONFIG_PATH_SIZE, { { 0 } }, "a path on this volume of at most 510 bytes" },
-	{ "options", TEXT, AT(options), CONFIG_OPTIONS_SIZE, { { 0 } }, "text of at most 4095 bytes" },
-	{ "console", CHOICE, AT(console), 0,
-	  { { "com1", CONFIG_CONSOLE_COM1 }, { "com2", CONFIG_CONSOLE_COM2 }, { "com3", CONFIG_CONSOLE_COM3 },
-	    { "com4", CONFIG_CONSOLE_COM4 }, { "none", CONFIG_CONSOLE_NONE } },
-	  "com1, com2, com3, com4, none" },
-	{ "log", CHOICE, AT(log), 0,
-	  { { "quiet", LOG_QUIET }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "trace", LOG_TRACE } },
-	  "quiet, info, debug, trace" },
-	{ "cpus", CPUS, AT(cpus), 0, { { 0 } }, "all, or a number from 1 to 256" },
-	{ "unsupported", CHOICE, AT(unsupported), 0,
-	  { { "stop", CONFIG_UNSUPPORTED_STOP }, { "boot", CONFIG_UNSUPPORTED_BOOT } }, "stop, boot" },
-	{ "unlaunched", CHOICE, AT(unlaunched), 0,
-	  { { "stop", CONFIG_UNLAUNCHED_STOP }, { "leave", CONFIG_UNLAUNCHED_LEAVE } }, "stop, leave" },
-	{ "leaves", CHOICE, AT(leaves), 0, { { "on", 1 }, { "off", 0 } }, "on, off" },
-	{ "refusals", CHOICE, AT(refusals), 0, { { "on", 1 }, { "off", 0 } }, "on, off" },
-	{ "shadowing", CHOICE, AT(shadowing), 0, { { "on", 1 }, { "off", 0 } }, "on, off" },
-};
-
-/* Which keys this source has set, to tell of repetitions. */
-struct seen {
-	bool set[array_size(keys)];
-};
-
-static bool is_blank(char c)
+static void note(struct reader *reader, enum config_problem problem, u32 key, struct span word)
 {
-	return c == ' ' || c == '\t';
-}
-
-static struct span trim(struct span s)
-{
-	while (s.size && is_blank(s.at[0]))
-		s.at++, s.size--;
-	while (s.size && is_blank(s.at[s.size - 1]))
-		s.size--;
-	return s;
-}
-
-static bool span_is(struct span s, const char *word)
-{
-	for (size_t i = 0; i < s.size; i++)
-		if (!word[i] || word[i] != s.at[i])
-			return false;
-	return !word[s.size];
-}
-
-static void note(struct config_notes *notes, u32 line, enum config_problem problem, size_t key, struct span word)
-{
-	struct config_note *n = &notes->note[notes->count];
+	struct config_notes *notes = reader->notes;
+	struct config_note *n;
 	size_t length = word.size < CONFIG_WORD_SIZE - 1 ? word.size : CONFIG_WORD_SIZE - 1;
 
+	if (!notes)
+		return;
 	if (notes->count == CONFIG_NOTES) {
 		notes->dropped++;
 		return;
 	}
-	notes->count++;
-	n->line = line;
+	n = &notes->note[notes->count++];
+	n->line = reader->line;
 	n->problem = problem;
-	n->key = (u32)key;
+	n->key = (u8)key;
+	n->place = reader->place;
 	/* Bytes that are not ASCII are shown as '?': the console may not know them, and the cut may split one. */
 	for (size_t i = 0; i < length; i++)
 		n->word[i] = word.at[i] >= ' ' && word.at[i] < 0x7f ? word.at[i] : '?';
 	n->word[length] = '\0';
 }
 
-/* Copies a value into `to`; a doubled quote inside a quoted value is one quote. */
-static bool copy_text(char *to, size_t size, struct span value, bool quoted, bool path)
+static bool was_set(const struct reader *reader, u32 key)
 {
-	size_t length = 0;
-
-	if (path && value.size && value.at[0] != '\\' && value.at[0] != '/')
-		to[length++] = '\\';
-	for (size_t i = 0; i < value.size; i++) {
-		char c = value.at[i];
-
-		if (length + 1 >= size)
-			return false;
-		if (quoted && c == '"')
-			i++;
-		to[length++] = path && c == '/' ? '\\' : c;
-	}
-	to[length] = '\0';
-	return true;
-}
-
-static bool parse_cpus(struct span value, u32 *cpus)
-{
-	u32 number = 0;
-
-	if (span_is(value, "all")) {
-		*cpus = CONFIG_ALL_CPUS;
-		return true;
-	}
-	for (size_t i = 0; i < value.size; i++) {
-		if (value.at[i] < '0' || value.at[i] > '9' || number > CONFIG_MAX_CPUS)
-			return false;
-		number = number * 10 + (u32)(value.at[i] - '0');
-	}
-	if (!number || number > CONFIG_MAX_CPUS)
-		return false;
-	*cpus = number;
-	return true;
-}
-
-static bool parse_choice(const struct key *key, struct span value, u32 *chosen)
-{
-	for (const struct choice *c = key->choices; c->word; c++) {
-		if (span_is(value, c->word)) {
-			*chosen = c->value;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A text that does not fit must leave the old one whole, so it is built beside it. */
-static bool parse_text(struct config *config, const struct key *key, struct span value, bool quoted)
-{
-	char text[CONFIG_OPTIONS_SIZE];
-	char *to = (char *)config + key->offset;
-
-	static_assert(CONFIG_PATH_SIZE <= CONFIG_OPTIONS_SIZE, "text[] must hold either");
-	if (!copy_text(text, key->size, value, quoted, key->kind == PATH))
-		return false;
-	text_format(to, key->size, "%s", text);
-	return true;
-}
-
-static bool assign(struct config *config, const struct key *key, struct span value, bool quoted)
-{
-	u32 *number = (u32 *)(void *)((char *)config + key->offset);
-
-	switch (key->kind) {
-	case TEXT:
-	case PATH:
-		return parse_text(config, key, value, quoted);
-	case CHOICE:
-		return parse_choice(key, value, number);
-	case CPUS:
-		return parse_cpus(value, number);
-	}
-	return false;
+	return reader->set >> key & 1;
 }
 
 /* The quotes around a value are taken off if they enclose all of it. */
@@ -201,29 +70,79 @@ static bool unquote(struct span *value)
 	return true;
 }
 
-static void set(struct config *config, struct config_notes *notes, struct seen *seen, u32 line, struct span name,
-		struct span value)
+static void set(struct reader *reader, struct span name, struct span value)
 {
-	size_t k;
-
-	for (k = 0; k < array_size(keys); k++)
-		if (span_is(name, keys[k].name))
-			break;
-	if (k == array_size(keys)) {
-		note(notes, line, CONFIG_UNKNOWN_KEY, 0, name);
-		return;
-	}
-
+	const struct key *key;
 	bool quoted = unquote(&value);
-	bool is_text = keys[k].kind == TEXT || keys[k].kind == PATH;
+	u32 k;
 
-	if (!assign(config, &keys[k], value, quoted)) {
-		note(notes, line, is_text ? CONFIG_TOO_LONG : CONFIG_BAD_VALUE, k, value);
+	static_assert(KEY_COUNT <= 32, "reader.set has a bit for each");
+	for (k = 0; k < KEY_COUNT; k++)
+		if (span_is(name, config_keys[k].name))
+			break;
+	key = &config_keys[k];
+	if (k == KEY_COUNT) {
+		note(reader, CONFIG_UNKNOWN_KEY, 0, name);
+	} else if (!(key->places & reader->place)) {
+		note(reader, CONFIG_MISPLACED_KEY, k, name);
+	} else if (!config_assign(reader->config, key, &value, quoted)) {
+		note(reader, key->kind == TEXT || key->kind == PATH ? CONFIG_TOO_LONG : CONFIG_BAD_VALUE, k, value);
+	} else {
+		if (was_set(reader, k))
+			note(reader, CONFIG_REPEATED, k, name);
+		reader->set |= 1u << k;
+		if (k == KEY_DEFAULT)
+			reader->default_line = reader->line;
+	}
+}
+
+static u32 find_entry(const struct config *config, const char *name)
+{
+	u32 i = 0;
+
+	while (i < config->entries && !text_equal(config->entry[i].name, name))
+		i++;
+	return i;
+}
+
+static bool is_name(struct span s)
+{
+	for (size_t i = 0; i < s.size; i++) {
+		char c = s.at[i], letter = c | 0x20;
+
+		if ((letter < 'a' || letter > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.')
+			return false;
+	}
+	return s.size && s.size < CONFIG_NAME_SIZE;
+}
+
+/* `[name]`: what follows belongs to a new entry, or, if there can be none of that name, to nobody. */
+static void read_heading(struct reader *reader, struct span line)
+{
+	struct config *config = reader->config;
+	struct config_entry *entry = &config->entry[config->entries];
+	struct span name = span_trim((struct span){ line.at + 1, line.size - (line.size > 1 ? 2 : 1) });
+	char text[CONFIG_NAME_SIZE];
+
+	reader->set = 0;
+	reader->place = 0;
+	if (line.at[line.size - 1] != ']' || !is_name(name)) {
+		note(reader, CONFIG_BAD_HEADING, 0, line);
 		return;
 	}
-	if (seen->set[k])
-		note(notes, line, CONFIG_REPEATED, k, name);
-	seen->set[k] = true;
+	for (size_t i = 0; i < name.size; i++)
+		text[i] = name.at[i];
+	text[name.size] = '\0';
+	if (find_entry(config, text) < config->entries) {
+		note(reader, CONFIG_REPEATED_ENTRY, 0, line);
+	} else if (config->entries == CONFIG_ENTRIES) {
+		note(reader, CONFIG_TOO_MANY_ENTRIES, 0, line);
+	} else {
+		reader->place = IN_ENTRY;
+		text_format(entry->name, sizeof(entry->name), "%s", text);
+		entry->line = reader->line;
+		config->entries++;
+	}
 }
 
 /* Cuts a comment off: a '#' at the beginning or after a blank, outside quotes. False: a quote stays open. */
@@ -234,78 +153,10 @@ static bool cut_comment(struct span *line)
 	for (size_t i = 0; i < line->size; i++) {
 		if (line->at[i] == '"')
 			in_quotes = !in_quotes;
-		if (line->at[i] == '#' && !in_quotes && (i == 0 || is_blank(line->at[i - 1])))
+		if (line->at[i] == '#' && !in_quotes && (i == 0 || line->at[i - 1] == ' ' || line->at[i - 1] == '\t'))
 			line->size = i;
 	}
 	return !in_quotes;
-}
-
-static void read_line(struct config *config, struct config_notes *notes, struct seen *seen, u32 number,
-		      struct span line)
-{
-	size_t equals = 0;
-	bool quotes_match;
-
-	if (!text_is_plain_utf8(line.at, line.size)) {
-		note(notes, number, CONFIG_NOT_TEXT, 0, line);
-		return;
-	}
-	line = trim(line);
-	quotes_match = cut_comment(&line);
-	line = trim(line);
-	if (!line.size)
-		return;
-	while (equals < line.size && line.at[equals] != '=')
-		equals++;
-	if (equals == line.size) {
-		note(notes, number, CONFIG_NO_EQUALS, 0, line);
-		return;
-	}
-	if (!quotes_match) {
-		note(notes, number, CONFIG_OPEN_QUOTE, 0, line);
-		return;
-	}
-	set(config, notes, seen, number, trim((struct span){ line.at, equals }),
-	    trim((struct span){ line.at + equals + 1, line.size - equals - 1 }));
-}
-
-void config_read_file(struct config *config, struct config_notes *notes, const char *text, size_t size)
-{
-	struct seen seen = { 0 };
-	u32 number = 1;
-	size_t at = 0;
-
-	/* UTF-8's byte-order mark, as some editors write it. */
-	if (size >= 3 && (u8)text[0] == 0xef && (u8)text[1] == 0xbb && (u8)text[2] == 0xbf)
-		at = 3;
-	for (; at < size; number++) {
-		size_t end = at, length;
-
-		while (end < size && text[end] != '\n')
-			end++;
-		length = end - at;
-		if (length && text[at + length - 1] == '\r')
-			length--;
-		read_line(config, notes, &seen, number, (struct span){ text + at, length });
-		at = end + 1;
-	}
-}
-
-/* The next word of the load options: blanks separate, except between quotes. */
-static struct span next_word(struct span *rest, bool *open_quote)
-{
-	struct span word = trim(*rest);
-	size_t length = 0;
-	bool in_quotes = false;
-
-	while (length < word.size && (in_quotes || !is_blank(word.at[length]))) {
-		if (word.at[length] == '"')
-			in_quotes = !in_quotes;
-		length++;
-	}
-	*rest = (struct span){ word.at + length, word.size - length };
-	*open_quote = in_quotes;
-	return (struct span){ word.at, length };
 }
 
 static size_t find_equals(struct span word)
@@ -317,36 +168,194 @@ static size_t find_equals(struct span word)
 	return equals;
 }
 
-void config_read_load_options(struct config *config, struct config_notes *notes, const char *text, size_t size)
+static void read_setting(struct reader *reader, struct span line, bool quotes_match)
 {
-	struct seen seen = { 0 };
+	size_t equals = find_equals(line);
+
+	if (equals == line.size)
+		note(reader, CONFIG_NO_EQUALS, 0, line);
+	else if (!quotes_match)
+		note(reader, CONFIG_OPEN_QUOTE, 0, line);
+	else
+		set(reader, span_trim((struct span){ line.at, equals }),
+		    span_trim((struct span){ line.at + equals + 1, line.size - equals - 1 }));
+}
+
+/* One line of the file without comment and blanks; false: there is nothing in it. */
+static bool take_line(struct reader *reader, struct span *line, bool *quotes_match)
+{
+	if (line->size && line->at[line->size - 1] == '\r')
+		line->size--;
+	if (!text_is_plain_utf8(line->at, line->size)) {
+		note(reader, CONFIG_NOT_TEXT, 0, *line);
+		return false;
+	}
+	*line = span_trim(*line);
+	*quotes_match = cut_comment(line);
+	*line = span_trim(*line);
+	return line->size != 0;
+}
+
+static struct span next_line(struct span *rest)
+{
+	struct span line = { rest->at, 0 };
+
+	while (line.size < rest->size && line.at[line.size] != '\n')
+		line.size++;
+	rest->at += line.size, rest->size -= line.size;
+	if (rest->size)
+		rest->at++, rest->size--;
+	return line;
+}
+
+/* An image of this source's own does not get the load options that another one has for its image. */
+static void settle_options(const struct reader *reader)
+{
+	if (was_set(reader, KEY_L1) && !was_set(reader, KEY_OPTIONS))
+		reader->config->options[0] = '\0';
+}
+
+/* The lines of one entry, or those before the first; stops at a heading and leaves it to be read. */
+static void read_section(struct reader *reader, struct span *rest)
+{
+	while (rest->size) {
+		struct span before = *rest, line = next_line(rest);
+		bool quotes_match;
+
+		reader->line++;
+		if (!take_line(reader, &line, &quotes_match))
+			continue;
+		if (line.at[0] == '[') {
+			reader->line--;
+			*rest = before;
+			break;
+		}
+		if (reader->place)
+			read_setting(reader, line, quotes_match);
+	}
+	if (reader->place == IN_ENTRY)
+		settle_options(reader);
+}
+
+/* A heading and the section below it. Its settings go to a copy: they are only judged here. */
+static void read_entry(struct reader *reader, struct span *rest, const char *text)
+{
+	struct config *config = reader->config, copy;
+	struct config_entry *entry = &config->entry[config->entries];
+	struct span line = next_line(rest);
+	bool quotes_match;
+
+	reader->line++;
+	if (take_line(reader, &line, &quotes_match))
+		read_heading(reader, line);
+	copy = *config;
+	copy.title[0] = '\0';
+	reader->config = &copy;
+	if (reader->place) {
+		entry->begin = (u32)(rest->at - text);
+		read_section(reader, rest);
+		entry->end = (u32)(rest->at - text);
+		text_format(entry->title, sizeof(entry->title), "%s", copy.title);
+	} else {
+		read_section(reader, rest);
+	}
+	reader->config = config;
+}
+
+/* The default is named before the entries are. */
+static void settle_default(struct reader *reader)
+{
+	struct config *config = reader->config;
+	const char *name = config->default_name;
+
+	config->default_entry = name[0] ? find_entry(config, name) : 0;
+	if (!name[0] || config->default_entry < config->entries)
+		return;
+	reader->line = reader->default_line;
+	reader->place = IN_FILE;
+	note(reader, CONFIG_NO_SUCH_ENTRY, KEY_DEFAULT, (struct span){ name, text_length(name) });
+	config->default_entry = 0;
+}
+
+void config_read_file(struct config *config, struct config_notes *notes, const char *text, size_t size)
+{
+	struct reader reader = { .config = config, .notes = notes, .place = IN_FILE };
 	struct span rest = { text, size };
 
+	/* UTF-8's byte-order mark, as some editors write it. */
+	if (size >= 3 && (u8)text[0] == 0xef && (u8)text[1] == 0xbb && (u8)text[2] == 0xbf)
+		rest.at += 3, rest.size -= 3;
+	read_section(&reader, &rest);
+	while (rest.size)
+		read_entry(&reader, &rest, text);
+	settle_default(&reader);
+}
+
+void config_use_entry(struct config *config, const char *text, u32 entry)
+{
+	const struct config_entry *e = &config->entry[entry];
+	struct reader reader = { .config = config, .place = IN_ENTRY };
+	struct span rest = { text + e->begin, e->end - e->begin };
+
+	read_section(&reader, &rest);
+}
+
+int config_choice(const struct config *config, bool nested)
+{
+	if (config->wanted_name[0])
+		return (int)find_entry(config, config->wanted_name);
+	if (nested || config->image_named || !config->entries)
+		return CONFIG_NO_ENTRY;
+	return config->entries > 1 && config->timeout ? CONFIG_ASK : (int)config->default_entry;
+}
+
+/* The next word of the load options: blanks separate, except between quotes. */
+static struct span next_word(struct span *rest, bool *open_quote)
+{
+	struct span word = span_trim(*rest);
+	size_t length = 0;
+	bool in_quotes = false;
+
+	while (length < word.size && (in_quotes || (word.at[length] != ' ' && word.at[length] != '\t'))) {
+		if (word.at[length] == '"')
+			in_quotes = !in_quotes;
+		length++;
+	}
+	*rest = (struct span){ word.at + length, word.size - length };
+	*open_quote = in_quotes;
+	return (struct span){ word.at, length };
+}
+
+void config_read_load_options(struct config *config, struct config_notes *notes, const char *text, size_t size)
+{
+	struct reader reader = { .config = config, .notes = notes, .place = IN_OPTIONS };
+	struct span rest = { text, size };
+	const char *wanted = config->wanted_name;
+
 	if (!text_is_plain_utf8(text, size)) {
-		note(notes, 0, CONFIG_NOT_TEXT, 0, rest);
+		note(&reader, CONFIG_NOT_TEXT, 0, rest);
 		return;
 	}
 	for (bool first = true;; first = false) {
 		bool open_quote;
 		struct span word = next_word(&rest, &open_quote);
-		size_t equals = find_equals(word);
 
 		if (!word.size)
 			break;
-		if (open_quote) {
-			note(notes, 0, CONFIG_OPEN_QUOTE, 0, word);
-			continue;
-		}
 		/* A shell puts the program's own name first. */
-		if (equals == word.size && !first)
-			note(notes, 0, CONFIG_NO_EQUALS, 0, word);
-		if (equals < word.size)
-			set(config, notes, &seen, 0, (struct span){ word.at, equals },
-			    (struct span){ word.at + equals + 1, word.size - equals - 1 });
+		if (first && !open_quote && find_equals(word) == word.size)
+			continue;
+		if (open_quote)
+			note(&reader, CONFIG_OPEN_QUOTE, 0, word);
+		else
+			read_setting(&reader, word, true);
 	}
-	/* keys[0] is l1, keys[1] options. */
-	if (seen.set[0] && !seen.set[1])
-		config->options[0] = '\0';
+	settle_options(&reader);
+	config->image_named = was_set(&reader, KEY_L1);
+	if (wanted[0] && find_entry(config, wanted) == config->entries) {
+		note(&reader, CONFIG_NO_SUCH_ENTRY, KEY_ENTRY, (struct span){ wanted, text_length(wanted) });
+		config->wanted_name[0] = '\0';
+	}
 }
 
 void config_defaults(struct config *config)
@@ -360,43 +369,6 @@ void config_defaults(struct config *config)
 		.leaves = 1,
 		.refusals = 1,
 		.shadowing = 1,
+		.timeout = 5,
 	};
-}
-
-void config_describe(const struct config_note *n, char *out, size_t size)
-{
-	const struct key *key = &keys[n->key < array_size(keys) ? n->key : 0];
-	char where[32] = "load options";
-
-	if (n->line)
-		text_format(where, sizeof(where), "testudo.cfg line %u", n->line);
-	switch (n->problem) {
-	case CONFIG_NOT_TEXT:
-		text_format(out, size, "%s: this is not UTF-8 text; ignored", where);
-		break;
-	case CONFIG_NO_EQUALS:
-		text_format(out, size, "%s: \"%s\" has no \"=\": settings are written key = value; ignored", where,
-			    n->word);
-		break;
-	case CONFIG_OPEN_QUOTE:
-		text_format(out, size, "%s: a quotation mark is not closed in \"%s\"; ignored", where, n->word);
-		break;
-	case CONFIG_UNKNOWN_KEY:
-		text_format(out, size,
-			    "%s: there is no key \"%s\"; there are l1, options, console, log, cpus, unsupported, "
-			    "unlaunched, leaves, refusals, shadowing; ignored",
-			    where, n->word);
-		break;
-	case CONFIG_BAD_VALUE:
-		text_format(out, size, "%s: %s cannot be \"%s\"; allowed: %s; ignored", where, key->name, n->word,
-			    key->allowed);
-		break;
-	case CONFIG_TOO_LONG:
-		text_format(out, size, "%s: the value of %s is too long; allowed: %s; ignored", where, key->name,
-			    key->allowed);
-		break;
-	case CONFIG_REPEATED:
-		text_format(out, size, "%s: %s is set once more; this setting counts", where, key->name);
-		break;
-	}
 }

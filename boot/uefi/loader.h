@@ -23,6 +23,9 @@ struct loader {
 
 	struct config config;
 	struct config_notes notes;
+	char *config_text;		/* the file, while entries may be wanted of it */
+	u32 entry;			/* which one is in force, if `uses_entry` */
+	bool uses_entry;
 	bool config_missing;
 	bool config_cut;		/* it is longer than what is read of it */
 	bool started_before;		/* by this firmware: only the load options may name an L1 image */

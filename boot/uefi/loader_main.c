@@ -11,6 +11,7 @@
 #include "boot/uefi/launch.h"
 #include "boot/uefi/loader.h"
 #include "boot/uefi/machine_look.h"
+#include "boot/uefi/menu.h"
 #include "boot/uefi/output.h"
 #include "boot/uefi/own_volume.h"
 #include "boot/uefi/packed.h"
@@ -23,7 +24,7 @@ static EFI_GUID loaded_image_protocol = EFI_LOADED_IMAGE_PROTOCOL_GUID;
 
 static void introduce(const struct loader *loader)
 {
-	char line[400];
+	char line[CONFIG_LINE_SIZE];
 
 	say("Testudo " TESTUDO_VERSION_TEXT "%s", loader->machine.is_testudo ? ", started under Testudo" : "");
 	if (loader->config_missing)
@@ -31,23 +32,22 @@ static void introduce(const struct loader *loader)
 	if (loader->config_cut)
 		complain("testudo.cfg is longer than 64 KB; only its beginning was read");
 	for (u32 i = 0; i < loader->notes.count; i++) {
-		config_describe(&loader->notes.note[i], line, sizeof(line));
+		config_describe(&loader->config, &loader->notes.note[i], line, sizeof(line));
 		complain("%s", line);
 	}
 	if (loader->notes.dropped)
 		complain("and %u more such lines", loader->notes.dropped);
 }
 
-static EFI_STATUS refuse(struct loader *loader)
+/* Does the configuration let L1 be started without Testudo? */
+static bool goes_on_without(const struct loader *loader)
 {
 	complain_of_machine(loader);
-	if (loader->config.unsupported == CONFIG_UNSUPPORTED_STOP) {
-		complain("returning to the firmware (unsupported = boot would start L1 without Testudo)");
-		wait_for_reader(loader);
-		return EFI_UNSUPPORTED;
-	}
-	complain("going on without Testudo (unsupported = boot)");
-	return start_l1(loader);
+	if (loader->config.unsupported == CONFIG_UNSUPPORTED_BOOT)
+		return true;
+	complain("returning to the firmware (unsupported = boot would start L1 without Testudo)");
+	wait_for_reader(loader);
+	return false;
 }
 
 /* It is unpacked to the end of the block, of which L0 takes pages only later. */
@@ -117,12 +117,15 @@ EFI_STATUS loader_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const struct 
 	output_open(&loader);
 	look_at_machine(&loader);
 	introduce(&loader);
-	if (loader.started_before && !loader.config.l1[0]) {
-		say("Testudo was already started, so only an l1=... in the load options counts, and there is none");
-		return EFI_NOT_FOUND;
+	if (loader.faults.count && !goes_on_without(&loader))
+		return EFI_UNSUPPORTED;
+	status = choose_entry(&loader);
+	if (EFI_ERROR(status))
+		return status;
+	if (loader.faults.count) {
+		complain("going on without Testudo (unsupported = boot)");
+		return start_l1(&loader);
 	}
-	if (loader.faults.count)
-		return refuse(&loader);
 	status = go_beneath_firmware(&loader);
 	if (EFI_ERROR(status)) {
 		complain(loader.launched ? "returning to the firmware; switch the machine off before it is used"

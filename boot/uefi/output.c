@@ -20,6 +20,8 @@ enum { UART_DATA = 0, UART_DIVISOR_LOW = 0, UART_INTERRUPTS = 1, UART_DIVISOR_HI
 #define UART_8N1 0x03
 #define UART_DIVISOR_LATCH 0x80
 #define UART_CAN_SEND 0x20
+#define UART_HAS_BYTE 0x01
+#define UART_BYTE_ERRORS 0x1e		/* overrun, parity, framing, break */
 #define UART_WAIT 1000000
 
 /* Microseconds. */
@@ -37,7 +39,7 @@ static struct {
 	SIMPLE_TEXT_OUTPUT_INTERFACE *screen[MAX_SCREENS];
 	u32 screens;
 	u16 port;
-	bool quiet;
+	const struct config *config;
 } output;
 
 /* PNP0501's unit number on this device path, plus 1: which COM port it is. 0: none. */
@@ -103,7 +105,7 @@ void output_open(const struct loader *loader)
 	};
 	u16 port = ports[loader->config.console];
 
-	output.quiet = loader->config.log == LOG_QUIET;
+	output.config = &loader->config;
 	output.screen[0] = loader->system->ConOut;
 	output.screens = output.screen[0] ? 1 : 0;
 	/* A port without a device reads as ones. */
@@ -134,10 +136,33 @@ static void send(char c)
 	output.port = 0;
 }
 
+bool output_receive(char *c)
+{
+	u8 status = output.port ? port_read((u16)(output.port + UART_LINE_STATUS)) : 0;
+
+	/* A port that has gone away reads as ones. */
+	if (!(status & UART_HAS_BYTE) || status == 0xff)
+		return false;
+	*c = (char)port_read((u16)(output.port + UART_DATA));
+	if (status & UART_BYTE_ERRORS)
+		*c = 0;
+	return true;
+}
+
+void output_text(const char *text)
+{
+	static u16 wide[LINE_SIZE];
+
+	for (size_t i = 0; text[i] && output.port; i++)
+		send(text[i]);
+	text_to_ucs2(wide, LINE_SIZE, text);
+	for (u32 i = 0; i < output.screens; i++)
+		output.screen[i]->OutputString(output.screen[i], wide);
+}
+
 static void put_line(const char *format, va_list arguments)
 {
 	static char line[LINE_SIZE];
-	static u16 wide[LINE_SIZE];
 	size_t length = text_format(line, sizeof(line), PREFIX);
 
 	/* Two bytes stay for the line end. */
@@ -145,18 +170,15 @@ static void put_line(const char *format, va_list arguments)
 	line[length++] = '\r';
 	line[length++] = '\n';
 	line[length] = '\0';
-	for (size_t i = 0; i < length && output.port; i++)
-		send(line[i]);
-	text_to_ucs2(wide, LINE_SIZE, line);
-	for (u32 i = 0; i < output.screens; i++)
-		output.screen[i]->OutputString(output.screen[i], wide);
+	output_text(line);
 }
 
 void say(const char *format, ...)
 {
 	va_list arguments;
 
-	if (output.quiet)
+	/* An entry may change it. */
+	if (output.config && output.config->log == LOG_QUIET)
 		return;
 	va_start(arguments, format);
 	put_line(format, arguments);

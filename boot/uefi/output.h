@@ -16,8 +16,14 @@ u16 output_port(void);
 
 /* For those who want to know (log is not quiet). */
 void say(const char *format, ...) printf_like(1, 2);
-/* For everyone: something is wrong. */
+/* For everyone: something is wrong, or has to be answered. */
 void complain(const char *format, ...) printf_like(1, 2);
+
+/* As it is, for everyone. At most a line. */
+void output_text(const char *text);
+
+/* A byte from the serial port, if there is one; 0 in place of one that came in damaged. */
+bool output_receive(char *c);
 
 /* Time to read: the firmware may clear the screen next. A key ends it early. */
 void wait_for_reader(const struct loader *loader);

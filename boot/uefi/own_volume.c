@@ -9,7 +9,6 @@
 #include "boot/uefi/text.h"
 
 #define CONFIG_FILE u"\\EFI\\testudo\\testudo.cfg"
-#define CONFIG_FILE_LIMIT 65536
 #define PATH_UNITS 1024
 
 static EFI_GUID file_system_protocol = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
@@ -24,13 +23,53 @@ static EFI_GUID testudo_was_here = {
 	0x9a1d6b5e, 0x64b7, 0x4c3e, { 0x8f, 0x52, 0x0d, 0x7e, 0x31, 0xc4, 0xa9, 0x66 }
 };
 
+/* What it tells: bit n of `running` is set while entry n of that volume's file runs, so that an entry cannot name itself without end. */
+struct mark {
+	EFI_HANDLE volume;
+	u32 running;
+};
+
+/* NULL: it has been left by a run without entries, or on another volume, or not at all. */
+static struct mark *find_mark(const struct loader *loader)
+{
+	struct mark *mark;
+
+	if (EFI_ERROR(loader->boot->LocateProtocol(&testudo_was_here, NULL, (void **)&mark)) || !mark ||
+	    mark->volume != loader->self->DeviceHandle)
+		return NULL;
+	return mark;
+}
+
 void leave_mark(const struct loader *loader)
 {
 	EFI_HANDLE handle = NULL;
+	struct mark *mark = NULL;
 
-	/* On a handle of its own, so that it outlives this image. */
-	if (!loader->started_before)
-		loader->boot->InstallProtocolInterface(&handle, &testudo_was_here, EFI_NATIVE_INTERFACE, NULL);
+	if (!loader->started_before) {
+		if (!EFI_ERROR(loader->boot->AllocatePool(EfiBootServicesData, sizeof(*mark), (void **)&mark)))
+			*mark = (struct mark){ loader->self->DeviceHandle, 0 };
+		/* On a handle of its own, so that it outlives this image. */
+		loader->boot->InstallProtocolInterface(&handle, &testudo_was_here, EFI_NATIVE_INTERFACE, mark);
+	}
+	mark = find_mark(loader);
+	if (mark && loader->uses_entry)
+		mark->running |= 1u << loader->entry;
+}
+
+void lift_mark(const struct loader *loader)
+{
+	struct mark *mark = find_mark(loader);
+
+	if (mark && loader->uses_entry)
+		mark->running &= ~(1u << loader->entry);
+}
+
+bool entry_is_running(const struct loader *loader, u32 entry)
+{
+	const struct mark *mark = find_mark(loader);
+
+	static_assert(CONFIG_ENTRIES <= 32, "mark.running has a bit for each");
+	return mark && (mark->running >> entry & 1);
 }
 
 /* Reads at most `size` bytes of the configuration file; false if there is none. */
@@ -54,7 +93,7 @@ static bool read_file(const struct loader *loader, char *text, UINTN *size)
 	return !EFI_ERROR(status);
 }
 
-static void read_load_options(struct loader *loader)
+static void read_load_options(struct loader *loader, struct config_notes *notes)
 {
 	static char text[CONFIG_OPTIONS_SIZE];
 	const u16 *options = loader->self->LoadOptions;
@@ -65,31 +104,37 @@ static void read_load_options(struct loader *loader)
 	if (!options || ((uintptr_t)options & 1) || loader->self->LoadOptionsSize % sizeof(*options))
 		return;
 	length = text_from_ucs2(text, sizeof(text), options, units);
-	config_read_load_options(&loader->config, &loader->notes, text, length);
+	config_read_load_options(&loader->config, notes, text, length);
 }
 
 void read_configuration(struct loader *loader)
 {
-	char *text;
 	void *mark;
 	UINTN size = CONFIG_FILE_LIMIT;
 
 	config_defaults(&loader->config);
 	loader->started_before = !EFI_ERROR(loader->boot->LocateProtocol(&testudo_was_here, NULL, &mark));
 	loader->config_missing = true;
-	if (!EFI_ERROR(loader->boot->AllocatePool(EfiLoaderData, size, (void **)&text))) {
-		if (read_file(loader, text, &size)) {
-			config_read_file(&loader->config, &loader->notes, text, size);
-			loader->config_missing = false;
-			loader->config_cut = size == CONFIG_FILE_LIMIT;
-		}
-		loader->boot->FreePool(text);
+	if (!EFI_ERROR(loader->boot->AllocatePool(EfiLoaderData, size, (void **)&loader->config_text)) &&
+	    read_file(loader, loader->config_text, &size)) {
+		config_read_file(&loader->config, &loader->notes, loader->config_text, size);
+		loader->config_missing = false;
+		loader->config_cut = size == CONFIG_FILE_LIMIT;
 	}
 	if (loader->started_before) {
 		loader->config.l1[0] = '\0';
 		loader->config.options[0] = '\0';
 	}
-	read_load_options(loader);
+	read_load_options(loader, &loader->notes);
+}
+
+void use_entry(struct loader *loader, u32 entry)
+{
+	config_use_entry(&loader->config, loader->config_text, entry);
+	/* They win, and have had their notes. */
+	read_load_options(loader, NULL);
+	loader->entry = entry;
+	loader->uses_entry = true;
 }
 
 /* Bytes of a device path before its end node. */

@@ -9,11 +9,18 @@
 /* Reads testudo.cfg and the load options into loader->config and loader->notes. */
 void read_configuration(struct loader *loader);
 
+/* Brings an entry's settings into force, as far as the load options leave them. */
+void use_entry(struct loader *loader, u32 entry);
+
 /*
  * The device path of the file `path` (UTF-8) on this volume, from the pool, or
  * NULL where the loader does not come from a device.
  */
 EFI_DEVICE_PATH *own_volume_path(const struct loader *loader, const char *path);
 
-/* Makes loader->started_before true for every later start under this firmware. */
+/* Makes loader->started_before true for every later start under this firmware, and tells which entry runs, until it is lifted. */
 void leave_mark(const struct loader *loader);
+void lift_mark(const struct loader *loader);
+
+/* Is this start one of its own L1's? */
+bool entry_is_running(const struct loader *loader, u32 entry);

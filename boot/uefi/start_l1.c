@@ -89,10 +89,15 @@ static EFI_STATUS start(const struct loader *loader)
 
 EFI_STATUS start_l1(struct loader *loader)
 {
+	EFI_STATUS status;
+
 	leave_mark(loader);
 	if (!loader->config.l1[0]) {
 		say("no L1 image is configured: the firmware's boot order goes on");
+		lift_mark(loader);
 		return EFI_NOT_FOUND;
 	}
-	return start(loader);
+	status = start(loader);
+	lift_mark(loader);
+	return status;
 }

@@ -12,6 +12,9 @@
 #include "boot/handoff.h"
 #include "boot/uefi/config.h"
 
+/* Bits of `hide`. */
+enum { HIDE_EPT = 0, HIDE_VPID = 6 };
+
 static struct config config;
 static struct config_notes notes;
 
@@ -36,12 +39,12 @@ static void options(const char *text)
 /* Expects exactly one note, and these words in it. */
 static void assert_noted(u32 line, enum config_problem problem, const char *words)
 {
-	char text[400];
+	char text[CONFIG_LINE_SIZE];
 
 	assert_int_equal(notes.count, 1);
 	assert_int_equal(notes.note[0].line, line);
 	assert_int_equal(notes.note[0].problem, problem);
-	config_describe(&notes.note[0], text, sizeof(text));
+	config_describe(&config, &notes.note[0], text, sizeof(text));
 	if (!strstr(text, words))
 		fail_msg("\"%s\" does not say \"%s\"", text, words);
 }
@@ -61,6 +64,9 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	assert_int_equal(config.leaves, 1);
 	assert_int_equal(config.refusals, 1);
 	assert_int_equal(config.shadowing, 1);
+	assert_int_equal(config.hide, 0);
+	assert_int_equal(config.entries, 0);
+	assert_int_equal(config.timeout, 5);
 	assert_int_equal(notes.count, 0);
 }
 
@@ -73,7 +79,7 @@ static void every_key_is_read(void **state)
 	     "\toptions=console=ttyS0,115200 initrd=\\EFI\\initrd x=\"a # b\"\n"
 	     "\n"
 	     "console = com3\nlog = trace\ncpus = 4\nunsupported = boot\nunlaunched = leave\nleaves = off\n"
-	     "refusals = off\nshadowing = off");
+	     "refusals = off\nshadowing = off\nhide = ept vpid\ntimeout = 60");
 	assert_int_equal(notes.count, 0);
 	assert_string_equal(config.l1, "\\EFI\\testudo\\l1\\vmlinuz.efi");
 	assert_string_equal(config.options, "console=ttyS0,115200 initrd=\\EFI\\initrd x=\"a # b\"");
@@ -85,6 +91,8 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config.leaves, 0);
 	assert_int_equal(config.refusals, 0);
 	assert_int_equal(config.shadowing, 0);
+	assert_int_equal(config.hide, 1 << HIDE_EPT | 1 << HIDE_VPID);
+	assert_int_equal(config.timeout, 60);
 }
 
 /* Expect: a byte-order mark and CR LF are no part of keys and values. */
@@ -121,7 +129,9 @@ static void an_unknown_key_is_named_with_its_line(void **state)
 {
 	(void)state;
 	file("log = info\n\nconsle = com1\n");
-	assert_noted(3, CONFIG_UNKNOWN_KEY, "testudo.cfg line 3: there is no key \"consle\"");
+	assert_noted(3, CONFIG_UNKNOWN_KEY, "testudo.cfg line 3: there is no key \"consle\" here; there are l1, options, "
+		     "default, timeout, console, log, "
+		     "cpus, unsupported, unlaunched, leaves, refusals, shadowing, hide; ignored");
 }
 
 /* Expect: a note with what is allowed; the setting stays as it was. */
@@ -151,6 +161,50 @@ static void cpus_takes_all_or_1_to_256(void **state)
 	file("cpus = 256");
 	assert_int_equal(config.cpus, 256);
 	assert_int_equal(notes.count, 0);
+}
+
+/* Expect: each of these is refused and the default stays. */
+static void timeout_takes_never_or_0_to_3600(void **state)
+{
+	static const char *const bad[] = { "timeout = 3601", "timeout = -1", "timeout = 5s", "timeout =", "timeout = ever" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		fresh(NULL);
+		file(bad[i]);
+		assert_noted(1, CONFIG_BAD_VALUE, "allowed: never, or a number of seconds from 0 to 3600");
+		assert_int_equal(config.timeout, 5);
+	}
+	fresh(NULL);
+	file("timeout = 0");
+	assert_int_equal(config.timeout, 0);
+	file("timeout = never");
+	assert_true(config.timeout == CONFIG_TIMEOUT_NEVER);
+	assert_int_equal(notes.count, 0);
+}
+
+/* Expect: commas and blanks part the words; `none` and nothing at all are no words. */
+static void hide_takes_a_list(void **state)
+{
+	(void)state;
+	file("hide = vpid,ept ,\tvpid");
+	assert_int_equal(config.hide, 1 << HIDE_EPT | 1 << HIDE_VPID);
+	options("hide=none");
+	assert_int_equal(config.hide, 0);
+	file("hide = ept");
+	options("hide=");
+	assert_int_equal(config.hide, 0);
+	assert_int_equal(notes.count, 0);
+}
+
+/* Expect: the one wrong word is named, with all that are allowed, and nothing of the line is taken. */
+static void an_unknown_feature_is_named_with_those_that_there_are(void **state)
+{
+	(void)state;
+	file("hide = ept\nhide = vpid, eptt, ept-1g");
+	assert_noted(2, CONFIG_BAD_VALUE, "hide cannot be \"eptt\"; allowed: none, ept, ept-execute-only, ");
+	assert_noted(2, CONFIG_BAD_VALUE, ", xsaves; ignored");
+	assert_int_equal(config.hide, 1 << HIDE_EPT);
 }
 
 /* Expect: a note; the next line is read. */
@@ -321,6 +375,9 @@ int main(void)
 		cmocka_unit_test_setup(an_unknown_key_is_named_with_its_line, fresh),
 		cmocka_unit_test_setup(a_bad_choice_is_named_and_changes_nothing, fresh),
 		cmocka_unit_test_setup(cpus_takes_all_or_1_to_256, fresh),
+		cmocka_unit_test_setup(timeout_takes_never_or_0_to_3600, fresh),
+		cmocka_unit_test_setup(hide_takes_a_list, fresh),
+		cmocka_unit_test_setup(an_unknown_feature_is_named_with_those_that_there_are, fresh),
 		cmocka_unit_test_setup(a_line_without_an_equals_sign_is_reported, fresh),
 		cmocka_unit_test_setup(an_open_quotation_mark_is_reported, fresh),
 		cmocka_unit_test_setup(a_quoted_value_keeps_its_blanks, fresh),
