@@ -20,7 +20,7 @@ enum place { IN_FILE = 1, IN_ENTRY = 2, IN_OPTIONS = 4, ANYWHERE = IN_FILE | IN_
 enum kind { TEXT, PATH, CHOICE, CHOICES, CPUS, SECONDS };
 
 struct key {
-	const char *name;
+	char name[12];
 	const char *allowed;	/* for people; of CHOICE and CHOICES the words themselves, the first one being 0 */
 	u8 kind, places;
 	u16 offset;		/* in struct config */
