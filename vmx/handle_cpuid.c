@@ -14,6 +14,7 @@
 #include "vmx/emulate.h"
 #include "vmx/exits.h"
 #include "vmx/insn_info.h"
+#include "vmx/nested/caps12.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/quick_switch.h"
 
@@ -105,7 +106,7 @@ static struct cpuid_result processor_leaf(const struct vcpu *vcpu, u32 leaf, u32
 	struct cpuid_result result = cpuid(leaf, subleaf);
 
 	if (leaf == 1) {
-		result.ecx = replace(result.ecx, CPUID1_ECX_VMX, true);
+		result.ecx = replace(result.ecx, CPUID1_ECX_VMX, caps12_has_vmx(&vcpu->nested->offered));
 		result.ecx = replace(result.ecx, CPUID1_ECX_SMX, false);
 		result.ecx = replace(result.ecx, CPUID1_ECX_OSXSAVE, vmcs_read(vcpu->running, VMCS_GUEST_CR4) & CR4_OSXSAVE);
 	} else if (leaf == 7 && subleaf == 0) {

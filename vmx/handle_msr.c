@@ -32,11 +32,7 @@ static bool read_msr(const struct vcpu *vcpu, u32 msr, u64 *value)
 	/* Processor trace writes to physical memory past EPT, L0's too: CPUID does not offer it, and its MSRs do not exist. */
 	if (msr_list_is_hidden(msr))
 		return false;
-	if (msr == IA32_FEATURE_CONTROL) {
-		*value = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
-		return true;
-	}
-	if (is_vmx_capability(msr))
+	if (msr == IA32_FEATURE_CONTROL || is_vmx_capability(msr))
 		return caps12_rdmsr(&vcpu->nested->offered, msr, value);
 	return rdmsr_safe(msr, value);
 }

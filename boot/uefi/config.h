@@ -16,7 +16,7 @@
 #define CONFIG_NAME_SIZE 32
 #define CONFIG_TITLE_SIZE 64
 #define CONFIG_WORD_SIZE 48
-#define CONFIG_LINE_SIZE 480		/* the longest note in words fits */
+#define CONFIG_LINE_SIZE 600		/* the longest note in words fits */
 #define CONFIG_ENTRIES 16
 /* More where there is room for them: tools/config.c. */
 #ifndef CONFIG_NOTES

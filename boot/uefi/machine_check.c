@@ -129,7 +129,9 @@ static void explain_no_vmx(const struct machine *machine, struct machine_faults 
 {
 	const char *what = "VMX (CPUID.1:ECX bit 5)";
 
-	if (begins_with(machine->hypervisor, "TCGTCGTCGTCG"))
+	if (machine->is_testudo)
+		add(faults, what, "the Testudo that this one runs under hides it", "take vmx out of its setting hide");
+	else if (begins_with(machine->hypervisor, "TCGTCGTCGTCG"))
 		add(faults, what, "this is QEMU's own emulation (TCG), which has no VMX",
 		    "use QEMU with -enable-kvm -cpu host,+vmx on a host that offers nested VMX, or Bochs");
 	else if (machine->has_hypervisor)

@@ -11,7 +11,7 @@
 #include "boot/uefi/text.h"
 
 #define MAX_SCREENS 8
-#define LINE_SIZE 512
+#define LINE_SIZE 640
 #define PREFIX "testudo[0]: "
 
 /* 16550 registers. */
@@ -34,6 +34,8 @@ static EFI_GUID console_out_device = {
 };
 static EFI_GUID text_output = EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL_GUID;
 static EFI_GUID device_path_protocol = EFI_DEVICE_PATH_PROTOCOL_GUID;
+
+static_assert(sizeof(PREFIX) + CONFIG_LINE_SIZE + 2 <= LINE_SIZE, "the longest note fits");
 
 static struct {
 	SIMPLE_TEXT_OUTPUT_INTERFACE *screen[MAX_SCREENS];

@@ -120,6 +120,15 @@ def hidden_in_use(report):
     report.judge(wrong[:6], good=f"{same} of {len(first)} scenarios as bare, {len(first) - len(second)} no longer tried")
 
 
+def hidden_vmx(report):
+    """L1 is a Testudo that finds no VMX, whatever it tries, and goes on as it does on such a machine."""
+    files = disks.on_levels(2, f"{L1}/caps.efi", settings=["hide = vmx", "unsupported = boot"]) + [f"{L1}/caps.efi={BUILD}/guests/caps.efi"]
+    result = report.machine(files=files, cpu=CPU, seconds=SECONDS)
+    wrong = complain(result.lines, [r"1 of 1 processors run under Testudo", r"^testudo\[0\]:   VMX \(CPUID.1:ECX bit 5\): the Testudo that this one", r"going on without Testudo",
+                                    r"^T caps.without_vmx: msr #13\(0\) cr4 #13\(0\) vmxon #6$", r"^DONE passed=1 failed=0"])
+    report.judge(wrong + ([] if result.end == "shutdown" else [f"the machine ended by {result}"]), good=str(result))
+
+
 def hidden_from_kvm(report):
     """KVM finds a processor without these, says so, and runs a guest all the same."""
     without = {"ept": "ept", "vpid": "vpid", "shadowing": "enable_shadow_vmcs", "virtual-nmis": "vnmi", "tpr-shadow": "flexpriority",
@@ -168,7 +177,7 @@ def check_mistakes(report, folder):
     status, output = report.command(["tools/config", file, "--esp", esp], 60)
     wrong = complain(output.splitlines(), [
         r"line 1: log cannot be \"loud\"; allowed: quiet, info, debug, trace", r"line 2: there is no key \"l2\" here; there are l1, ",
-        r"line 3: \"\[a b\]\" heads no entry", r"line 5: hide cannot be \"eptt\"; allowed: none, ept, ", r"line 10: console has no effect here",
+        r"line 3: \"\[a b\]\" heads no entry", r"line 5: hide cannot be \"eptt\"; allowed: none, vmx, ept, ", r"line 10: console has no effect here",
         r"^\[bad\]: l1 = .*initrd: this is no UEFI application", r"^\[bad\]: initrd = \\no: there is no such file",
         r"^\[worse\]: l1 = \\nowhere.efi: there is no such file", r"^config: 8 problems$"])
     report.judge(wrong + ([] if status == 1 else [f"status {status}"]), "mistakes")
@@ -191,4 +200,5 @@ def add(suite):
     suite.add("config/menu-on-bochs", menu_on_bochs)
     suite.add("config/hidden-features", hidden)
     suite.add("config/hidden-features-in-use", hidden_in_use)
+    suite.add("config/hidden-vmx", hidden_vmx)
     suite.add("config/hidden-from-kvm", hidden_from_kvm)

@@ -302,7 +302,7 @@ static void every_feature_that_can_be_hidden_is_offered_without(void **state)
 			assert_int_equal(offered.control[word].may_be_1 & ~whole.control[word].may_be_1, 0);
 			assert_int_equal(offered.control[word].must_be_1 & ~offered.control[word].may_be_1, 0);
 		}
-		less |= offered.ept_vpid != whole.ept_vpid;
+		less |= offered.ept_vpid != whole.ept_vpid || caps12_has_vmx(&offered) != caps12_has_vmx(&whole);
 		assert_true((offered.ept_vpid & ~whole.ept_vpid) == 0);
 		if (!less)
 			fail_msg("row %lu hides nothing", (unsigned long)i);
@@ -327,6 +327,26 @@ static void with_ept_hidden_all_that_needs_it_is(void **state)
 	assert_false(caps12_rdmsr(&offered, IA32_VMX_VMFUNC, &value));
 	derive_without(&offered, row("ept") | row("vpid"));
 	assert_false(caps12_rdmsr(&offered, IA32_VMX_EPT_VPID_CAP, &value));
+}
+
+/* Expect: CR4.VMXE is reserved, no capability MSR exists, and IA32_FEATURE_CONTROL is locked without VMX. */
+static void a_processor_without_vmx_has_nothing_of_it(void **state)
+{
+	struct vmx_caps offered;
+	u64 value;
+
+	(void)state;
+	derive_without(&offered, 0);
+	assert_true(caps12_has_vmx(&offered));
+	assert_true(caps12_rdmsr(&offered, IA32_FEATURE_CONTROL, &value));
+	assert_int_equal(value, FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
+	derive_without(&offered, row("vmx"));
+	assert_false(caps12_has_vmx(&offered));
+	assert_int_equal(offered.cr4_fixed1 & CR4_VMXE, 0);
+	for (u32 msr = IA32_VMX_BASIC; msr <= IA32_VMX_EXIT_CTLS2; msr++)
+		assert_false(caps12_rdmsr(&offered, msr, &value));
+	assert_true(caps12_rdmsr(&offered, IA32_FEATURE_CONTROL, &value));
+	assert_int_equal(value, FEATURE_CONTROL_LOCK);
 }
 
 /* Expect: what each of them takes along, and no more than that. */
@@ -556,6 +576,7 @@ int main(void)
 		cmocka_unit_test(without_invvpid_no_vpid_is_shown),
 		cmocka_unit_test(every_feature_that_can_be_hidden_is_offered_without),
 		cmocka_unit_test(with_ept_hidden_all_that_needs_it_is),
+		cmocka_unit_test(a_processor_without_vmx_has_nothing_of_it),
 		cmocka_unit_test(what_needs_a_hidden_feature_goes_with_it),
 		cmocka_unit_test(the_ept_capabilities_are_those_that_ept02_has),
 		cmocka_unit_test(basic_shows_our_revision_and_no_dual_monitor),

@@ -13,7 +13,7 @@
 #include "boot/uefi/config.h"
 
 /* Bits of `hide`. */
-enum { HIDE_EPT = 0, HIDE_VPID = 6 };
+enum { HIDE_EPT = 1, HIDE_VPID = 7 };
 
 static struct config config;
 static struct config_notes notes;
@@ -202,7 +202,7 @@ static void an_unknown_feature_is_named_with_those_that_there_are(void **state)
 {
 	(void)state;
 	file("hide = ept\nhide = vpid, eptt, ept-1g");
-	assert_noted(2, CONFIG_BAD_VALUE, "hide cannot be \"eptt\"; allowed: none, ept, ept-execute-only, ");
+	assert_noted(2, CONFIG_BAD_VALUE, "hide cannot be \"eptt\"; allowed: none, vmx, ept, ept-execute-only, ");
 	assert_noted(2, CONFIG_BAD_VALUE, ", xsaves; ignored");
 	assert_int_equal(config.hide, 1 << HIDE_EPT);
 }

@@ -99,7 +99,7 @@ static void an_image_of_its_own_gets_no_options_of_the_files(void **state)
 	assert_int_equal(config.shadowing, 0);
 	assert_int_equal(config.leaves, 0);
 	assert_int_equal(config.refusals, 0);
-	assert_int_equal(config.hide, 1);
+	assert_int_equal(config.hide, 2);
 }
 
 /* Expect: the file's image with the entry's options, and the file's options where the entry has none. */
@@ -209,7 +209,7 @@ static void mistakes_in_an_entry_are_reported(void **state)
 	assert_noted(4, CONFIG_BAD_VALUE, "line 4: log cannot be \"loud\"");
 	config_use_entry(&config, text, 1);
 	assert_int_equal(config.log, LOG_INFO);
-	assert_int_equal(config.hide, 1);
+	assert_int_equal(config.hide, 2);
 	assert_int_equal(notes.count, 1);
 }
 

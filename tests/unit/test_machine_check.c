@@ -213,6 +213,8 @@ static void a_missing_vmx_has_the_cause_that_fits(void **state)
 		bool hypervisor;
 	} cases[] = {
 		{ "AuthenticAMD", "TCGTCGTCGTCG", "QEMU's own emulation", true },
+		{ "GenuineIntel", "Testudo L0  ", "take vmx out of its setting hide", false },
+		{ "GenuineIntel", "Testudo L0  ", "take vmx out of its setting hide", true },
 		{ "GenuineIntel", "KVMKVMKVM\0\0\0", "nested=1", true },
 		{ "AuthenticAMD", "            ", "SVM instead of VMX", false },
 		{ "HygonGenuine", "            ", "SVM instead of VMX", false },

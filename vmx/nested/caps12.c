@@ -137,6 +137,11 @@ static u64 derive_vmcs_enum(const struct vmx_caps *offered)
 	return highest;
 }
 
+bool caps12_has_vmx(const struct vmx_caps *offered)
+{
+	return (offered->cr4_fixed1 & CR4_VMXE) != 0;
+}
+
 void caps12_hide(struct vmx_caps *hardware, u64 hide)
 {
 	static const struct {
@@ -155,6 +160,8 @@ void caps12_hide(struct vmx_caps *hardware, u64 hide)
 			continue;
 		hardware->control[rows[i].word].may_be_1 &= ~rows[i].controls;
 		hardware->ept_vpid &= ~rows[i].ept_vpid;
+		if (!rows[i].controls && !rows[i].ept_vpid)
+			hardware->cr4_fixed1 &= ~CR4_VMXE;
 	}
 }
 
@@ -204,6 +211,12 @@ static bool conditional_msr(const struct vmx_caps *offered, u32 msr, u64 *value)
 
 bool caps12_rdmsr(const struct vmx_caps *offered, u32 msr, u64 *value)
 {
+	if (msr == IA32_FEATURE_CONTROL) {
+		*value = FEATURE_CONTROL_LOCK | (caps12_has_vmx(offered) ? FEATURE_CONTROL_VMX_OUTSIDE_SMX : 0);
+		return true;
+	}
+	if (!caps12_has_vmx(offered))
+		return false;
 	switch (msr) {
 	case IA32_VMX_BASIC: *value = offered->basic; return true;
 	case IA32_VMX_PINBASED_CTLS: *value = plain_controls(offered, WORD_PIN); return true;

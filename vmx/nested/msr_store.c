@@ -35,11 +35,7 @@ static bool read_msr(const struct vcpu *vcpu, const struct nested_slot *slot, u3
 			*value = vmcs_read(&slot->vmcs02, switched[i].field);
 			return true;
 		}
-	if (msr == IA32_FEATURE_CONTROL) {
-		*value = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
-		return true;
-	}
-	if (msr >= IA32_VMX_BASIC && msr <= IA32_VMX_EXIT_CTLS2)
+	if (msr == IA32_FEATURE_CONTROL || (msr >= IA32_VMX_BASIC && msr <= IA32_VMX_EXIT_CTLS2))
 		return caps12_rdmsr(&nested->offered, msr, value);
 	return rdmsr_safe(msr, value);
 }

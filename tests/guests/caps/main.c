@@ -5,6 +5,7 @@
  * Reporting Facility" demands ("T" lines).
  */
 #include "tests/guests/lib/machine.h"
+#include "tests/guests/lib/memory.h"
 #include "tests/guests/lib/ops.h"
 #include "tests/guests/lib/report.h"
 #include "tests/guests/lib/vm.h"
@@ -215,6 +216,26 @@ static void fields_of_controls(void)
 	vmclear(region);
 }
 
+static u32 op_set_vmxe(u64 first, u64 second)
+{
+	(void)first, (void)second;
+	write_cr4(read_cr4() | CR4_VMXE);
+	return OUTCOME_OK;
+}
+
+/* Expect: of a processor whose CPUID has no VMX, that nothing of it is there. */
+static void without_vmx(void)
+{
+	u64 value, region = (u64)page_alloc();
+
+	say("msr %o cr4 %o vmxon %o", attempt(op_rdmsr, IA32_VMX_BASIC, (u64)&value), attempt(op_set_vmxe, 0, 0),
+	    attempt(op_vmxon, (u64)&region, 0));
+}
+
+static const struct scenario absence[] = {
+	{ "caps.without_vmx", without_vmx, "msr #13(0) cr4 #13(0) vmxon #6", NULL },
+};
+
 static const struct scenario checks[] = {
 	{ "caps.feature_control", feature_control, "locked with VMX=1", NULL },
 	{ "caps.basic", basic, "bit31=0 size_ok=1 write_back=1 true_controls=1", NULL },
@@ -237,6 +258,7 @@ void guest_main(void)
 {
 	if (!vmx_present()) {
 		info("no VMX");
+		scenarios_run(absence, ARRAY_SIZE(absence));
 		return;
 	}
 	info("caps, Testudo %s", under_testudo() ? "below" : "not found");
