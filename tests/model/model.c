@@ -13,6 +13,7 @@
 #include "vmx/nested/vmcs12.h"
 
 struct model model;
+u64 model_hide;
 
 struct percpu *percpu(void)
 {
@@ -73,6 +74,7 @@ static void make_handoff(bool sleep_ports)
 	model.handoff.show_cpuid_leaves = 1;
 	model.handoff.show_refusals = 1;
 	model.handoff.use_vmcs_shadowing = 1;
+	model.handoff.hide = model_hide;
 	if (!sleep_ports)
 		return;
 	model.handoff.sleep_port_count = 1;

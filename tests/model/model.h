@@ -40,6 +40,8 @@ struct model {
 };
 
 extern struct model model;
+/* What the configuration hides from L1, for the machines booted from now on: rows of boot/hide.def. */
+extern u64 model_hide;
 
 /* Brings L0 up on such a processor; L1 runs afterwards. False: L0 refused. `sleep_ports`: L0 watches a port. */
 bool model_boot(const struct vmx_caps *caps, bool sleep_ports);
