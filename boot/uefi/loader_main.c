@@ -28,7 +28,8 @@ static void introduce(const struct loader *loader)
 
 	say("Testudo " TESTUDO_VERSION_TEXT "%s", loader->machine.is_testudo ? ", started under Testudo" : "");
 	if (loader->config_missing)
-		say("no \\EFI\\testudo\\testudo.cfg on this volume: defaults are in force");
+		say("no \\EFI\\testudo\\testudo.cfg%s: defaults are in force", has_own_volume(loader) ? " on this volume" :
+		    ", since Testudo was started from no file system");
 	if (loader->config_cut)
 		complain("testudo.cfg is longer than 64 KB; only its beginning was read");
 	for (u32 i = 0; i < loader->notes.count; i++) {

@@ -137,6 +137,14 @@ void use_entry(struct loader *loader, u32 entry)
 	loader->uses_entry = true;
 }
 
+bool has_own_volume(const struct loader *loader)
+{
+	void *volume;
+
+	return loader->self->DeviceHandle &&
+	       !EFI_ERROR(loader->boot->HandleProtocol(loader->self->DeviceHandle, &file_system_protocol, &volume));
+}
+
 /* Bytes of a device path before its end node. */
 static UINTN path_length(EFI_DEVICE_PATH *path)
 {

@@ -18,7 +18,7 @@ static const char *why_not_loaded(EFI_STATUS status)
 		return "there is no such file";
 	case EFI_SECURITY_VIOLATION:
 	case EFI_ACCESS_DENIED:
-		return "Secure Boot does not trust it";
+		return "Secure Boot does not trust it; sign it with a key that the firmware has in db";
 	case EFI_UNSUPPORTED:
 	case EFI_LOAD_ERROR:
 		return "it is no UEFI application for this machine";
@@ -67,7 +67,8 @@ static EFI_STATUS start(const struct loader *loader)
 
 	if (EFI_ERROR(status)) {
 		complain("cannot load l1 = %s from the volume that Testudo was started from: %s (status %lu)",
-			 loader->config.l1, why_not_loaded(status), (u64)(status & ~EFI_ERROR_MASK));
+			 loader->config.l1, has_own_volume(loader) ? why_not_loaded(status) : "that is no file system",
+			 (u64)(status & ~EFI_ERROR_MASK));
 		complain("returning to the firmware");
 		wait_for_reader(loader);
 		return status;

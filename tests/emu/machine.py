@@ -35,6 +35,8 @@ class Options:
     quantum: int = 0                    # Bochs: instructions of one processor before the next has its turn, 1 to 32
     program: str = ""                   # Bochs: another one than tools/fetch-bochs names
     features: str = ""                  # Bochs: what the CPU model has besides, "cet pks"
+    secure_boot: Path = None            # QEMU: a variable store with keys, for OVMF's build with Secure Boot
+    network: Path = None                # QEMU: a file that the firmware gets by PXE, before it looks at the disk
     memory: int = 512
     seconds: float = 300
     until: str = None                   # a serial line that matches ends the run

@@ -5,11 +5,13 @@ Port 0x8900 is QEMU's debug-exit device here, so the word "Shutdown" ends this m
 """
 import shutil
 import sys
+from pathlib import Path
 
 from machine import find_firmware
 
 # The debug-exit device leaves with (value << 1) | 1, and the first letter written is S.
 STATUS_SHUTDOWN = (ord("S") << 1) | 1
+SECURE_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd")
 
 
 class Qemu:
@@ -21,14 +23,31 @@ class Qemu:
         self.devices = {}
         self.program = shutil.which("qemu-system-x86_64") or sys.exit("no qemu-system-x86_64: run tools/install-packages")
 
+    def firmware(self, work):
+        """In flash only where its variables matter: it writes to them, so they are a copy."""
+        if not self.options.secure_boot:
+            return ["-bios", str(find_firmware(work))]
+        shutil.copyfile(self.options.secure_boot, work / "variables.fd")
+        return ["-global", "driver=cfi.pflash01,property=secure,value=on",
+                "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={SECURE_CODE}",
+                "-drive", f"if=pflash,format=raw,unit=1,file={work / 'variables.fd'}"]
+
+    def network(self):
+        """A private network with nothing but a TFTP server."""
+        file = self.options.network
+        if not file:
+            return ["-nic", "none"]
+        return ["-netdev", f"user,id=net,restrict=on,tftp={file.parent},bootfile={file.name}",
+                "-device", "virtio-net-pci,netdev=net,bootindex=0,romfile="]
+
     def command(self, work, image):
         options = self.options
         kvm = options.backend == "qemu-kvm"
         cpu = options.cpu or ("host,+vmx" if kvm else "max")
-        return [self.program, "-machine", "q35,accel=" + ("kvm" if kvm else "tcg"), "-cpu", cpu,
-                "-smp", str(options.cpus), "-m", str(options.memory), "-bios", str(find_firmware(work)),
-                "-drive", f"file={image},format=raw,snapshot=on,if=none,id=disk", "-device", "ide-hd,drive=disk,bootindex=0",
-                "-device", "isa-debug-exit,iobase=0x8900,iosize=0x01", "-nic", "none", "-display", "none", "-no-reboot",
+        return [self.program, "-machine", "q35,accel=" + ("kvm" if kvm else "tcg") + (",smm=on" if options.secure_boot else ""), "-cpu", cpu,
+                "-smp", str(options.cpus), "-m", str(options.memory), *self.firmware(work),
+                "-drive", f"file={image},format=raw,snapshot=on,if=none,id=disk", "-device", "ide-hd,drive=disk,bootindex=1",
+                "-device", "isa-debug-exit,iobase=0x8900,iosize=0x01", *self.network(), "-display", "none", "-no-reboot",
                 "-serial", self.port(work, 1), *self.second(work), "-monitor", "none", "-D", str(work / "emulator.log")]
 
     def port(self, work, number):
