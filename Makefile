@@ -17,7 +17,7 @@ WARN := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissin
 FREESTANDING := -std=gnu17 -ffreestanding -fno-common -mgeneral-regs-only -mno-red-zone -fcf-protection=none \
 	-fno-stack-protector -fno-strict-aliasing -fno-delete-null-pointer-checks \
 	-fno-asynchronous-unwind-tables -fomit-frame-pointer \
-	$(if $(findstring clang,$(CC)),,-fno-align-jumps -fno-align-loops -fno-align-labels) -ffile-prefix-map=$(CURDIR)=. -O2 -g
+	$(if $(findstring clang,$(CC)),,-fno-align-jumps -fno-align-loops -fno-align-labels) '-ffile-prefix-map=$(CURDIR)=.' -O2 -g
 KERNEL_CFLAGS := $(FREESTANDING) -fPIE -fvisibility=hidden $(WARN) -I.
 
 # Pure files: no privileged instruction, compiled for the image and for the host alike.
@@ -68,6 +68,7 @@ include boot/uefi/uefi.mk
 include boot/root/self_test.mk
 include tests/unit/unit.mk
 include tests/guests/guests.mk
+include tools/release.mk
 -include tools/emu.mk
 
 clean: ## remove build/

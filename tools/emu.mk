@@ -55,10 +55,14 @@ $(BUILD)/emu/awake.so: tests/emu/host/awake.c
 emulator-images guest-images self-test-images: $(BUILD)/emu/awake.so
 
 # --- disks -------------------------------------------------------------------
-$(BUILD)/testudo.img: $(BUILD)/BOOTX64.EFI tools/mkusb tools/mkesp $(wildcard tools/usb/*)
+# With another loader than it was made with the image is old, whatever its time.
+ifeq ($(origin LOADER),command line)
+.PHONY: $(BUILD)/testudo.img
+endif
+$(BUILD)/testudo.img: $(LOADER) tools/mkusb tools/mkesp $(wildcard tools/usb/*)
 	tools/mkusb $@ $<
 
-usb: packages ## build/testudo.img: a disk image for a USB stick
+usb: packages ## build/testudo.img: a disk image for a USB stick (LOADER)
 	@$(MAKE) --no-print-directory $(BUILD)/testudo.img
 
 # --- runs ---------------------------------------------------------------------
