@@ -35,7 +35,8 @@ class Options:
     quantum: int = 0                    # Bochs: instructions of one processor before the next has its turn, 1 to 32
     program: str = ""                   # Bochs: another one than tools/fetch-bochs names
     features: str = ""                  # Bochs: what the CPU model has besides, "cet pks"
-    secure_boot: Path = None            # QEMU: a variable store with keys, for OVMF's build with Secure Boot
+    variables: Path = None              # QEMU: OVMF's variables, in a flash of their own, so that they outlive a reset
+    secure_boot: bool = False           # ... and OVMF's build with Secure Boot, for which they have keys
     network: Path = None                # QEMU: a file that the firmware gets by PXE, before it looks at the disk
     memory: int = 512
     seconds: float = 300

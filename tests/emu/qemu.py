@@ -5,13 +5,12 @@ Port 0x8900 is QEMU's debug-exit device here, so the word "Shutdown" ends this m
 """
 import shutil
 import sys
-from pathlib import Path
 
 from machine import find_firmware
 
 # The debug-exit device leaves with (value << 1) | 1, and the first letter written is S.
 STATUS_SHUTDOWN = (ord("S") << 1) | 1
-SECURE_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd")
+CODE = "/usr/share/OVMF/OVMF_CODE_4M{}.fd"
 
 
 class Qemu:
@@ -25,11 +24,12 @@ class Qemu:
 
     def firmware(self, work):
         """In flash only where its variables matter: it writes to them, so they are a copy."""
-        if not self.options.secure_boot:
+        options = self.options
+        if not options.variables:
             return ["-bios", str(find_firmware(work))]
-        shutil.copyfile(self.options.secure_boot, work / "variables.fd")
-        return ["-global", "driver=cfi.pflash01,property=secure,value=on",
-                "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={SECURE_CODE}",
+        shutil.copyfile(options.variables, work / "variables.fd")
+        return [*(["-global", "driver=cfi.pflash01,property=secure,value=on"] if options.secure_boot else []),
+                "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={CODE.format('.secboot' if options.secure_boot else '')}",
                 "-drive", f"if=pflash,format=raw,unit=1,file={work / 'variables.fd'}"]
 
     def network(self):
@@ -47,7 +47,8 @@ class Qemu:
         return [self.program, "-machine", "q35,accel=" + ("kvm" if kvm else "tcg") + (",smm=on" if options.secure_boot else ""), "-cpu", cpu,
                 "-smp", str(options.cpus), "-m", str(options.memory), *self.firmware(work),
                 "-drive", f"file={image},format=raw,snapshot=on,if=none,id=disk", "-device", "ide-hd,drive=disk,bootindex=1",
-                "-device", "isa-debug-exit,iobase=0x8900,iosize=0x01", *self.network(), "-display", "none", "-no-reboot",
+                "-device", "isa-debug-exit,iobase=0x8900,iosize=0x01", *self.network(), "-display", "none",
+                *([] if options.allow_reset else ["-no-reboot"]),
                 "-serial", self.port(work, 1), *self.second(work), "-monitor", "none", "-D", str(work / "emulator.log")]
 
     def port(self, work, number):

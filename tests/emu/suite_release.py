@@ -58,7 +58,7 @@ def secure(report, loader, wanted, unwanted=(), l1=None, until=REFUSED):
     """One start under Secure Boot."""
     files = [f"{FIRST}={loader}", "EFI/testudo/testudo.cfg:=unsupported = boot" + (f"\nl1 = {disks.efi_path(HELLO)}\noptions = seen" if l1 else "")]
     files += [f"{HELLO}={l1}"] if l1 else []
-    result = report.machine(backend="qemu-tcg", secure_boot=KEYS, files=files, seconds=60, until=until)
+    result = report.machine(backend="qemu-tcg", variables=KEYS, secure_boot=True, files=files, seconds=120, until=until)
     expect(report, result, wanted, unwanted, ends=("until", "shutdown"))
 
 
@@ -104,10 +104,19 @@ def sign_says(report):
 
 def by_network(report):
     """The same file by PXE: it says that there is no file system, and gives the machine back."""
-    result = report.machine(backend="qemu-tcg", network=LOADER, files=["EFI/testudo/testudo.cfg:=log = debug"], seconds=60,
+    result = report.machine(backend="qemu-tcg", network=LOADER, files=["EFI/testudo/testudo.cfg:=log = debug"], seconds=120,
                             until=r"failed to start Boot.*IPv4")
     expect(report, result, [r"no \\EFI\\testudo\\testudo\.cfg, since Testudo was started from no file system", r"VMX .*TCG", r"returning to the firmware"],
            ends=("until",))
+
+
+def not_a_file(report):
+    """What looks like a device is not replaced by an image."""
+    with tempfile.TemporaryDirectory(prefix="testudo-usb.") as work:
+        device = Path(work) / "sdx"
+        os.mkfifo(device)
+        status, output = report.command([ROOT / "tools/mkusb", device, LOADER], 60)
+        report.judge([] if status == 1 and device.is_fifo() and "is no ordinary file" in output and "dd if=" in output else [f"status {status}: {output}"])
 
 
 def archive_of(output):
@@ -176,5 +185,6 @@ def add(suite):
     suite.add("secure-boot/unsigned-l1", unsigned_l1)
     suite.add("secure-boot/sign-says", sign_says)
     suite.add("network/pxe", by_network)
+    suite.add("usb/not-a-device", not_a_file)
     suite.add("dist/reproducible", reproducible)
     suite.add("dist/content", content)
