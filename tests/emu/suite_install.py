@@ -7,13 +7,14 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import disks
 from machine import ROOT
 from suite_loader import expect
 
-sys.path.insert(0, str(ROOT / "tests" / "install"))
+sys.path[:0] = [str(ROOT / "tests" / "install"), str(ROOT / "tools")]
 from world import GLOBAL, OTHER_LOADER, TOOL, World  # noqa: E402  (after the path is set)
 
 VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
@@ -161,6 +162,52 @@ def started_by_entry(report):
                             "^the order goes on"], ends=("until",))
 
 
+def killed(report):
+    """Ended at any moment it leaves old files or new ones, never parts of one; done again, and taken away, all is well."""
+    with World() as world, Judge(report) as judge:
+        before = world.snapshot()
+        large, other = world.work / "initrd", world.work / "other.efi"
+        other.write_bytes(disks.LOADER.read_bytes() + b"newer")
+        loader, copy = world.esp / HOME / "testudo.efi", world.esp / HOME / "l1/initrd"
+        whole, broken = {None, disks.LOADER.read_bytes(), other.read_bytes()}, 0
+        for step in range(16):
+            for path in world.esp.rglob("*.testudo-tmp"):
+                path.unlink()
+            large.write_bytes(bytes([step]) * (8 << 20))
+            earlier = copy.read_bytes() if copy.exists() else None
+            words = ["--system", world.system, "--esp", world.esp, "--loader", other if step % 2 else disks.LOADER, "--with", large]
+            process = subprocess.Popen([*TOOL, *words], env=world.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while process.poll() is None and not list(world.esp.rglob("*.testudo-tmp")):
+                pass
+            time.sleep(0.002 * step)
+            process.kill()
+            process.wait()
+            broken += bool(list(world.esp.rglob("*.testudo-tmp")))
+            judge.that((loader.read_bytes() if loader.exists() else None) in whole, f"step {step}: a part of the loader")
+            judge.that((copy.read_bytes() if copy.exists() else None) in (earlier, large.read_bytes()), f"step {step}: a part of the copy")
+        judge.that(broken, "it was never in the middle when it was killed")
+        report.note(f"killed {broken} of 16 times in the middle")
+        judge.run(world, "--with", large)
+        judge.run(world, "--uninstall")
+        for entry in set(path for path in world.snapshot() if "Boot0" in path) - set(before):
+            judge.that(False, f"{entry} is left")
+        judge.that({path for path in world.snapshot()} == set(before), f"left: {set(world.snapshot()) ^ set(before)}")
+
+
+def both_notations(report):
+    """efibootmgr writes paths otherwise from version 18 on."""
+    from installer.entries import ENTRY, Entry
+    partition = f"HD(1,GPT,{PARTITION},0x800,0x20000)"
+    wrong = []
+    for path, ours in ((rf"{partition}/File(\EFI\testudo\testudo.efi)", True), (rf"{partition}/\EFI\testudo\testudo.efi", True),
+                       (rf"{partition}/File(\EFI\TESTUDO\TESTUDO.EFI)l.1.=.x.", True), (rf"{partition}/\EFI\testudo\testudo.efi.old", False),
+                       (rf"{partition}/File(\EFI\other\testudo.efi)", False)):
+        entry = Entry(ENTRY.fullmatch(f"Boot000A* A (name)\t{path}"))
+        if (entry.number, entry.label, entry.partition, entry.starts(r"\EFI\testudo\testudo.efi")) != ("000A", "A (name)", partition, ours):
+            wrong.append(f"{path}: {vars(entry)}")
+    report.judge(wrong)
+
+
 def full(report):
     """On a file system of 100 KB, where one may be mounted; the loader has more."""
     script = 'mount -t tmpfs -o size=100k none "$1" && shift && exec "$@"'
@@ -252,7 +299,8 @@ def other_testudo(world):
 
 
 def add(suite):
-    for name, test in (("fresh", fresh), ("taken-away", taken_away), ("newer", newer), ("settings-arrive", settings), ("started-by-entry", started_by_entry), ("full", full),
+    for name, test in (("fresh", fresh), ("taken-away", taken_away), ("newer", newer), ("settings-arrive", settings), ("started-by-entry", started_by_entry), ("full", full), ("killed", killed),
+                       ("both-notations", both_notations),
                        ("not-allowed", not_allowed), ("entry-fails", entry_fails), ("no-variables", no_variables), ("warnings", warnings)):
         suite.add(f"install/{name}", test)
     for name, test in (

@@ -141,13 +141,19 @@ class Esp:
                 os.replace(name, self.real / path)
                 renamed += 1
             os.sync()
-        except (OSError, Failure) as error:
+        except (OSError, Failure, KeyboardInterrupt) as error:
             undo(temporary.values(), [] if renamed else made)
-            if isinstance(error, Failure):
+            if not isinstance(error, OSError):
                 raise
             raise Failure(f"{error.filename or self.path}: {error.strerror}; " + (
                 "some files are new and some are not" if renamed else "what had been written was removed again"),
                 "see whether the partition is full, damaged or read-only, and do this again") from error
+
+    def remove_leftovers(self, folders):
+        """Of a run that was ended in its middle."""
+        for folder in folders:
+            for path in (self.real / folder).glob("*" + TEMPORARY):
+                path.unlink()
 
     def remove_folder(self, path):
         """Only if it is empty."""

@@ -11,6 +11,7 @@ LOADER = f"{HOME}/testudo.efi"
 CONFIG = f"{HOME}/testudo.cfg"
 L1 = f"{HOME}/l1"
 FALLBACK = "EFI/BOOT/BOOTX64.EFI"
+FOLDERS = (HOME, L1, "EFI/BOOT")
 NOT_IN_NAMES = set('"*:<>?|\\')
 LONGEST_PATH, LONGEST_OPTIONS = 511, 4095	# bytes, boot/uefi/config.h
 
