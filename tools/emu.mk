@@ -55,14 +55,11 @@ $(BUILD)/emu/awake.so: tests/emu/host/awake.c
 emulator-images guest-images self-test-images: $(BUILD)/emu/awake.so
 
 # --- disks -------------------------------------------------------------------
-# With another loader than it was made with the image is old, whatever its time.
-ifeq ($(origin LOADER),command line)
-.PHONY: $(BUILD)/testudo.img
-endif
 $(BUILD)/testudo.img: $(LOADER) tools/mkusb tools/mkesp $(wildcard tools/usb/*)
 	tools/mkusb $@ $<
 
 usb: packages ## build/testudo.img: a disk image for a USB stick (LOADER)
+	@rm -f $(BUILD)/testudo.img	# which may have been made with another LOADER
 	@$(MAKE) --no-print-directory $(BUILD)/testudo.img
 
 # --- runs ---------------------------------------------------------------------
