@@ -37,7 +37,8 @@ class Options:
     features: str = ""                  # Bochs: what the CPU model has besides, "cet pks"
     variables: Path = None              # QEMU: OVMF's variables, in a flash of their own, so that they outlive a reset
     secure_boot: bool = False           # ... and OVMF's build with Secure Boot, for which they have keys
-    network: Path = None                # QEMU: a file that the firmware gets by PXE, before it looks at the disk
+    network: str = ""                   # QEMU: a network of its own with a DHCP server, and what else -netdev user shall do
+    network_boot: bool = False          # ... and the firmware tries it after the disk
     memory: int = 512
     seconds: float = 300
     until: str = None                   # a serial line that matches ends the run

@@ -33,12 +33,10 @@ class Qemu:
                 "-drive", f"if=pflash,format=raw,unit=1,file={work / 'variables.fd'}"]
 
     def network(self):
-        """A private network with nothing but a TFTP server."""
-        file = self.options.network
-        if not file:
+        if not self.options.network:
             return ["-nic", "none"]
-        return ["-netdev", f"user,id=net,restrict=on,tftp={file.parent},bootfile={file.name}",
-                "-device", "virtio-net-pci,netdev=net,bootindex=0,romfile="]
+        order = ",bootindex=1" if self.options.network_boot else ""
+        return ["-netdev", f"user,id=net,{self.options.network}", "-device", f"virtio-net-pci,netdev=net,romfile={order}"]
 
     def command(self, work, image):
         options = self.options
@@ -46,7 +44,7 @@ class Qemu:
         cpu = options.cpu or ("host,+vmx" if kvm else "max")
         return [self.program, "-machine", "q35,accel=" + ("kvm" if kvm else "tcg") + (",smm=on" if options.secure_boot else ""), "-cpu", cpu,
                 "-smp", str(options.cpus), "-m", str(options.memory), *self.firmware(work),
-                "-drive", f"file={image},format=raw,snapshot=on,if=none,id=disk", "-device", "ide-hd,drive=disk,bootindex=1",
+                "-drive", f"file={image},format=raw,snapshot=on,if=none,id=disk", "-device", "ide-hd,drive=disk,bootindex=0",
                 "-device", "isa-debug-exit,iobase=0x8900,iosize=0x01", *self.network(), "-display", "none",
                 *([] if options.allow_reset else ["-no-reboot"]),
                 "-serial", self.port(work, 1), *self.second(work), "-monitor", "none", "-D", str(work / "emulator.log")]

@@ -15,7 +15,8 @@ from machine import ROOT
 from suite_loader import expect
 
 sys.path[:0] = [str(ROOT / "tests" / "install"), str(ROOT / "tools")]
-from world import GLOBAL, OTHER_LOADER, TOOL, World  # noqa: E402  (after the path is set)
+from load_option import GOES_ON, start_once  # noqa: E402  (after the path is set)
+from world import OTHER_LOADER, TOOL, World  # noqa: E402
 
 VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 HOME = "EFI/testudo"
@@ -131,23 +132,18 @@ def settings(report):
     expect(report, result, [r"^testudo\[0\]: .*1 of 1 processors run under Testudo", f'^hello: options "{odd.replace(chr(92), chr(92) * 2)}"'])
 
 
-AGAIN = "EFI/testudo/l1/again.txt"
 PARTITION = "c4a7ee1a-6d7c-4c08-9a5e-0123456789ab"	# tests/install/efibootmgr
 
 
 def started_by_entry(report):
     """The firmware starts the entry that was made, once, and finds loader and configuration; then its boot order goes on."""
     with World() as world:
-        status, output = world.run("--once", "--options", "seen", "--with", ROOT / "LICENSE")
+        status, output = world.run("--once", "--options", "seen")
         if status:
             report.fail(output)
             return
-        entry = next(world.variables.glob("Boot0001-*")).read_bytes()[4:].hex()
-        variable = f"-guid {GLOBAL} -nv -bs -rt"
-        # The shell comes to the script twice: before the reset and after Testudo.
-        script = ["@echo -off", f"if exist fs0:\\{AGAIN.replace('/', chr(92))} then", "echo the order goes on", "reset -s", "endif",
-                  f"echo x > fs0:\\{AGAIN.replace('/', chr(92))}", f"setvar Boot0100 {variable} ={entry}", f"setvar BootNext {variable} =0001", "reset"]
-        world.put(world.esp / "startup.nsh", "\r\n".join(script).encode())
+        entry = next(world.variables.glob("Boot0001-*")).read_bytes()[4:]	# behind its attributes
+        world.put(world.esp / "startup.nsh", start_once(entry).encode())
         with (world.esp / HOME / "testudo.cfg").open("a", encoding="utf-8") as config:
             config.write("\ncolour = blue\n")
         disk, esp = world.work / "disk", world.work / "esp.img"
@@ -156,9 +152,8 @@ def started_by_entry(report):
         subprocess.run(["/usr/sbin/sgdisk", "--new=1:2048:+64M", "--typecode=1:ef00", f"--partition-guid=1:{PARTITION}", disk],
                        check=True, stdout=subprocess.DEVNULL)
         subprocess.run(["dd", f"if={esp}", f"of={disk}", "bs=1M", "seek=1", "conv=notrunc", "status=none"], check=True)
-        result = report.machine(backend="qemu-tcg", image=disk, variables=VARIABLES, allow_reset=True, seconds=120, until="^the order goes on")
-    expect(report, result, [r'^BdsDxe: starting Boot0100 "Testudo" from HD\(1,GPT,', r"line \d+\b.*colour", r"VMX .*TCG",
-                            "^the order goes on"], ends=("until",))
+        result = report.machine(backend="qemu-tcg", image=disk, variables=VARIABLES, allow_reset=True, seconds=120, until=f"^{GOES_ON}")
+    expect(report, result, [r'^BdsDxe: starting Boot0100 "Testudo" from HD\(1,GPT,', r"line \d+\b.*colour", r"VMX .*TCG", f"^{GOES_ON}"], ends=("until",))
 
 
 def killed(report):

@@ -4,10 +4,13 @@
 Secure Boot is OVMF's, in QEMU, with the test key ("snakeoil") that comes with it in PK, KEK and db. QEMU's own emulation has no VMX, so the
 loader's first lines and its start of L1 are what is to be seen.
 """
+import functools
 import hashlib
+import http.server
 import os
 import re
 import shutil
+import sys
 import tarfile
 import tempfile
 import threading
@@ -18,6 +21,10 @@ from disks import BUILD, FIRST, L1, LOADER
 from machine import ROOT
 from suite_loader import HELLO, expect
 
+sys.path.insert(0, str(ROOT / "tests" / "install"))
+from load_option import load_option, start_once, uri  # noqa: E402  (after the path is set)
+
+VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 KEYS = Path("/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd")
 TEST_KEY = Path("/usr/share/ovmf/PkKek-1-snakeoil.key")
 TEST_CERTIFICATE = Path("/usr/share/ovmf/PkKek-1-snakeoil.pem")
@@ -102,12 +109,33 @@ def sign_says(report):
         report.judge(wrong)
 
 
-def by_network(report):
-    """The same file by PXE: it says that there is no file system, and gives the machine back."""
-    result = report.machine(backend="qemu-tcg", network=LOADER, files=["EFI/testudo/testudo.cfg:=log = debug"], seconds=120,
-                            until=r"failed to start Boot.*IPv4")
-    expect(report, result, [r"no \\EFI\\testudo\\testudo\.cfg, since Testudo was started from no file system", r"VMX .*TCG", r"returning to the firmware"],
-           ends=("until",))
+NO_VOLUME = r"no \\EFI\\testudo\\testudo\.cfg, since Testudo was started from no file system"
+SOME_CONFIGURATION = "EFI/testudo/testudo.cfg:=log = debug"
+
+
+def by_pxe(report):
+    """The same file, as there is nothing to start on the disk: it says that it has no file system, and gives the machine back."""
+    network = f"restrict=on,tftp={LOADER.parent},bootfile={LOADER.name}"
+    result = report.machine(backend="qemu-tcg", network=network, network_boot=True, files=[SOME_CONFIGURATION], seconds=120, until=r"failed to start Boot.*IPv4")
+    expect(report, result, [NO_VOLUME, r"VMX .*TCG", r"returning to the firmware"], ends=("until",))
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):	# pylint: disable=arguments-differ
+        pass
+
+
+def by_http(report):
+    """A boot entry with an address and load options, which count: L1 cannot be found, and the firmware gets control back."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=LOADER.parent)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # 10.0.2.2 is this machine.
+        option = load_option("HTTP", uri(f"http://10.0.2.2:{server.server_address[1]}/{LOADER.name}"), r"unsupported=boot l1=\EFI\hello.efi")
+        result = report.machine(backend="qemu-tcg", network="ipv6=off", variables=VARIABLES, allow_reset=True, seconds=120, until="failed to start Boot0100",
+                                files=[SOME_CONFIGURATION, f"EFI/hello.efi={BUILD}/efi/hello.efi", f"startup.nsh:={start_once(option)}"])
+        server.shutdown()
+    expect(report, result, [r'BdsDxe: starting Boot0100 "HTTP"', NO_VOLUME, r"going on without Testudo",
+                            r"cannot load l1 = \\EFI\\hello\.efi .*that is no file system"], [r"^hello:"], ends=("until",))
 
 
 def not_a_file(report):
@@ -184,7 +212,8 @@ def add(suite):
     suite.add("secure-boot/other-key", other_key)
     suite.add("secure-boot/unsigned-l1", unsigned_l1)
     suite.add("secure-boot/sign-says", sign_says)
-    suite.add("network/pxe", by_network)
+    suite.add("network/pxe", by_pxe)
+    suite.add("network/http", by_http)
     suite.add("usb/not-a-device", not_a_file)
     suite.add("dist/reproducible", reproducible)
     suite.add("dist/content", content)

@@ -10,11 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from load_option import GLOBAL
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 PYTHON = shutil.which("python3", path="/usr/bin:/bin") or sys.executable	# one that other users may run
 TOOL = [PYTHON, ROOT / "tools/install"]
-GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 MOUNT = "30 1 8:1 / {point} {how},relatime shared:1 - {type} /dev/sdz1 rw\n"
 OTHER_LOADER = b"another system's loader"
 
