@@ -35,7 +35,7 @@ class Options:
     quantum: int = 0                    # Bochs: instructions of one processor before the next has its turn, 1 to 32
     program: str = ""                   # Bochs: another one than tools/fetch-bochs names
     features: str = ""                  # Bochs: what the CPU model has besides, "cet pks"
-    variables: Path = None              # QEMU: OVMF's variables, in a flash of their own, so that they outlive a reset
+    variables: Path = None              # QEMU: OVMF's variables to begin with, in a flash of their own
     secure_boot: bool = False           # ... and OVMF's build with Secure Boot, for which they have keys
     network: str = ""                   # QEMU: a network of its own with a DHCP server, and what else -netdev user shall do
     network_boot: bool = False          # ... and the firmware tries it after the disk

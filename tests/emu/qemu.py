@@ -45,8 +45,7 @@ class Qemu:
         return [self.program, "-machine", "q35,accel=" + ("kvm" if kvm else "tcg") + (",smm=on" if options.secure_boot else ""), "-cpu", cpu,
                 "-smp", str(options.cpus), "-m", str(options.memory), *self.firmware(work),
                 "-drive", f"file={image},format=raw,snapshot=on,if=none,id=disk", "-device", "ide-hd,drive=disk,bootindex=0",
-                "-device", "isa-debug-exit,iobase=0x8900,iosize=0x01", *self.network(), "-display", "none",
-                *([] if options.allow_reset else ["-no-reboot"]),
+                "-device", "isa-debug-exit,iobase=0x8900,iosize=0x01", *self.network(), "-display", "none", "-no-reboot",
                 "-serial", self.port(work, 1), *self.second(work), "-monitor", "none", "-D", str(work / "emulator.log")]
 
     def port(self, work, number):

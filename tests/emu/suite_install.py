@@ -15,7 +15,7 @@ from machine import ROOT
 from suite_loader import expect
 
 sys.path[:0] = [str(ROOT / "tests" / "install"), str(ROOT / "tools")]
-from load_option import GOES_ON, start_once  # noqa: E402  (after the path is set)
+from load_option import started_once  # noqa: E402  (after the path is set)
 from world import OTHER_LOADER, TOOL, World  # noqa: E402
 
 VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
@@ -143,7 +143,7 @@ def started_by_entry(report):
             report.fail(output)
             return
         entry = next(world.variables.glob("Boot0001-*")).read_bytes()[4:]	# behind its attributes
-        world.put(world.esp / "startup.nsh", start_once(entry).encode())
+        world.put(world.work / "variables", started_once(VARIABLES.read_bytes(), entry))
         with (world.esp / HOME / "testudo.cfg").open("a", encoding="utf-8") as config:
             config.write("\ncolour = blue\n")
         disk, esp = world.work / "disk", world.work / "esp.img"
@@ -152,8 +152,8 @@ def started_by_entry(report):
         subprocess.run(["/usr/sbin/sgdisk", "--new=1:2048:+64M", "--typecode=1:ef00", f"--partition-guid=1:{PARTITION}", disk],
                        check=True, stdout=subprocess.DEVNULL)
         subprocess.run(["dd", f"if={esp}", f"of={disk}", "bs=1M", "seek=1", "conv=notrunc", "status=none"], check=True)
-        result = report.machine(backend="qemu-tcg", image=disk, variables=VARIABLES, allow_reset=True, seconds=120, until=f"^{GOES_ON}")
-    expect(report, result, [r'^BdsDxe: starting Boot0100 "Testudo" from HD\(1,GPT,', r"line \d+\b.*colour", r"VMX .*TCG", f"^{GOES_ON}"], ends=("until",))
+        result = report.machine(backend="qemu-tcg", image=disk, variables=world.work / "variables", seconds=120, until="Interactive Shell")
+    expect(report, result, [r'^BdsDxe: starting Boot0100 "Testudo" from HD\(1,GPT,', r"line \d+\b.*colour", r"VMX .*TCG", "Interactive Shell"], ends=("until",))
 
 
 def killed(report):

@@ -22,7 +22,7 @@ from machine import ROOT
 from suite_loader import HELLO, expect
 
 sys.path.insert(0, str(ROOT / "tests" / "install"))
-from load_option import load_option, start_once, uri  # noqa: E402  (after the path is set)
+from load_option import load_option, started_once, uri  # noqa: E402  (after the path is set)
 
 VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 KEYS = Path("/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd")
@@ -131,8 +131,11 @@ def by_http(report):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         # 10.0.2.2 is this machine.
         option = load_option("HTTP", uri(f"http://10.0.2.2:{server.server_address[1]}/{LOADER.name}"), r"unsupported=boot l1=\EFI\hello.efi")
-        result = report.machine(backend="qemu-tcg", network="ipv6=off", variables=VARIABLES, allow_reset=True, seconds=120, until="failed to start Boot0100",
-                                files=[SOME_CONFIGURATION, f"EFI/hello.efi={BUILD}/efi/hello.efi", f"startup.nsh:={start_once(option)}"])
+        with tempfile.NamedTemporaryFile(prefix="testudo-variables.") as store:
+            store.write(started_once(VARIABLES.read_bytes(), option))
+            store.flush()
+            result = report.machine(backend="qemu-tcg", network="ipv6=off", variables=store.name, seconds=120, until="failed to start Boot0100",
+                                    files=[SOME_CONFIGURATION, f"EFI/hello.efi={BUILD}/efi/hello.efi"])
         server.shutdown()
     expect(report, result, [r'BdsDxe: starting Boot0100 "HTTP"', NO_VOLUME, r"going on without Testudo",
                             r"cannot load l1 = \\EFI\\hello\.efi .*that is no file system"], [r"^hello:"], ends=("until",))

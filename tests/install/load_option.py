@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Boot entries as the firmware keeps them: EFI_LOAD_OPTION and device paths (UEFI specification, "Boot Manager" and "Device Path Protocol").
 
-And a script for the UEFI shell that has the firmware start such an entry once.
+And a way to put such an entry into OVMF's variables.
 """
 import struct
+import uuid
 
 GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 ACTIVE = 1
-MARK = r"fs0:\again.txt"
-GOES_ON = "the boot order goes on"
+ATTRIBUTES = 7		# non-volatile, boot and run time
+FIRST_VARIABLE = 0x64	# behind the headers of the volume and of the store
+ADDED = 0x3F
 
 
 def node(kind, below, data):
@@ -32,8 +34,16 @@ def load_option(label, path, options=""):
     return struct.pack("<IH", ACTIVE, len(path)) + (label + "\0").encode("utf-16-le") + path + text
 
 
-def start_once(option):
-    """startup.nsh: the shell comes to it before the reset, and again when the entry has returned and the boot order goes on."""
-    how = f"-guid {GLOBAL} -nv -bs -rt"
-    return "\r\n".join(["@echo -off", f"if exist {MARK} then", f"echo {GOES_ON}", "reset -s", "endif", f"echo x > {MARK}",
-                        f"setvar Boot0100 {how} ={option.hex()}", f"setvar BootNext {how} =0001", "reset"])
+def started_once(store, option):
+    """A store of OVMF's variables that has no variable yet (EDK II's VariableFormat.h), with an entry that is started once."""
+    at = FIRST_VARIABLE
+    if store[at:at + 2] != b"\xff\xff":
+        raise ValueError("the variable store is not an empty one")
+    for name, data in (("Boot0100", option), ("BootNext", struct.pack("<H", 0x100))):
+        name = (name + "\0").encode("utf-16-le")
+        # A monotonic count, a time stamp and the number of a key are for authenticated variables.
+        record = struct.pack("<HBBIQ16sIII", 0x55AA, ADDED, 0, ATTRIBUTES, 0, b"", 0, len(name), len(data))
+        record += uuid.UUID(GLOBAL).bytes_le + name + data
+        store = store[:at] + record + store[at + len(record):]
+        at += -(-len(record) // 4) * 4
+    return store

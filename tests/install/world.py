@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from load_option import GLOBAL
+from load_option import ATTRIBUTES, GLOBAL
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -55,7 +55,7 @@ class World:
         self.put(self.system / "proc/self/mountinfo", text.encode())
 
     def variable(self, name, data):
-        self.put(self.variables / f"{name}-{GLOBAL}", struct.pack("<I", 7) + data)
+        self.put(self.variables / f"{name}-{GLOBAL}", struct.pack("<I", ATTRIBUTES) + data)
 
     def order(self, *numbers):
         self.variable("BootOrder", struct.pack(f"<{len(numbers)}H", *numbers))
