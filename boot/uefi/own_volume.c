@@ -137,14 +137,6 @@ void use_entry(struct loader *loader, u32 entry)
 	loader->uses_entry = true;
 }
 
-bool has_own_volume(const struct loader *loader)
-{
-	void *volume;
-
-	return loader->self->DeviceHandle &&
-	       !EFI_ERROR(loader->boot->HandleProtocol(loader->self->DeviceHandle, &file_system_protocol, &volume));
-}
-
 /* Bytes of a device path before its end node. */
 static UINTN path_length(EFI_DEVICE_PATH *path)
 {
@@ -183,4 +175,12 @@ EFI_DEVICE_PATH *own_volume_path(const struct loader *loader, const char *path)
 	SetDevicePathEndNode(&node);
 	memcpy(at, &node, sizeof(node));
 	return result;
+}
+
+bool has_own_volume(const struct loader *loader)
+{
+	void *volume;
+
+	return loader->self->DeviceHandle &&
+	       !EFI_ERROR(loader->boot->HandleProtocol(loader->self->DeviceHandle, &file_system_protocol, &volume));
 }

@@ -12,9 +12,6 @@ void read_configuration(struct loader *loader);
 /* Brings an entry's settings into force, as far as the load options leave them. */
 void use_entry(struct loader *loader, u32 entry);
 
-/* False where the loader came from the network, say: there is neither a testudo.cfg nor an image for L1 then. */
-bool has_own_volume(const struct loader *loader);
-
 /*
  * The device path of the file `path` (UTF-8) on this volume, from the pool, or
  * NULL where the loader does not come from a device.
@@ -27,3 +24,6 @@ void lift_mark(const struct loader *loader);
 
 /* Is this start one of its own L1's? */
 bool entry_is_running(const struct loader *loader, u32 entry);
+
+/* False where the loader came from the network, say: there is neither a testudo.cfg nor an image for L1 then. */
+bool has_own_volume(const struct loader *loader);
