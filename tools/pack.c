@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * pack FROM TO: packs a file for boot/uefi/unpack.c: its length in 8 bytes, then one block of the format that its header tells.
+ * pack FROM TO: packs a file for boot/uefi/unpack.c: its length and the block's sum in 8 bytes each, then one block of the format that the
+ * header there tells.
  *
  * Works backwards: the price of the rest of the file from each position on is that of a literal there, or of a match and what follows it.
  * Must give the same bytes for the same file.
@@ -148,15 +149,33 @@ static void put_sequence(FILE *file, size_t from, uint32_t literals, struct choi
 	put_rest(file, more, UNPACK_LENGTH);
 }
 
+static void put_word(FILE *file, uint64_t value)
+{
+	for (unsigned int byte = 0; byte < 8; byte++)
+		putc((int)(value >> (8 * byte) & 255), file);
+}
+
+/* Behind the two words stands the block. */
+static void put_sum(FILE *file)
+{
+	long length = ftell(file) - 16;
+	uint8_t *block = get((size_t)length, 1);
+
+	if (fseek(file, 16, SEEK_SET) || fread(block, 1, (size_t)length, file) != (size_t)length || fseek(file, 8, SEEK_SET))
+		fail("cannot read the file again");
+	put_word(file, unpack_sum(block, (uint64_t)length, size));
+	free(block);
+}
+
 static void write_file(const char *name)
 {
-	FILE *file = fopen(name, "wb");
+	FILE *file = fopen(name, "w+b");
 	size_t from = 0, i = 0;
 
 	if (!file)
 		fail("cannot write the file");
-	for (unsigned int byte = 0; byte < 8; byte++)
-		putc((int)((uint64_t)size >> (8 * byte) & 255), file);
+	put_word(file, size);
+	put_word(file, 0);
 	while (i < size) {
 		if (!best[i].length) {
 			i++;
@@ -167,6 +186,7 @@ static void write_file(const char *name)
 		from = i;
 	}
 	put_sequence(file, from, (uint32_t)(i - from), (struct choice){ 0, 0, 0 });
+	put_sum(file);
 	if (ferror(file) || fclose(file))
 		fail("cannot write the file");
 }

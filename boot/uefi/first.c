@@ -2,10 +2,10 @@
 /*
  * What the firmware starts: unpacks the loader proper, which is packed as the
  * kernel is, and calls it. So it must be small, and needs no more of UEFI than
- * memory. The loader's pages are given back when it returns.
+ * memory that code may run from. The loader's pages are given back when it returns.
  */
 #include "boot/uefi/elf_load.h"
-#include "boot/uefi/loader.h"
+#include "boot/uefi/executable.h"
 #include "boot/uefi/packed.h"
 #include "boot/uefi/unpack.h"
 
@@ -13,11 +13,14 @@
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
-static EFI_STATUS refuse(EFI_SYSTEM_TABLE *system)
-{
-	static CHAR16 words[] = u"testudo: the packed loader is damaged, or there is no memory for it\r\n";
+static CHAR16 damaged[] = u"testudo: the packed loader is damaged, or there is no memory for it\r\n";
+static CHAR16 not_executable[] = u"testudo: the firmware maps loaders' memory non-executable and offers no way to change that; "
+				 u"look for \"memory protection\" or \"NX\" in its setup and turn it off\r\n";
 
-	system->ConOut->OutputString(system->ConOut, words);
+static EFI_STATUS refuse(EFI_SYSTEM_TABLE *system, CHAR16 *words)
+{
+	if (system->ConOut)
+		system->ConOut->OutputString(system->ConOut, words);
 	return EFI_LOAD_ERROR;
 }
 
@@ -32,7 +35,7 @@ static u64 place(EFI_BOOT_SERVICES *boot, struct elf_image *loader, EFI_PHYSICAL
 	u64 count = pages(LOADER_ROOM) + pages(loader_packed.size);
 	const u8 *file;
 
-	if (EFI_ERROR(boot->AllocatePages(AllocateAnyPages, EfiLoaderCode, count, base)))
+	if (!packed_is_whole(&loader_packed) || EFI_ERROR(boot->AllocatePages(AllocateAnyPages, EfiLoaderCode, count, base)))
 		return 0;
 	file = (const u8 *)(uintptr_t)(*base + LOADER_ROOM);
 	if (unpack(loader_packed.bytes, loader_packed.packed_size, (u8 *)(uintptr_t)file, loader_packed.size) == loader_packed.size &&
@@ -51,8 +54,11 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	u64 count = place(system->BootServices, &loader, &base);
 
 	if (!count)
-		return refuse(system);
-	status = ((loader_entry)(uintptr_t)(base + loader.entry))(image, system, &kernel_packed);
+		return refuse(system, damaged);
+	if (make_executable(system->BootServices, base, LOADER_ROOM))
+		status = ((loader_entry)(uintptr_t)(base + loader.entry))(image, system, &kernel_packed);
+	else
+		status = refuse(system, not_executable);
 	system->BootServices->FreePages(base, count);
 	return status;
 }

@@ -59,7 +59,8 @@ static const char *place_packed(struct loader *loader)
 	u8 *file = (u8 *)(uintptr_t)(loader->block_base + loader->block_size - size);
 	const char *error;
 
-	if (size > loader->block_size / 2 || unpack(kernel->bytes, kernel->packed_size, file, size) != size)
+	if (!packed_is_whole(kernel) || size > loader->block_size / 2 ||
+	    unpack(kernel->bytes, kernel->packed_size, file, size) != size)
 		return "the packed kernel image is damaged";
 	error = elf_measure(file, size, &loader->kernel);
 	if (!error && loader->kernel.size + sizeof(struct handoff) + 4096 > loader->block_size / 2)

@@ -9,10 +9,10 @@ section .rodata
 global %1:data hidden
 align 8
 %1:
-	incbin %2, 0, 8
+	incbin %2, 0, 16
 	dq %%end - %%bytes
 %%bytes:
-	incbin %2, 8
+	incbin %2, 16
 %%end:
 %endmacro
 

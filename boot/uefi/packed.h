@@ -4,12 +4,21 @@
 
 #include <efi.h>
 
-#include "arch/types.h"
+#include "boot/uefi/unpack.h"
 
 struct packed_file {
-	u64 size, packed_size;
+	u64 size, sum, packed_size;
 	u8 bytes[];
 };
+
+/* Nothing is as long: a length above it is damaged. So near behind the application is memory that can be read. */
+#define PACKED_LIMIT (UINT64_C(4) << 20)
+
+static inline bool packed_is_whole(const struct packed_file *file)
+{
+	return file->size <= PACKED_LIMIT && file->packed_size <= PACKED_LIMIT &&
+	       unpack_sum(file->bytes, file->packed_size, file->size) == file->sum;
+}
 
 /* Of the application itself: the loader has no symbol in common with it. */
 extern const struct packed_file kernel_packed __attribute__((visibility("hidden")));

@@ -7,7 +7,7 @@ EFI_LIB ?= /usr/lib
 
 LOADER_C := $(filter-out boot/uefi/first.c,$(wildcard boot/uefi/*.c)) $(wildcard arch/string.c)
 LOADER_O := $(LOADER_C:%.c=$(BUILD)/uefi/%.o) $(BUILD)/uefi/boot/uefi/launch_cpu.asm.o
-FIRST_O := $(patsubst %,$(BUILD)/uefi/%.o,boot/uefi/first boot/uefi/unpack boot/uefi/elf_load arch/string)
+FIRST_O := $(patsubst %,$(BUILD)/uefi/%.o,boot/uefi/first boot/uefi/executable boot/uefi/unpack boot/uefi/elf_load arch/string)
 UEFI_O := $(FIRST_O) $(BUILD)/uefi/boot/uefi/packed.asm.o
 UEFI_CFLAGS := $(FREESTANDING) -Os -fpic -fshort-wchar -fvisibility=hidden $(WARN) -DGNU_EFI_USE_MS_ABI -I. -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
 UEFI_LIMIT := 524288

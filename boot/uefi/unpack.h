@@ -25,3 +25,20 @@
  * the input is damaged or would fill more than `room`; never reads or writes outside.
  */
 u64 unpack(const u8 *from, u64 size, u8 *to, u64 room);
+
+/*
+ * Tells a damaged block from a whole one, which its sequences seldom do: of one that has a word changed it is always
+ * another. `made` is what the block makes.
+ */
+static inline u64 unpack_sum(const u8 *from, u64 size, u64 made)
+{
+	u64 sum = made ^ size << 32, word;
+
+	for (; size >= 8; from += 8, size -= 8) {
+		__builtin_memcpy(&word, from, 8);
+		sum = ((sum << 9 | sum >> 55) ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	}
+	for (word = 0; size; size--)
+		word = word << 8 | from[size - 1];
+	return ((sum << 9 | sum >> 55) ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+}

@@ -135,13 +135,34 @@ static void random_blocks_stay_inside(void **state)
 	}
 }
 
+/* A bit, a sector of zeros, a length: in most places the block can be unpacked all the same. */
+static void damage_shows(u8 *packed, u64 length, u64 size, u64 sum)
+{
+	static const u8 zeros[512];
+	u8 kept[512];
+
+	for (u64 i = 0; i < length; i += 1 + length / 500) {
+		packed[i] ^= (u8)(1u << i % 8);
+		assert_true(unpack_sum(packed, length, size) != sum);
+		packed[i] ^= (u8)(1u << i % 8);
+	}
+	for (u64 i = 0; i + 512 <= length; i += 512) {
+		memcpy(kept, packed + i, 512);
+		memcpy(packed + i, zeros, 512);
+		assert_true(unpack_sum(packed, length, size) != sum || memcmp(kept, zeros, 512) == 0);
+		memcpy(packed + i, kept, 512);
+	}
+	assert_true(unpack_sum(packed, length - 1, size) != sum);
+	assert_true(unpack_sum(packed, length, size + 1) != sum);
+}
+
 static void pack_and_back(const u8 *text, u64 size)
 {
 	static u8 packed[80000];
 	char name[] = "/tmp/test_unpack.XXXXXX", command[200], result[60];
 	int handle = mkstemp(name);
 	FILE *file = fdopen(handle, "wb");
-	u64 length, stated = 0;
+	u64 length, stated = 0, sum = 0;
 
 	fwrite(text, 1, size, file);
 	fclose(file);
@@ -154,12 +175,15 @@ static void pack_and_back(const u8 *text, u64 size)
 	fclose(file);
 	remove(name);
 	remove(result);
-	assert_true(length >= 8);
+	assert_true(length >= 16);
 	memcpy(&stated, packed, 8);
 	assert_int_equal(stated, size);
+	memcpy(&sum, packed + 8, 8);
+	assert_true(unpack_sum(packed + 16, length - 16, size) == sum);
 	memset(out, 0, sizeof(out));
-	assert_int_equal(unpack(packed + 8, length - 8, out, size), size);
+	assert_int_equal(unpack(packed + 16, length - 16, out, size), size);
 	assert_memory_equal(out, text, size);
+	damage_shows(packed + 16, length - 16, size, sum);
 }
 
 static void what_is_packed_comes_back(void **state)

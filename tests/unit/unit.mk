@@ -40,6 +40,11 @@ $(BUILD)/unit/test_%: $(BUILD)/unit/obj/tests/unit/test_%.o $(UNIT_LIB)
 # It packs what it unpacks.
 $(BUILD)/unit/test_unpack $(BUILD)/coverage/test_unpack: | $(BUILD)/tools/pack
 
+# With the firmware's headers, as the loader itself has them.
+FIRMWARE_CFLAGS = -fshort-wchar -DGNU_EFI_USE_MS_ABI -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
+$(BUILD)/unit/obj/tests/unit/test_first_stage.o: UNIT_CFLAGS += $(FIRMWARE_CFLAGS)
+$(BUILD)/coverage/obj/tests/unit/test_first_stage.o: COVERAGE_CFLAGS += $(FIRMWARE_CFLAGS)
+
 # Tables for documents: tools/refusals.
 $(BUILD)/unit/refusals: $(BUILD)/unit/obj/tests/tables/refusals.o $(UNIT_LIB)
 	$(Q)$(CC) $(UNIT_CFLAGS) $^ -o $@
