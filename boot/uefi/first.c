@@ -2,7 +2,8 @@
 /*
  * What the firmware starts: unpacks the loader proper, which is packed as the
  * kernel is, and calls it. So it must be small, and needs no more of UEFI than
- * memory that code may run from. The loader's pages are given back when it returns.
+ * memory that code may run from. The loader's pages are given back when it returns, unless a
+ * processor may still come back to them.
  */
 #include "boot/uefi/elf_load.h"
 #include "boot/uefi/executable.h"
@@ -59,6 +60,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 		status = ((loader_entry)(uintptr_t)(base + loader.entry))(image, system, &kernel_packed);
 	else
 		status = refuse(system, not_executable);
-	system->BootServices->FreePages(base, count);
+	if (status != EFI_TIMEOUT)
+		system->BootServices->FreePages(base, count);
 	return status;
 }

@@ -153,5 +153,5 @@ EFI_STATUS launch_all(struct loader *loader)
 		complain("only %u of %u processors run under Testudo", loader->launched, loader->processors_present);
 	else if (result != TIMED_OUT)
 		release_block(loader);
-	return EFI_ABORTED;
+	return result == TIMED_OUT ? EFI_TIMEOUT : EFI_ABORTED;
 }

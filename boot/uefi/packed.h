@@ -27,7 +27,10 @@ extern const struct packed_file loader_packed __attribute__((visibility("hidden"
 /* The loader's memory, of which it must not need more; a page's multiple. */
 #define LOADER_ROOM UINT64_C(0x40000)
 
-/* The loader's entry point; it may keep `kernel`, not what it is called with otherwise. */
+/*
+ * The loader's entry point; it may keep `kernel`, not what it is called with otherwise. EFI_TIMEOUT: a processor may yet run
+ * in its pages.
+ */
 typedef EFI_STATUS (*loader_entry)(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const struct packed_file *kernel);
 
 EFI_STATUS loader_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const struct packed_file *kernel);
