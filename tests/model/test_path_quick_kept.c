@@ -256,6 +256,22 @@ static void l1_winds_the_timer_up(void **state)
 	}
 }
 
+/* Expect: also with the entry after the first quick exit, from which on there is nothing to do about the rest. */
+static void the_timer_begins_anew_from_the_start(void **state)
+{
+	(void)state;
+	prepare();
+	scene_play();
+	for (u32 round = 0; round < 8; round++) {
+		scene_enter();
+		assert_int_equal(scene_running(VMCS_PREEMPTION_TIMER_VALUE), TIMER);
+		*processor_field(VMCS_PREEMPTION_TIMER_VALUE) = 0x1000;
+		scene_exit_to_l1(EXIT_CPUID, 0);
+		assert_int_equal(scene_of12(VMCS_PREEMPTION_TIMER_VALUE), TIMER);
+	}
+	assert_true(plan()->steady);
+}
+
 /* --- tags --------------------------------------------------------------------------------- */
 
 static void make_ept12(void)
@@ -339,6 +355,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(l1_writes_l2s_pat),
 		cmocka_unit_test(l1_changes_a_pat_that_l2_shares),
 		cmocka_unit_test(the_timer_begins_anew),
+		cmocka_unit_test(the_timer_begins_anew_from_the_start),
 		cmocka_unit_test(l1_winds_the_timer_up),
 		cmocka_unit_test(a_tag_is_shared_between_quick_entries),
 		cmocka_unit_test(a_tag_that_nobody_shares_is_not_flushed),

@@ -2,6 +2,7 @@
 /* Sequences after which quick entries and exits could answer other than the long way. */
 #include "tests/model/scene.h"
 #include "vmx/nested/ept02.h"
+#include "vmx/nested/quick_switch.h"
 
 #include <string.h>
 
@@ -254,6 +255,55 @@ static void l1_keeps_l2s_pat_beside_a_vmcs_that_loads_0(void **state)
 	}
 }
 
+/* I: exits do not save the EFER that entries load, but its LMA they do; and the entry after one fails. */
+static void the_mode_that_l2_left_outlives_a_refusal(void **state)
+{
+	u64 entry;
+
+	(void)state;
+	prepare();
+	scene_control(WORD_PROC2, PROC2_UNRESTRICTED_GUEST, 0);
+	scene_control(WORD_EXIT, 0, EXIT_SAVE_IA32_EFER);
+	begin();
+	scene_enter();
+	*processor_field(VMCS_GUEST_CR0) &= ~(u64)CR0_PG;
+	*processor_field(VMCS_GUEST_IA32_EFER) &= ~(u64)EFER_LMA;
+	scene_exit_to_l1(EXIT_CPUID, 0);
+	entry = scene_of02(VMCS_ENTRY_CONTROLS);
+	assert_false(entry & ENTRY_IA32E_MODE_GUEST);
+	(void)l1_vmresume();
+	assert_false(model_in_l2());
+	assert_int_equal(l1_get(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST, 0);
+}
+
+static u64 counted(enum counter counter)
+{
+	quick_count(&model.vcpu);
+	return model.cpu.counter[counter];
+}
+
+/* J: an event that is no event makes a quick entry a slow one after all. */
+static void a_refused_injection_is_one_exit(void **state)
+{
+	u64 entries, exits;
+
+	(void)state;
+	prepare();
+	begin();
+	for (u32 round = 0; round < 4; round++) {
+		l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, 0);
+		scene_enter();
+		scene_exit_to_l1(EXIT_CPUID, 0);
+	}
+	l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, INTERRUPTION_VALID | 1 << 8);
+	assert_true(model.vcpu.nested->current->quick.ready);
+	entries = counted(COUNTER_VM_ENTRY_EXITS);
+	exits = counted(COUNTER_BY_REASON_L1 + EXIT_VMRESUME);
+	assert_int_equal(l1_vmresume().outcome, L1_FAIL_VALID);
+	assert_int_equal(counted(COUNTER_VM_ENTRY_EXITS), entries + 1);
+	assert_int_equal(counted(COUNTER_BY_REASON_L1 + EXIT_VMRESUME), exits + 1);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +315,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_eptp_that_l2_switched_to_counts),
 		cmocka_unit_test(a_vmfail_keeps_the_timer),
 		cmocka_unit_test(l1_keeps_l2s_pat_beside_a_vmcs_that_loads_0),
+		cmocka_unit_test(the_mode_that_l2_left_outlives_a_refusal),
+		cmocka_unit_test(a_refused_injection_is_one_exit),
 	};
 
 	if (argc > 1)

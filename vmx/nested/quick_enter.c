@@ -99,12 +99,18 @@ static noinline void write_kept(struct nested_slot *slot)
 	}
 }
 
-/* What that needs of L1, while vmcs01 is current. With L2 not in IA-32e mode, what it runs with is not just L1's value. */
-static noinline bool kept_is_plain(struct vcpu *vcpu, struct quick_plan *plan)
+/*
+ * What that needs of L1, while vmcs01 is current. With L2 not in the mode of the EFER that it gets, what it runs with is not just
+ * that value, or the entry fails; and of the mode that L2 left vmcs12 has to know before vmcs02 has another one.
+ */
+static noinline bool kept_is_plain(struct vcpu *vcpu, struct nested_slot *slot)
 {
+	struct quick_plan *plan = &slot->quick;
+	u64 efer = quick_value(plan->efer, plan->l2_efer, vmcs12_get(slot->vmcs12, VMCS_GUEST_IA32_EFER), plan->l1_efer);
+
 	if (plan->pat == QUICK_FROM_L1)
 		plan->l1_pat = vmcs_read(&vcpu->vmcs01, VMCS_GUEST_IA32_PAT);
-	return plan->efer != QUICK_FROM_L1 || (plan->l2_efer & EFER_LMA);
+	return !((efer ^ plan->l2_efer) & EFER_LMA);
 }
 
 static noinline bool injection_passes(const struct vcpu *vcpu, const struct nested_slot *slot)
@@ -118,9 +124,12 @@ static noinline bool injection_passes(const struct vcpu *vcpu, const struct nest
 	return check_section(&check_entry_section, &context, &ignored);
 }
 
-/* The long way looks at all of it. vmcs02 is current, and has what was pulled. */
+/* The long way looks at all of it, and counts the exit. vmcs02 is current, and has what was pulled. */
 static noinline u64 take_the_long_way(struct vcpu *vcpu, struct nested_slot *slot)
 {
+	slot->quick.enters--;
+	count_many(COUNTER_VMREADS, slot->quick.enter_reads - 1u);
+	count_many(COUNTER_VMPTRLDS, slot->quick.soft ? 2 : 3);
 	slot->dirty = true;
 	slot->quick.ready = false;
 	if (!slot->quick.soft)
@@ -195,7 +204,7 @@ static noinline u64 enter_apart(struct vcpu *vcpu, struct nested_slot *slot)
 {
 	bool kept = slot->quick.keeps && !slot->quick.steady;
 
-	if (kept && !kept_is_plain(vcpu, &slot->quick))
+	if (kept && !kept_is_plain(vcpu, slot))
 		return 0;
 	return slot->quick.soft ? enter(vcpu, slot, kept, true) : enter(vcpu, slot, true, false);
 }

@@ -170,11 +170,11 @@ static inline bool keeps_the_same(struct nested_slot *slot)
 	u64 efer = vmcs_read_known(&slot->vmcs02, VMCS_GUEST_IA32_EFER);
 	u64 pat = vmcs_read_known(&slot->vmcs02, VMCS_GUEST_IA32_PAT);
 
-	if (likely(plan->steady && efer == plan->l2_efer && pat == plan->l2_pat)) {
-		if (plan->reloads_timer)
-			vmcs_write(&slot->vmcs02, VMCS_PREEMPTION_TIMER_VALUE, vmcs12_get(slot->vmcs12, VMCS_PREEMPTION_TIMER_VALUE));
+	/* Before it is known whether the next entry will look: `steady` may begin with this exit. */
+	if (plan->reloads_timer)
+		vmcs_write(&slot->vmcs02, VMCS_PREEMPTION_TIMER_VALUE, vmcs12_get(slot->vmcs12, VMCS_PREEMPTION_TIMER_VALUE));
+	if (likely(plan->steady && efer == plan->l2_efer && pat == plan->l2_pat))
 		return true;
-	}
 	plan->l2_efer = efer;
 	plan->l2_pat = pat;
 	return false;
