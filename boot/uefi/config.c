@@ -342,6 +342,8 @@ void config_read_load_options(struct config *config, struct config_notes *notes,
 
 		if (!word.size)
 			break;
+		if (span_is(word, "check"))
+			word = (struct span){ "check=on", 8 };
 		/* A shell puts the program's own name first. */
 		if (first && !open_quote && find_equals(word) == word.size)
 			continue;

@@ -37,6 +37,7 @@ enum config_console {
 };
 
 enum config_unsupported { CONFIG_UNSUPPORTED_STOP, CONFIG_UNSUPPORTED_BOOT };
+enum config_check { CONFIG_CHECK_OFF, CONFIG_CHECK_ON, CONFIG_CHECK_SAVE };
 enum config_unlaunched { CONFIG_UNLAUNCHED_STOP, CONFIG_UNLAUNCHED_LEAVE };
 
 /* Where an entry's lines are in the file, and how it is shown. */
@@ -58,6 +59,7 @@ struct config {
 	u32 leaves;				/* 1: CPUID 0x40000000... answers */
 	u32 refusals;				/* 1: refused VM entries are told on the console */
 	u32 shadowing;				/* 1: VMCS shadowing is used where the processor has it */
+	u32 check;				/* enum config_check */
 	u64 hide;				/* bit n: row n of boot/hide.def is hidden from L1 */
 
 	u32 timeout;				/* seconds, or CONFIG_TIMEOUT_NEVER */

@@ -26,6 +26,7 @@ const struct key config_keys[KEY_COUNT] = {
 	{ "cpus", "all, or a number from 1 to 256", CPUS, ANYWHERE, AT(cpus), 0 },
 	{ "unsupported", "stop, boot", CHOICE, IN_FILE | IN_OPTIONS, AT(unsupported), 0 },
 	{ "unlaunched", "stop, leave", CHOICE, IN_FILE | IN_OPTIONS, AT(unlaunched), 0 },
+	{ "check", "off, on, save", CHOICE, IN_FILE | IN_OPTIONS, AT(check), 0 },
 	{ "leaves", ON_OFF, CHOICE, ANYWHERE, AT(leaves), 0 },
 	{ "refusals", ON_OFF, CHOICE, ANYWHERE, AT(refusals), 0 },
 	{ "shadowing", ON_OFF, CHOICE, ANYWHERE, AT(shadowing), 0 },

@@ -7,6 +7,7 @@
  */
 #include "arch/version.h"
 #include "boot/uefi/acpi_look.h"
+#include "boot/uefi/check.h"
 #include "boot/uefi/handoff_fill.h"
 #include "boot/uefi/launch.h"
 #include "boot/uefi/loader.h"
@@ -119,6 +120,8 @@ EFI_STATUS loader_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const struct 
 	output_open(&loader);
 	look_at_machine(&loader);
 	introduce(&loader);
+	if (loader.config.check)
+		return check_and_return(&loader);
 	if (loader.faults.count && !goes_on_without(&loader))
 		return EFI_UNSUPPORTED;
 	status = choose_entry(&loader);

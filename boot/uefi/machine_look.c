@@ -22,12 +22,17 @@ static u64 rdmsr(void *context, u32 msr)
 	return read_msr(msr);
 }
 
-void look_at_machine(struct loader *loader)
+void look_at_processor(struct machine *machine)
 {
 	static const struct machine_reader reader = { cpuid, rdmsr, NULL };
 
-	machine_read(&loader->machine, &reader);
-	loader->machine.cr4 = read_cr4();
+	machine_read(machine, &reader);
+	machine->cr4 = read_cr4();
+}
+
+void look_at_machine(struct loader *loader)
+{
+	look_at_processor(&loader->machine);
 	machine_check(&loader->machine, &loader->faults);
 }
 

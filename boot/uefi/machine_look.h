@@ -8,5 +8,7 @@
 
 /* Fills loader->machine and loader->faults. */
 void look_at_machine(struct loader *loader);
+/* The processor that calls it; no other state is touched, so that any may. */
+void look_at_processor(struct machine *machine);
 /* Names every fault with its cause and cure. */
 void complain_of_machine(const struct loader *loader);

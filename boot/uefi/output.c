@@ -7,6 +7,7 @@
  */
 #include "boot/uefi/output.h"
 
+#include "arch/string.h"
 #include "boot/uefi/ports.h"
 #include "boot/uefi/text.h"
 
@@ -42,6 +43,8 @@ static struct {
 	u32 screens;
 	u16 port;
 	const struct config *config;
+	char *copy;
+	size_t copy_size, copied;
 } output;
 
 /* PNP0501's unit number on this device path, plus 1: which COM port it is. 0: none. */
@@ -173,6 +176,23 @@ static void put_line(const char *format, va_list arguments)
 	line[length++] = '\n';
 	line[length] = '\0';
 	output_text(line);
+	if (length > output.copy_size - output.copied)
+		length = output.copy_size - output.copied;
+	if (length)
+		memcpy(output.copy + output.copied, line, length);
+	output.copied += length;
+}
+
+void output_copy(char *to, size_t size)
+{
+	output.copy = to;
+	output.copy_size = size;
+	output.copied = 0;
+}
+
+size_t output_copied(void)
+{
+	return output.copied;
 }
 
 void say(const char *format, ...)

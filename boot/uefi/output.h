@@ -25,5 +25,10 @@ void output_text(const char *text);
 /* A byte from the serial port, if there is one; 0 in place of one that came in damaged. */
 bool output_receive(char *c);
 
+/* From now on lines also go to `to`, as far as there is room. */
+void output_copy(char *to, size_t size);
+/* How many bytes are there. */
+size_t output_copied(void);
+
 /* Time to read: the firmware may clear the screen next. A key ends it early. */
 void wait_for_reader(const struct loader *loader);

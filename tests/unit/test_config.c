@@ -64,6 +64,7 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	assert_int_equal(config.leaves, 1);
 	assert_int_equal(config.refusals, 1);
 	assert_int_equal(config.shadowing, 1);
+	assert_int_equal(config.check, CONFIG_CHECK_OFF);
 	assert_int_equal(config.hide, 0);
 	assert_int_equal(config.entries, 0);
 	assert_int_equal(config.timeout, 5);
@@ -131,7 +132,7 @@ static void an_unknown_key_is_named_with_its_line(void **state)
 	file("log = info\n\nconsle = com1\n");
 	assert_noted(3, CONFIG_UNKNOWN_KEY, "testudo.cfg line 3: there is no key \"consle\" here; there are l1, options, "
 		     "default, timeout, console, log, "
-		     "cpus, unsupported, unlaunched, leaves, refusals, shadowing, hide; ignored");
+		     "cpus, unsupported, unlaunched, check, leaves, refusals, shadowing, hide; ignored");
 }
 
 /* Expect: a note with what is allowed; the setting stays as it was. */
@@ -364,6 +365,29 @@ static void a_note_shows_only_ascii(void **state)
 	assert_noted(1, CONFIG_UNKNOWN_KEY, "\"schl??ssel\"");
 }
 
+/* Expect: the bare word serves in the load options, with a program's name in front or without one, and only it. */
+static void check_is_a_word_of_its_own(void **state)
+{
+	static const struct {
+		const char *text;
+		u32 check;
+	} cases[] = {
+		{ "check", CONFIG_CHECK_ON }, { "testudo.efi check", CONFIG_CHECK_ON }, { "check log=debug", CONFIG_CHECK_ON },
+		{ "check=save", CONFIG_CHECK_SAVE }, { "t.efi check=save", CONFIG_CHECK_SAVE }, { "check.efi", CONFIG_CHECK_OFF },
+		{ "t.efi check=off", CONFIG_CHECK_OFF },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fresh(state);
+		options(cases[i].text);
+		assert_int_equal(config.check, cases[i].check);
+		assert_int_equal(notes.count, 0);
+	}
+	fresh(state);
+	file("check = save\n");
+	assert_int_equal(config.check, CONFIG_CHECK_SAVE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +414,7 @@ int main(void)
 		cmocka_unit_test_setup(bad_load_options_are_reported, fresh),
 		cmocka_unit_test_setup(notes_beyond_the_room_are_counted, fresh),
 		cmocka_unit_test_setup(a_note_shows_only_ascii, fresh),
+		cmocka_unit_test_setup(check_is_a_word_of_its_own, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

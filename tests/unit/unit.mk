@@ -10,7 +10,7 @@ FUZZ_TIME = $(SECONDS)
 endif
 
 # libc's mem* serve on the host; the kernel's own would collide with the sanitizers'.
-HOST_PURE := $(filter-out arch/string.c,$(PURE)) $(wildcard $(addprefix boot/uefi/,acpi.c config*.c elf_load.c machine_check.c madt.c sleep_states.c text.c unpack.c))
+HOST_PURE := $(filter-out arch/string.c,$(PURE)) $(wildcard $(addprefix boot/uefi/,acpi.c config*.c elf_load.c machine_check.c machine_options.c machine_report.c madt.c sleep_states.c text.c unpack.c))
 HOST_HELPERS := $(wildcard tests/fake/*.c) $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
 HOST_CFLAGS := -std=gnu17 -DHOST_TEST -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I.
 

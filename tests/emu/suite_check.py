@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""The setting `check`: each thing that Testudo needs or can use is found, or missing with cause and cure, and nothing is changed."""
+import re
+
+import disks
+from disks import BUILD
+from suite_loader import HELLO_FILE, expect
+
+END, STILL = r"check: done; returning to the firmware", r"^still here"
+STARTED = r"processors run under Testudo"
+CONFIG = "EFI/testudo/testudo.cfg"
+LINE = re.compile(r"^testudo\[0\]:   (found  |MISSING|unknown)  (.*)$")
+
+
+def states(lines):
+    """How many lines tell of something found, missing and unknown."""
+    found = [match[1].strip() for match in map(LINE.match, lines) if match]
+    return [found.count(word) for word in ("found", "MISSING", "unknown")]
+
+
+def check(wanted, unwanted=(STARTED,), setting="check = on", **machine):
+    """By the configuration file, at the firmware's own boot."""
+    def test(report):
+        result = report.machine(files=[f"{disks.FIRST}={disks.LOADER}", f"{CONFIG}:={setting}"], seconds=180, until=END, **machine)
+        expect(report, result, list(wanted) + [END], unwanted, ends=("until",))
+        # 79 capabilities, memory and ACPI tables at the least; more lines for lacks of other processors.
+        told = sum(states(result.lines))
+        report.judge([] if told >= 81 else [f"only {told} lines"], "lines", f"{states(result.lines)}")
+    return test
+
+
+def shell(commands, files, wanted, unwanted=(), below="", **machine):
+    def test(report):
+        script = "\r\n".join(["@echo -off", "fs0:"] + commands + ["echo still here"])
+        result = report.machine(files=[f"t.efi={disks.LOADER}", f"startup.nsh:={script}"] + files, seconds=240, until=STILL, **machine)
+        expect(report, result, list(wanted) + [STILL], unwanted, below, ends=("until",))
+        return result
+    return test
+
+
+def changes_nothing(report):
+    """After two checks Testudo starts, and takes the same memory that each check had taken and given back."""
+    result = shell(["t.efi check", "t.efi log=debug check=on", "t.efi l1=EFI\\testudo\\l1\\hello.efi"],
+                   HELLO_FILE, [r"2 of 2 processors run under Testudo", r'^hello: hypervisor "Testudo L0  "'], cpus=2)(report)
+    blocks = [match[1] for match in (re.search(r"reserved \d+ MB for L0 at (0x[0-9a-f]+)", line) for line in result.lines) if match]
+    report.judge([] if len(blocks) == 3 and len(set(blocks)) == 1 else [f"blocks at {', '.join(blocks)}"], "memory", ", ".join(blocks[:1]))
+
+
+def saves(report):
+    """The file has the same lines as the console, and a longer one of before is gone."""
+    long_before = "x" * 40000 + "the old end"
+    result = shell(["t.efi check=save", "echo from the file", "type EFI\\testudo\\check.txt"], [f"EFI/testudo/check.txt:={long_before}"],
+                   [r"check: saved as \\EFI\\testudo\\check\.txt"], ["the old end"], backend="qemu-tcg")(report)
+    middle = next((i for i, line in enumerate(result.lines) if line.startswith("from the file")), len(result.lines))
+    said, saved = ([match[0] for match in map(LINE.match, part) if match] for part in (result.lines[:middle], result.lines[middle:]))
+    report.judge([] if said and said == saved else [f"{len(said)} lines were said, {len(saved)} are in the file"], "file", f"{len(saved)} lines")
+
+
+def add(suite):
+    suite.add("check/all-found", check(
+        [r"found    VMX ", r"found    VMCS shadowing", r"MISSING  ENCLS exiting", r"found: 22 of 22 needed, 4\d of 57 optional",
+         r"processors: 2, of which 2", r"found    all that is needed, on each", r"found    memory for Testudo", r"MISSING  ACPI tables",
+         r"family 6, model 85 ", r"verdict: Testudo can run here"], [STARTED, "unknown"], cpu="skylake-x", cpus=2))
+    suite.add("check/no-ept", check(
+        [r"found    VMX ", r"MISSING  extended page tables.*; cause: this processor is too old; cure: ", r"unknown  INVEPT of all",
+         r"MISSING  VMCS shadowing", r"verdict: Testudo cannot run here"], cpu="core2_penryn_t9600"))
+    suite.add("check/other-maker", check([r"MISSING  VMX .*SVM instead of VMX; cure: ", r"verdict: Testudo cannot run here"], cpu="ryzen"))
+    suite.add("check/no-vmx", check(
+        [r"MISSING  VMX .*TCG.*; cure: ", r"unknown  VMCS shadowing", r'hypervisor: "TCGTCGTCGTCG" is beneath', r"found    ACPI tables",
+         r"Secure Boot: off", r"verdict: Testudo cannot run here"], backend="qemu-tcg", setting="check = on\nunsupported = boot"))
+    suite.add("check/locked-on-second-processor", shell(
+        ["lock.efi", "t.efi check"], [f"lock.efi={BUILD}/efi/lock.efi"],
+        [r"found    permission for VMXON", r"MISSING  on the processor with APIC ID 1: permission for VMXON .*; cure: turn",
+         r"verdict: Testudo cannot run here"], [STARTED, r"found    all that is needed"], cpus=2))
+    suite.add("check/changes-nothing", changes_nothing)
+    suite.add("check/saves", saves)
+    suite.add("check/under-testudo", check(
+        [r"1 of 1 processors run", r"hypervisor: Testudo is beneath", r"found: 22 of 22 needed", r"verdict: Testudo can run here"],
+        unwanted=(), setting=f"l1 = {disks.efi_path(disks.FIRST)}\noptions = check"))
