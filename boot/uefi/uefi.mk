@@ -45,6 +45,11 @@ $(BUILD)/tools/config: tools/config.c $(wildcard boot/uefi/config*.? boot/uefi/t
 	$(Q)$(CC) -std=gnu17 -O2 -g $(WARN) -DHOST_TEST -DCONFIG_NOTES=$(CONFIG_NOTES) -I. $(filter %.c,$^) -o $@
 CONFIG_NOTES := 65536
 
+# Of the tables that the loader's `check` is made of.
+$(BUILD)/tools/check_machine: tools/check_machine.c $(wildcard boot/uefi/machine_*.? boot/uefi/text.?)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O2 -g $(WARN) -DHOST_TEST -I. $(filter-out %/machine_look.c,$(filter %.c,$^)) -o $@
+
 $(BUILD)/%/testudo.packed: $(BUILD)/%/testudo.elf $(BUILD)/tools/pack
 	$(Q)$(BUILD)/tools/pack $< $@
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The setting `check`: each thing that Testudo needs or can use is found, or missing with cause and cure, and nothing is changed."""
 import re
+import tempfile
+from pathlib import Path
 
 import disks
 from disks import BUILD
@@ -29,11 +31,12 @@ def check(wanted, unwanted=(STARTED,), setting="check = on", **machine):
     return test
 
 
-def shell(commands, files, wanted, unwanted=(), below="", **machine):
+def shell(commands, files, wanted, unwanted=(), last=STILL, **machine):
+    """By commands of the UEFI shell; the machine runs until a line matches `last`, the word of the shell that comes after them."""
     def test(report):
         script = "\r\n".join(["@echo -off", "fs0:"] + commands + ["echo still here"])
-        result = report.machine(files=[f"t.efi={disks.LOADER}", f"startup.nsh:={script}"] + files, seconds=240, until=STILL, **machine)
-        expect(report, result, list(wanted) + [STILL], unwanted, below, ends=("until",))
+        result = report.machine(files=[f"t.efi={disks.LOADER}", f"startup.nsh:={script}"] + files, seconds=240, until=last, **machine)
+        expect(report, result, list(wanted) + [last], unwanted, ends=("until",))
         return result
     return test
 
@@ -41,7 +44,7 @@ def shell(commands, files, wanted, unwanted=(), below="", **machine):
 def changes_nothing(report):
     """After two checks Testudo starts, and takes the same memory that each check had taken and given back."""
     result = shell(["t.efi check", "t.efi log=debug check=on", "t.efi l1=EFI\\testudo\\l1\\hello.efi"],
-                   HELLO_FILE, [r"2 of 2 processors run under Testudo", r'^hello: hypervisor "Testudo L0  "'], cpus=2)(report)
+                   HELLO_FILE, [r"2 of 2 processors run under Testudo"], last=r'^hello: hypervisor "Testudo L0  "', cpus=2)(report)
     blocks = [match[1] for match in (re.search(r"reserved \d+ MB for L0 at (0x[0-9a-f]+)", line) for line in result.lines) if match]
     report.judge([] if len(blocks) == 3 and len(set(blocks)) == 1 else [f"blocks at {', '.join(blocks)}"], "memory", ", ".join(blocks[:1]))
 
@@ -54,6 +57,44 @@ def saves(report):
     middle = next((i for i, line in enumerate(result.lines) if line.startswith("from the file")), len(result.lines))
     said, saved = ([match[0] for match in map(LINE.match, part) if match] for part in (result.lines[:middle], result.lines[middle:]))
     report.judge([] if said and said == saved else [f"{len(said)} lines were said, {len(saved)} are in the file"], "file", f"{len(saved)} lines")
+
+
+def on_linux(report):
+    """tools/check-machine on the machine that runs the tests, whatever it has: status, verdict and lines agree."""
+    status, output = report.command(["tools/check-machine"], 120)
+    lines = output.splitlines()
+    told = [line[2:9] for line in lines if re.match(r"  (found  |MISSING|unknown)  ", line)]
+    if status == 2:
+        wrong = [] if re.search(r"cannot be opened: .*; cure: sudo modprobe msr", output) and not told else ["status 2 without its reason"]
+    else:
+        verdict = {0: "verdict: Testudo can run here", 1: "verdict: Testudo cannot run here"}.get(status, "no such status")
+        wrong = [] if lines and lines[-1].startswith(verdict) else [f"status {status}, but \"{lines[-1:]}\""]
+        wrong += [] if len(told) == 79 and ("MISSING" in told[:22]) == (status == 1) else [f"{len(told)} lines with status {status}"]
+    report.judge(wrong, good=f"status {status}")
+
+
+def collects(report):
+    """tools/report: everything that was given is in one file, without control characters; what cannot be read is named."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / "testudo.cfg").write_text("log = info\ncolour = blue\n", encoding="utf-8")
+        (folder / "check.txt").write_text("testudo[0]: verdict: Testudo can run here\r\n", encoding="utf-8")
+        (folder / "serial.log").write_bytes(b"first\r\n\x1b[2Jsecond\x00\xff\nlast")
+        given = ["--config", folder / "testudo.cfg", "--check", folder / "check.txt", "--log", folder / "serial.log"]
+        full, lacking = folder / "full.txt", folder / "lacking.txt"
+        status, _ = report.command(["tools/report", *given, "--output", full, "it", "hangs"], 120)
+        text = full.read_bytes()
+        wrong = [] if status == 0 else [f"status {status}"]
+        wrong += [f"{part} is not there" for part in (b"\nit hangs\n", b"Testudo: ", b"\ncommit: ", b"\nprocessors: ", b"\ncolour = blue\n",
+                                                     b'there is no key "colour"', b"\ntestudo[0]: verdict: Testudo can run here\n",
+                                                     b"\nfirst\n[2Jsecond\xff\nlast\n") if part not in text]
+        wrong += [f"byte {byte:#x} is there" for byte in (0, 0x0d, 0x1b) if byte in text]
+        report.judge(wrong, good=f"{len(text)} bytes")
+        status, output = report.command(["tools/report", *given, "--log", folder / "none.log", "--output", lacking], 120)
+        named = "=== serial log: none.log\nMISSING" in lacking.read_text(encoding="utf-8", errors="replace")
+        report.judge([] if status == 1 and named and "1 cannot be read" in output else [f"status {status}, {output.strip()}"], "missing")
+        status, output = report.command(["tools/report", *given, "--output", folder / "no" / "where.txt"], 120)
+        report.judge([] if status == 2 and "cannot be written" in output else [f"status {status}, {output.strip()}"], "no-room")
 
 
 def add(suite):
@@ -77,3 +118,5 @@ def add(suite):
     suite.add("check/under-testudo", check(
         [r"1 of 1 processors run", r"hypervisor: Testudo is beneath", r"found: 22 of 22 needed", r"verdict: Testudo can run here"],
         unwanted=(), setting=f"l1 = {disks.efi_path(disks.FIRST)}\noptions = check"))
+    suite.add("check/on-linux", on_linux)
+    suite.add("check/report", collects)
