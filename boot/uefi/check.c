@@ -47,10 +47,11 @@ static bool finding(bool found, const char *what, const char *purpose, const cha
 
 static const char *state_of_secure_boot(const struct loader *loader)
 {
+	EFI_RUNTIME_SERVICES *runtime = loader->system->RuntimeServices;
 	u8 value = 0;
 	UINTN size = sizeof(value);
 
-	if (EFI_ERROR(loader->system->RuntimeServices->GetVariable((CHAR16 *)(uintptr_t)u"SecureBoot", &global_variable, NULL, &size, &value)))
+	if (EFI_ERROR(runtime->GetVariable((CHAR16 *)(uintptr_t)u"SecureBoot", &global_variable, NULL, &size, &value)))
 		return "the firmware has none";
 	return value ? "on" : "off";
 }

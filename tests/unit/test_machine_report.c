@@ -173,7 +173,8 @@ static void without_vmx_the_rest_is_unknown(void **state)
 	(void)state;
 	assert_int_equal(report_on(&machine), NEEDED - 2);
 	assert_int_equal(lines_with("MISSING"), 1);
-	assert_said("MISSING  VMX (CPUID.1:ECX bit 5): all of Testudo; cause: the processor has no VMX, or the firmware hides it; cure: look");
+	assert_said("MISSING  VMX (CPUID.1:ECX bit 5): all of Testudo; cause: the processor has no VMX, or the firmware hides it; "
+		    "cure: look");
 	assert_said("unknown  VMCS shadowing");
 	report_verdict(NEEDED - 2, keep, NULL);
 	assert_said("verdict: Testudo cannot run here");
