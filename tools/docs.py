@@ -71,7 +71,7 @@ def complaints(page, known, words):
 
 
 def main():
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     known, words, found = targets(), words_of_sources(), 0
     for page in pages:
         for complaint in complaints(page, known, words):

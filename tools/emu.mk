@@ -8,7 +8,7 @@ EFI_APP_CFLAGS := -I. -target x86_64-unknown-windows -std=gnu17 -ffreestanding -
 	-isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -nostdlib -fuse-ld=lld \
 	-Wl,-entry:efi_main -Wl,-subsystem:efi_application
 
-.PHONY: packages run check soak same bench guests linux linux-images emulator-images usb
+.PHONY: packages run check soak same bench guests linux recipes linux-images emulator-images usb
 packages: ## install the Debian packages that are missing
 	@tools/install-packages
 
@@ -35,6 +35,10 @@ $(LINUX)/initrd: $(LINUX_PROGRAMS) $(LINUX)/kernel/release $(addprefix tests/lin
 $(LINUX)/%.cpio: $(GUEST_BUILD)/%.efi tests/linux/mkguest
 	@mkdir -p $(@D)
 	tests/linux/mkguest $@ $<
+
+# Xen's dom0 in the recipes; Xen itself and the kernel are fetched by the test.
+$(LINUX)/dom0: $(LINUX)/tool tests/recipes/mkdom0 tests/recipes/dom0_init
+	tests/recipes/mkdom0 $@ $<
 
 # --- small UEFI applications of the tests -----------------------------------
 EMULATOR_LIB := $(wildcard tests/emu/lib/*.c)
@@ -63,7 +67,7 @@ usb: packages ## build/testudo.img: a disk image for a USB stick (LOADER)
 	@$(MAKE) --no-print-directory $(BUILD)/testudo.img
 
 # --- runs ---------------------------------------------------------------------
-emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(LINUX)/bench.cpio $(EMULATOR_APPS)
+emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(LINUX)/bench.cpio $(LINUX)/dom0 $(EMULATOR_APPS)
 
 run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this terminal; CPUS=2 for two processors
 	@$(MAKE) --no-print-directory emulator-images
@@ -89,6 +93,10 @@ guests: packages ## the test guests, bare and on Testudo
 linux: packages ## Linux bare and on Testudo, each with its guests
 	@$(MAKE) --no-print-directory emulator-images
 	@tests/check 'linux/*'
+
+recipes: packages ## GRUB, the UEFI shell and Xen as L1, as docs/l1 has them
+	@$(MAKE) --no-print-directory emulator-images
+	@tests/check 'recipes/*'
 
 bench: packages ## counted comparison with the bare machine and with KVM, as a table and a picture (DEEP=1)
 	@$(MAKE) --no-print-directory emulator-images guest-images
