@@ -15,7 +15,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 FOLDERS = {"arch": 0, "drivers": 1, "mm": 2, "vmx": 3, "vmx/nested": 4, "boot/root": 6}
 LOOP_LEVEL = 5
 # vmx/ files around the loop: they may know the nested part.
-LOOP = re.compile(r"vmx/(run|quick|exits|handle_\w+|handlers?|emulate|nmi|inject|vmx_operand)\.[ch]$")
+LOOP = re.compile(r"vmx/(run|quick|exits|trace_exits|handle_\w+|handlers?|emulate|nmi|inject|vmx_operand)\.[ch]$")
 HANDOFF = ("boot/handoff.h", "boot/hide.def")
 UEFI_MAY = re.compile(r"boot/(uefi/.*|handoff\.h|hide\.def)$|arch/(types|compiler|bits|x86|string|version)\.h$|arch/string\.c$")
 

@@ -14,7 +14,7 @@
 ; 5. vcpu_exit is where VM exits land (HOST_RIP), with RSP = &exit_frame.regs (HOST_RSP) and every
 ;    other register the guest's. Push one to have a register, store those that C functions may use.
 ; 6. Most exits end in vmx/quick.c: quick_handle() answers where `regs` are to resume at once, with
-;    RBX, RBP and R12 to R15 never having left the processor. Or QUICK_ALL: it wants them stored, too; or QUICK_RBX: it has changed RBX.
+;    RBX, RBP and R12 to R15 never having left the processor. Or QUICK_ALL (QUICK_ALL_TRACED): it wants them stored, too; or QUICK_RBX: it has changed RBX.
 ; 7. The way back to the guest from there, with a window of its own for NMIs.
 ; 8. Else the rest is stored and vcpu_enter returns.
 ;
@@ -35,6 +35,7 @@ global vcpu_quick_window_end:function hidden
 global vcpu_quick_nmi:function hidden
 extern quick_handle
 extern quick_handle_all
+extern quick_handle_all_traced
 
 section .text
 
@@ -152,9 +153,10 @@ vcpu_exit_not_yet:
 	mov rdi, [gs:PERCPU_EXIT_REGS]		; 8
 	je .rbx
 	store_kept rdi
-	cmp eax, QUICK_NO
-	je .slow
+	cmp eax, QUICK_ALL_TRACED
+	jbe .other
 	call quick_handle_all
+.all:
 	cmp rax, QUICK_NO
 	je .slow
 	load_kept rax
@@ -163,8 +165,12 @@ vcpu_exit_not_yet:
 	mov rbx, [rdi + REGS_RBX]
 	mov rax, rdi
 	jmp vcpu_quick_window
+.other:
+	je .traced
 .slow:
-	mov eax, ENTRY_EXITED
-	return
+	return					; RAX is QUICK_NO, the same as ENTRY_EXITED
+.traced:
+	call quick_handle_all_traced
+	jmp .all
 
 section .note.GNU-stack noalloc noexec nowrite progbits

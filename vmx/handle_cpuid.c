@@ -17,6 +17,7 @@
 #include "vmx/nested/caps12.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/quick_switch.h"
+#include "vmx/trace_exits.h"
 
 #define LEAF_PROCESSOR_TRACE 0x14
 #define LEAF_SIGNATURE 0x40000000
@@ -25,7 +26,8 @@
 #define LEAF_EXITS 0x40000003
 #define LEAF_REFUSALS 0x40000004
 #define LEAF_REFUSAL_PLACES 0x40000005
-#define LEAF_LAST LEAF_REFUSAL_PLACES
+#define LEAF_TRACE TRACE_CPUID_LEAF
+#define LEAF_LAST LEAF_TRACE
 #define LEAF_EXTENDED_FEATURES 0x80000001
 
 #define CPUID1_ECX_VMX BIT(5)
@@ -67,6 +69,14 @@ static struct cpuid_result exit_counts(u32 reason)
 	return of_u64(counter_value(COUNTER_BY_REASON_L1 + reason), counter_value(COUNTER_BY_REASON_L2 + reason));
 }
 
+static struct cpuid_result trace_piece(const struct vcpu *vcpu, u32 number)
+{
+	u64 piece[2];
+
+	trace_ring_piece(&vcpu->trace.ring, number, piece);
+	return of_u64(piece[0], piece[1]);
+}
+
 static struct cpuid_result own_leaf(struct vcpu *vcpu, u32 leaf, u32 subleaf)
 {
 	switch (leaf) {
@@ -85,6 +95,8 @@ static struct cpuid_result own_leaf(struct vcpu *vcpu, u32 leaf, u32 subleaf)
 		return refusal(refusal_recent(&vcpu->nested->refusals, subleaf));
 	case LEAF_REFUSAL_PLACES:
 		return refusal_place(refusal_recent(&vcpu->nested->refusals, subleaf));
+	case LEAF_TRACE:
+		return trace_piece(vcpu, subleaf);
 	default:
 		return exit_counts(subleaf);
 	}

@@ -100,7 +100,7 @@ void handle_sipi(struct vcpu *vcpu, const struct vm_exit *exit)
 	u64 vector = exit->qualification & 0xff;
 
 	/* It waits for RESET alone. Which activity the exit saves is not the same everywhere. */
-	if (vcpu->nested->aborted) {
+	if (vcpu->nested->slow & SLOW_ABORTED) {
 		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
 		return;
 	}

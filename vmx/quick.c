@@ -10,9 +10,12 @@
 #include "vmx/nested/nested.h"
 #include "vmx/nested/quick_bitmaps.h"
 #include "vmx/nested/quick_switch.h"
+#include "vmx/trace_exits.h"
 #include "vmx/handle_quick_insn.h"
 
-/* entry.asm passes the registers for the vCPU. */
+/* entry.asm passes the registers for the vCPU, and hands QUICK_NO on as vcpu_enter()'s answer. */
+static_assert(QUICK_NO == 0 && ENTRY_EXITED == QUICK_NO, "in entry.asm");
+static_assert(QUICK_ALL_TRACED == QUICK_NO + 1 && QUICK_ALL == QUICK_ALL_TRACED + 1, "compared as numbers there");
 static_assert(offsetof(struct vcpu, regs) == 0, "`regs` come first");
 
 static u64 resume(const struct vcpu *vcpu)
@@ -119,6 +122,32 @@ static u64 handle_l1(struct vcpu *vcpu, u64 reason)
 	return handle_l1_insn(vcpu, (u32)reason, QUICK_FIRST);
 }
 
+/* --- which way ------------------------------------------------------------------- */
+
+/* Where the long way is to find that its reason has been read (vmx/run.c), it is counted here. */
+static u64 count_if_long(u64 answer)
+{
+	if (answer == QUICK_NO)
+		count(COUNTER_VMREADS);
+	return answer;
+}
+
+/* Something is in `attention`. Where that is tracing alone the exit takes the way that it would have taken without. */
+static noinline u64 handle_with_attention(struct vcpu *vcpu)
+{
+	u64 answer;
+
+	if (!vcpu->nested->tracing)
+		return QUICK_NO;
+	if (!trace_exit(vcpu))
+		return quick_handle(vcpu);
+	answer = vcpu->nested->attention ? QUICK_NO : count_if_long(quick_handle(vcpu));
+	if (answer != QUICK_NO && answer != QUICK_ALL)
+		trace_entry(vcpu, TRACE_QUICK);
+	trace_resume(vcpu);
+	return answer == QUICK_ALL ? QUICK_ALL_TRACED : answer;
+}
+
 /* Each exit's reason is read once, here; where nothing is quick, vmx/run.c counts that VMREAD. */
 u64 quick_handle(struct vcpu *vcpu)
 {
@@ -126,7 +155,7 @@ u64 quick_handle(struct vcpu *vcpu)
 
 	/* panic_is_active() in one instruction: the count is read once, here. */
 	if (unlikely((vcpu->nested->attention | panic_count) != 0))
-		return QUICK_NO;
+		return handle_with_attention(vcpu);
 	reason = vmcs_read_known(vcpu->running, VMCS_EXIT_REASON);
 	return nested_in_l2(vcpu) ? handle_l2(vcpu, reason) : handle_l1(vcpu, reason);
 }
@@ -134,4 +163,13 @@ u64 quick_handle(struct vcpu *vcpu)
 u64 quick_handle_all(struct vcpu *vcpu)
 {
 	return handle_l1_insn(vcpu, (u32)vmcs_read_known(&vcpu->vmcs01, VMCS_EXIT_REASON), QUICK_EVERY);
+}
+
+u64 quick_handle_all_traced(struct vcpu *vcpu)
+{
+	u64 answer = count_if_long(quick_handle_all(vcpu));
+
+	if (answer != QUICK_NO)
+		trace_entry(vcpu, TRACE_QUICK);
+	return answer;
 }

@@ -20,6 +20,7 @@
 #include "vmx/nested/threshold.h"
 #include "vmx/nested/windows.h"
 #include "vmx/nmi.h"
+#include "vmx/trace_exits.h"
 
 static struct vm_exit read_exit(const struct vcpu *vcpu)
 {
@@ -120,7 +121,17 @@ static void handle_failed_entry(struct vcpu *vcpu)
 		panic("VM entry of L1 failed, VM-instruction error %lu", vmcs_read(vcpu->running, VMCS_VM_INSTRUCTION_ERROR));
 	if (threshold_yields(vcpu))
 		return;
+	if (unlikely(vcpu->nested->tracing))
+		trace_entry_failed(vcpu);
 	handle_vmx_apply(vcpu, switch_unwind_entry(vcpu));
+}
+
+static void before_entry(struct vcpu *vcpu)
+{
+	if (vcpu->nested->waiting)
+		nmi_before_entry(vcpu);
+	if (vcpu->nested->tracing)
+		trace_entry(vcpu, TRACE_LONG);
 }
 
 /* Enters what is running, again when an NMI came first. */
@@ -129,8 +140,8 @@ static enum entry_result enter(struct vcpu *vcpu)
 	enum entry_result result;
 
 	do {
-		if (unlikely(vcpu->nested->waiting))
-			nmi_before_entry(vcpu);
+		if (unlikely(vcpu->nested->attention))
+			before_entry(vcpu);
 		vmcs_load(vcpu->running);
 		result = (enum entry_result)vcpu_enter(&vcpu->regs, vcpu->running->launched);
 		if (unlikely(result == ENTRY_NMI)) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "vmx/machine.h"
+#include "vmx/trace_ring.h"
 #include "vmx/vmcs.h"
 
 /* Numbered as instructions number them; RSP's place is spare, the VMCS has it. */
@@ -19,6 +20,14 @@ struct regs {
 	u64 gpr[REG_COUNT];
 };
 
+/* Belongs to vmx/trace_exits.c. */
+struct trace {
+	struct trace_ring ring;
+	struct trace_transition now;	/* the exit being handled, or the last one */
+	u64 began;			/* TSC, when `now` was complete */
+	bool is_open;			/* it has not been put into the ring */
+};
+
 struct vcpu {
 	struct regs regs;		/* of whichever level runs */
 	struct vmcs vmcs01;
@@ -26,6 +35,7 @@ struct vcpu {
 	struct percpu *cpu;
 	struct vmcs *running;		/* vmcs01, or the vmcs02 of L1's current VMCS while L2 runs */
 	struct nested *nested;		/* vmx/nested/nested.h */
+	struct trace trace;
 };
 
 /* How vcpu_enter() ended. */

@@ -21,6 +21,7 @@
 #include "vmx/ept01.h"
 #include "vmx/nested/nested.h"
 #include "vmx/run.h"
+#include "vmx/trace_exits.h"
 #include "vmx/vcpu_dump.h"
 
 /* The first CPU to come opens the console for all. */
@@ -33,6 +34,7 @@ static void open_console(const struct handoff *handoff)
 	console_init(&handoff->console, (enum log_level)handoff->log_level);
 	panic_set_stopper(stop_other_cpus);
 	panic_register_dumper(vcpu_dump);
+	panic_register_dumper(trace_dump_last);
 	log_debug("block 0x%lx-0x%lx, image of %lu KB", handoff->block_base, handoff->block_base + handoff->block_size - 1,
 		  handoff->image_size >> 10);
 	once_end(&opened);
@@ -46,7 +48,7 @@ static enum launch_status run_caller_as_guest(struct cpu_area *area)
 
 	if (status != LAUNCH_OK)
 		return status;
-	if (!nested_init(vcpu))
+	if (!nested_init(vcpu) || !trace_prepare(vcpu))
 		return LAUNCH_NO_MEMORY;
 	self_test(area);
 	log_info("running the firmware as L1; %lu KB of L0's memory are left", page_alloc_remaining() >> 10);

@@ -30,6 +30,7 @@ const struct key config_keys[KEY_COUNT] = {
 	{ "leaves", ON_OFF, CHOICE, ANYWHERE, AT(leaves), 0 },
 	{ "refusals", ON_OFF, CHOICE, ANYWHERE, AT(refusals), 0 },
 	{ "shadowing", ON_OFF, CHOICE, ANYWHERE, AT(shadowing), 0 },
+	{ "trace", "off, on, or a number of KB from 8 to 16384", KILOBYTES, ANYWHERE, AT(trace), 0 },
 	{ "hide", "none"
 #include "boot/hide.def"
 	  , CHOICES, ANYWHERE, AT(hide), 0 },
@@ -179,6 +180,11 @@ bool config_assign(struct config *config, const struct key *key, struct span *va
 		return assign_choices(key, value, to);
 	case CPUS:
 		return assign_number(*value, "all", CONFIG_ALL_CPUS, 1, CONFIG_MAX_CPUS, to);
+	case KILOBYTES:
+		if (!span_is(*value, "on"))
+			return assign_number(*value, "off", 0, CONFIG_MIN_TRACE, CONFIG_MAX_TRACE, to);
+		*(u32 *)to = CONFIG_TRACE_ON;
+		return true;
 	case SECONDS:
 		return assign_number(*value, "never", CONFIG_TIMEOUT_NEVER, 0, CONFIG_MAX_TIMEOUT, to);
 	}

@@ -75,6 +75,7 @@ EFI_STATUS fill_handoff(struct loader *loader)
 	handoff->show_refusals = loader->config.refusals;
 	handoff->use_vmcs_shadowing = loader->config.shadowing;
 	handoff->hide = loader->config.hide;
+	handoff->trace_kilobytes = loader->config.trace;
 	handoff->console.kind = output_port() ? CONSOLE_PORT_16550 : CONSOLE_NONE;
 	handoff->console.base = output_port();
 	/* The loader has already set the speed where the firmware had not. */

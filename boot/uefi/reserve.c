@@ -50,7 +50,9 @@ static bool allocate(struct loader *loader, u64 size)
 
 EFI_STATUS reserve_block(struct loader *loader, UINTN cpus)
 {
-	u64 size = (loader->machine.has_1g_pages ? BLOCK_COMMON_1G : BLOCK_COMMON) + cpus * BLOCK_PER_CPU;
+	u64 rings = cpus * ((u64)loader->config.trace << 10);
+	u64 size = (loader->machine.has_1g_pages ? BLOCK_COMMON_1G : BLOCK_COMMON) + cpus * BLOCK_PER_CPU +
+		   ((rings + BLOCK_ALIGNMENT - 1) & ~(BLOCK_ALIGNMENT - 1));
 
 	if (!allocate(loader, size)) {
 		complain("the firmware has no %lu MB of memory in one piece for Testudo", size / MEGABYTE);

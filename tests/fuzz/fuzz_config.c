@@ -40,6 +40,7 @@ static void check(const struct config *config, const struct config_notes *notes)
 	require(config->console <= CONFIG_CONSOLE_COM4 && config->log <= LOG_TRACE && config->cpus <= CONFIG_MAX_CPUS);
 	require(config->unsupported <= CONFIG_UNSUPPORTED_BOOT && config->leaves <= 1 && config->shadowing <= 1);
 	require(config->unlaunched <= CONFIG_UNLAUNCHED_LEAVE && config->refusals <= 1 && config->hide >> HIDE_ROWS == 0);
+	require(!config->trace || (config->trace >= CONFIG_MIN_TRACE && config->trace <= CONFIG_MAX_TRACE));
 	require(config->timeout <= CONFIG_MAX_TIMEOUT || config->timeout == CONFIG_TIMEOUT_NEVER);
 	require(notes->count <= CONFIG_NOTES);
 	for (u32 i = 0; i < notes->count; i++) {

@@ -11,6 +11,7 @@
  * tool log             looks for complaints in the kernel's log; status 0 if there is none
  * tool l0              prints L0's counters through its CPUID leaves (docs/cpuid.md), those of all processors added up; status 1
  *                      where there is no Testudo beneath
+ * tool trace           prints the trace rings of all processors (docs/tracing.md); status 1 where there are none
  * tool end             ends the machine
  */
 #include "lib/below.h"
@@ -46,6 +47,15 @@ static int print_l0(void)
 		if (sums.from_l1[i] || sums.from_l2[i])
 			printf("L0: exit reason %-3d from L1 %llu, from L2 %llu\n", i, sums.from_l1[i], sums.from_l2[i]);
 	return 0;
+}
+
+static int print_trace(void)
+{
+	int list[PROCESSORS_MAX], count = processors_list(list), status = 0;
+
+	for (int i = 0; i < count; i++)
+		status |= processors_run_on(list[i]) < 0 || l0_trace_print();
+	return status;
 }
 
 /* The counts come last: to ask for them is work for L0. */
@@ -96,6 +106,8 @@ int main(int argc, char **argv)
 		status = kernel_log_judge("L1");
 	else if (argc == 2 && !strcmp(what, "l0"))
 		status = print_l0();
+	else if (argc == 2 && !strcmp(what, "trace"))
+		status = print_trace();
 	else if (argc == 2 && !strcmp(what, "end"))
 		end_machine();
 	else

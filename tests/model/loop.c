@@ -20,6 +20,8 @@ static u64 try_quick(struct vcpu *vcpu)
 
 	if (answer == QUICK_ALL)
 		answer = quick_handle_all(vcpu);
+	if (answer == QUICK_ALL_TRACED)
+		answer = quick_handle_all_traced(vcpu);
 	if (answer == QUICK_RBX)
 		answer = (u64)(uintptr_t)&vcpu->regs;
 	require(answer == QUICK_NO || answer == (u64)(uintptr_t)&vcpu->regs);

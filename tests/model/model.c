@@ -121,7 +121,7 @@ bool model_exit(const struct model_exit *exit)
 		return false;
 	processor_exit(exit);
 	loop_turn(&model.vcpu);
-	if (model.vcpu.nested->aborted)
+	if (model.vcpu.nested->slow & SLOW_ABORTED)
 		model.ended = "VMX abort";
 	return model.ended == NULL;
 }

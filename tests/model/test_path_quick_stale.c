@@ -99,7 +99,7 @@ static void a_linked_shadow_vmcs_without_fields_is_clear(void **state)
 	assert_int_equal(model.vcpu.nested->current->set.read_count, 0);
 	scene_enter();
 	assert_true(model.vcpu.nested->current->quick.entered);
-	model.vcpu.nested->slow_for_tpr = true; /* nothing is quick */
+	model.vcpu.nested->slow |= SLOW_FOR_TPR; /* nothing is quick */
 	assert_true(model_exit(&exit));
 	assert_false(model.vcpu.nested->current->deferred);
 }

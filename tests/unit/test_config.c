@@ -65,6 +65,7 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	assert_int_equal(config.refusals, 1);
 	assert_int_equal(config.shadowing, 1);
 	assert_int_equal(config.check, CONFIG_CHECK_OFF);
+	assert_int_equal(config.trace, 0);
 	assert_int_equal(config.hide, 0);
 	assert_int_equal(config.entries, 0);
 	assert_int_equal(config.timeout, 5);
@@ -80,7 +81,7 @@ static void every_key_is_read(void **state)
 	     "\toptions=console=ttyS0,115200 initrd=\\EFI\\initrd x=\"a # b\"\n"
 	     "\n"
 	     "console = com3\nlog = trace\ncpus = 4\nunsupported = boot\nunlaunched = leave\nleaves = off\n"
-	     "refusals = off\nshadowing = off\nhide = ept vpid\ntimeout = 60");
+	     "refusals = off\nshadowing = off\ntrace = 512\nhide = ept vpid\ntimeout = 60");
 	assert_int_equal(notes.count, 0);
 	assert_string_equal(config.l1, "\\EFI\\testudo\\l1\\vmlinuz.efi");
 	assert_string_equal(config.options, "console=ttyS0,115200 initrd=\\EFI\\initrd x=\"a # b\"");
@@ -92,6 +93,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config.leaves, 0);
 	assert_int_equal(config.refusals, 0);
 	assert_int_equal(config.shadowing, 0);
+	assert_int_equal(config.trace, 512);
 	assert_int_equal(config.hide, 1 << HIDE_EPT | 1 << HIDE_VPID);
 	assert_int_equal(config.timeout, 60);
 }
@@ -132,7 +134,7 @@ static void an_unknown_key_is_named_with_its_line(void **state)
 	file("log = info\n\nconsle = com1\n");
 	assert_noted(3, CONFIG_UNKNOWN_KEY, "testudo.cfg line 3: there is no key \"consle\" here; there are l1, options, "
 		     "default, timeout, console, log, "
-		     "cpus, unsupported, unlaunched, check, leaves, refusals, shadowing, hide; ignored");
+		     "cpus, unsupported, unlaunched, check, leaves, refusals, shadowing, trace, hide; ignored");
 }
 
 /* Expect: a note with what is allowed; the setting stays as it was. */
@@ -181,6 +183,32 @@ static void timeout_takes_never_or_0_to_3600(void **state)
 	assert_int_equal(config.timeout, 0);
 	file("timeout = never");
 	assert_true(config.timeout == CONFIG_TIMEOUT_NEVER);
+	assert_int_equal(notes.count, 0);
+}
+
+/* Expect: each of these is refused and what was set before stays. */
+static void trace_takes_on_off_or_8_to_16384(void **state)
+{
+	static const char *const bad[] = { "trace = 7", "trace = 16385", "trace = 0", "trace = -1", "trace = 64K", "trace =", "trace = ON",
+					   "trace = 99999999999999999999" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		fresh(NULL);
+		config.trace = 100;
+		file(bad[i]);
+		assert_noted(1, CONFIG_BAD_VALUE, "allowed: off, on, or a number of KB from 8 to 16384");
+		assert_int_equal(config.trace, 100);
+	}
+	fresh(NULL);
+	file("trace = 8");
+	assert_int_equal(config.trace, 8);
+	file("trace = 16384");
+	assert_int_equal(config.trace, 16384);
+	file("trace = on");
+	assert_int_equal(config.trace, CONFIG_TRACE_ON);
+	options("trace=off");
+	assert_int_equal(config.trace, 0);
 	assert_int_equal(notes.count, 0);
 }
 
@@ -400,6 +428,7 @@ int main(void)
 		cmocka_unit_test_setup(a_bad_choice_is_named_and_changes_nothing, fresh),
 		cmocka_unit_test_setup(cpus_takes_all_or_1_to_256, fresh),
 		cmocka_unit_test_setup(timeout_takes_never_or_0_to_3600, fresh),
+		cmocka_unit_test_setup(trace_takes_on_off_or_8_to_16384, fresh),
 		cmocka_unit_test_setup(hide_takes_a_list, fresh),
 		cmocka_unit_test_setup(an_unknown_feature_is_named_with_those_that_there_are, fresh),
 		cmocka_unit_test_setup(a_line_without_an_equals_sign_is_reported, fresh),

@@ -107,6 +107,9 @@ static_assert(offsetof(struct nested_slot, rare_in_02) == offsetof(struct nested
  */
 enum { WAITING_NMI = 1, WAITING_INIT = 2, WAITING_ENTRY = 4 };
 
+/* VMX abort: this processor stands still; question.watches_tpr. */
+enum { SLOW_ABORTED = 1, SLOW_FOR_TPR = 2 };
+
 /* vmcs02 as bent for an exit before L2's first instruction, and what it had before. */
 struct immediate_exit {
 	bool armed;
@@ -158,7 +161,7 @@ struct nested {
 	struct field_set open_in_shadow;	/* fields of a current shadow VMCS that L1 writes without an exit */
 	struct shadow12_bitmap vmread02, vmwrite02;	/* for L2 */
 
-	/* While any of these is set no exit takes the quick way (vmx/quick.h). */
+	/* While any of these is set, but for `tracing`, no exit takes the quick way (vmx/quick.h). */
 	union {
 		u64 attention;
 		struct {
@@ -167,8 +170,8 @@ struct nested {
 			bool loads_once;	/* the next entry to L1 loads a list, or CET state, and later ones must not */
 			bool mtrrs_loaded;	/* a list of L1's loads MTRRs: EPT01 follows at the next exit */
 			bool monitor_trap;	/* L0 has carried out an instruction of an L2 with the monitor trap flag */
-			bool aborted;		/* VMX abort: this processor stands still */
-			bool slow_for_tpr;	/* question.watches_tpr */
+			u8 slow;		/* SLOW_... */
+			bool tracing;		/* each exit is recorded: vmx/trace_exits.h. Other processors write it, too */
 		};
 	};
 	/* Which plan's host state (quick_plan.host_class) vmcs01 has in what is watched, and in the read shadow of CR0; 0: not known. */

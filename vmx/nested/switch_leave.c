@@ -238,7 +238,7 @@ void switch_leave_unentered(struct vcpu *vcpu, const struct vm_exit *exit, u32 e
 	u64 length = vmcs_read(vcpu->running, VMCS_ENTRY_INSTRUCTION_LENGTH);
 
 	switch_leave_l2(vcpu, exit);
-	if (vcpu->nested->aborted)
+	if (vcpu->nested->slow & SLOW_ABORTED)
 		return;
 	/* vmcs02 tells of the exit before; what was about to be injected was being delivered. */
 	vmcs12_set(slot->vmcs12, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error_code);

@@ -17,7 +17,8 @@ bool threshold_yields(struct vcpu *vcpu)
 	priority_class = task_priority_class(vmcs12, nested->memory);
 	if (!task_priority_is_refused(vmcs12, priority_class) || vmcs_read(vcpu->running, VMCS_TPR_THRESHOLD) == priority_class)
 		return false;
-	nested->question.watches_tpr = nested->slow_for_tpr = true;
+	nested->question.watches_tpr = true;
+	nested->slow |= SLOW_FOR_TPR;
 	nested_write(vcpu, VMCS_TPR_THRESHOLD, priority_class);
 	nested_write(vcpu, VMCS_PROCESSOR_BASED_CONTROLS,
 		     vmcs_read(vcpu->running, VMCS_PROCESSOR_BASED_CONTROLS) | PROC_CR8_LOAD_EXITING);
@@ -42,5 +43,6 @@ void threshold_judge(struct vcpu *vcpu)
 
 void threshold_forget(struct vcpu *vcpu)
 {
-	vcpu->nested->question.watches_tpr = vcpu->nested->slow_for_tpr = false;
+	vcpu->nested->question.watches_tpr = false;
+	vcpu->nested->slow &= (u8)~SLOW_FOR_TPR;
 }

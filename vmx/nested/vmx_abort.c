@@ -43,7 +43,7 @@ void vmx_abort(struct vcpu *vcpu, enum vmx_abort indicator)
 
 	/* Nothing else: "a VMX abort does not modify the VMCS data in the VMCS region of any active VMCS". */
 	l1_write(nested->memory, l1_gpa(nested->current->address + offsetof(struct vmcs12, abort_indicator)), &value, sizeof(value));
-	nested->aborted = true;
+	nested->slow |= SLOW_ABORTED;
 	nested->exit_load_count = 0;
 	nested->state = NESTED_ROOT_CURRENT;
 	vcpu->running = &vcpu->vmcs01;

@@ -29,3 +29,6 @@ struct l0_exits l0_exits(unsigned int reason);
 
 /* Adds this processor's counters; what this Testudo does not count stays. */
 void l0_add(struct l0_counts *sums);
+
+/* Prints this processor's trace ring (docs/tracing.md); 1 where there is none. */
+int l0_trace_print(void);

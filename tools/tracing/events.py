@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""A trace as trace-event JSON, the format that Perfetto and Chrome's viewer open: a process for each processor with a thread for each level.
+
+On L0's thread a slice is an exit while L0 handles it, on L1's and L2's it is how long they ran; arrows lead from each exit of L2 that is L1's to L1.
+Where records are missing nothing is drawn.
+"""
+from .names import owner_name, reason_name, vmcs_name
+from .rings import Refusal
+
+LEVELS = (0, 1, 2)
+COLOURS = {"L0": "thread_state_running", "L1": "thread_state_iowait", "VM entry by L1": "thread_state_runnable"}
+
+
+def metadata(ring):
+    yield {"ph": "M", "name": "process_name", "pid": ring.cpu, "tid": 0, "ts": 0, "args": {"name": f"processor {ring.cpu}"}}
+    for level in LEVELS:
+        yield {"ph": "M", "name": "thread_name", "pid": ring.cpu, "tid": level, "ts": 0, "args": {"name": f"L{level}"}}
+        yield {"ph": "M", "name": "thread_sort_index", "pid": ring.cpu, "tid": level, "ts": 0, "args": {"sort_index": level}}
+
+
+def exit_event(record, clock):
+    owner = owner_name(record)
+    return {"ph": "X", "name": reason_name(record.reason), "cat": "exit", "pid": record.cpu, "tid": 0, "ts": clock.at(record.tsc),
+            "dur": clock.span(record.cost), "cname": COLOURS[owner],
+            "args": {"from": f"L{record.level}", "to": f"L{record.next}", "handled by": owner, "way": "long" if record.way else "quick",
+                     "ticks": record.cost, "rip": f"{record.rip:#x}", "qualification": f"{record.qualification:#x}",
+                     "reason": record.reason, "vmcs": vmcs_name(record.vmcs)}}
+
+
+def run_event(before, after, clock):
+    """How long the level ran that was entered; None where the clock went backwards between them."""
+    if after.tsc < before.end or before.next != after.level:
+        return None
+    return {"ph": "X", "name": f"L{after.level}", "cat": "run", "pid": after.cpu, "tid": after.level, "ts": clock.at(before.end),
+            "dur": clock.span(after.tsc - before.end), "args": {"until": reason_name(after.reason), "vmcs": vmcs_name(after.vmcs)}}
+
+
+def arrow(record, number, clock):
+    common = {"cat": "reflected", "name": "given to L1", "id": number, "pid": record.cpu}
+    yield {"ph": "s", "tid": 0, "ts": clock.at(record.tsc), **common}
+    yield {"ph": "f", "bp": "e", "tid": 1, "ts": clock.at(record.end), **common}
+
+
+def refusal_event(record, cpu, clock):
+    return {"ph": "i", "name": f"VM entry refused, rule {record.rule}", "cat": "refusal", "s": "t", "pid": cpu, "tid": 0, "ts": clock.at(record.tsc),
+            "args": {"field": f"{record.field:#x}", "value": f"{record.value:#x}", "vmcs": vmcs_name(record.vmcs)}}
+
+
+def of_ring(ring, clock, numbers):
+    yield from metadata(ring)
+    before = None
+    for record in ring.records:
+        if isinstance(record, Refusal):
+            yield refusal_event(record, ring.cpu, clock)
+            continue
+        run = run_event(before, record, clock) if before else None
+        gap = before and record.number != before.number + 1
+        if run and not gap:
+            yield run
+            if before.level == 2 and before.next == 1:
+                yield from arrow(before, next(numbers), clock)
+        yield exit_event(record, clock)
+        before = record
+
+
+def events(rings, clock):
+    """The whole file as an object."""
+    numbers = iter(range(1, 1 << 62))
+    return {"traceEvents": [event for ring in rings for event in of_ring(ring, clock, numbers)], "displayTimeUnit": "ns",
+            "otherData": {"program": "Testudo", "hertz": clock.hertz, "overwritten": sum(ring.lost for ring in rings)}}
