@@ -28,8 +28,8 @@ def exit_event(record, clock):
 
 
 def run_event(before, after, clock):
-    """How long the level ran that was entered; None where the clock went backwards between them."""
-    if after.tsc < before.end or before.next != after.level:
+    """How long the level ran that was entered; None where something is missing between them."""
+    if not after.follows or after.tsc < before.end or before.next != after.level:
         return None
     return {"ph": "X", "name": f"L{after.level}", "cat": "run", "pid": after.cpu, "tid": after.level, "ts": clock.at(before.end),
             "dur": clock.span(after.tsc - before.end), "args": {"until": reason_name(after.reason), "vmcs": vmcs_name(after.vmcs)}}
@@ -54,8 +54,7 @@ def of_ring(ring, clock, numbers):
             yield refusal_event(record, ring.cpu, clock)
             continue
         run = run_event(before, record, clock) if before else None
-        gap = before and record.number != before.number + 1
-        if run and not gap:
+        if run:
             yield run
             if before.level == 2 and before.next == 1:
                 yield from arrow(before, next(numbers), clock)

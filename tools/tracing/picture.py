@@ -37,7 +37,7 @@ def time_by_level(ring):
     ticks, before = [0, 0, 0], None
     for record in ring.transitions:
         ticks[0] += record.cost
-        if before and record.number == before.number + 1 and record.tsc >= before.end:
+        if before and record.follows and record.tsc >= before.end:
             ticks[record.level] += record.tsc - before.end
         before = record
     return ticks
@@ -83,7 +83,7 @@ def legend(y):
     out, x = [], MARGIN
     for colour, words in KINDS.values():
         out += [box(x, y - 10, 11, 11, colour), text(x + 16, y, words)]
-        x += 26 + 6.3 * len(words)
+        x += 38 + 6.8 * len(words)
     return out
 
 
@@ -97,7 +97,7 @@ def reason_bar(name, kinds, longest, y):
             x += BARS * count / longest
     costs = sorted(record.cost for record in records)
     mean, quick = sum(costs) / len(costs), sum(record.way == 0 for record in records)
-    out.append(text(x + 8, y + 14, f"{len(records):,}   mean {mean:,.0f}, most {costs[-1]:,} ticks; {100 * quick / len(costs):.0f} % quick", 11,
+    out.append(text(x + 8, y + 14, f"{len(records):,} · mean {mean:,.0f}, most {costs[-1]:,} ticks · {100 * quick / len(costs):.0f} % quick", 11,
                     colour="#5f6368"))
     return out
 
@@ -121,8 +121,6 @@ def picture(rings, clock):
     body += legend(y + 22)
     y += 34
     longest = max((sum(map(len, kinds.values())) for _, kinds in rows), default=1)
-    # Room for the figures behind the longest bar.
-    longest *= 1.0
     for name, kinds in rows[:MOST_ROWS]:
         body += reason_bar(name, kinds, longest, y)
         y += ROW

@@ -44,7 +44,7 @@ class Transition:
     qualification: int
     rip: int
     vmcs: int
-    follows: bool = False   # the record before it is there, too
+    follows: bool = False   # every record since the transition before it is there
 
     @property
     def end(self):
@@ -65,7 +65,6 @@ class Refusal:
     value: int
     vmcs: int
     detail: int
-    follows: bool = False
 
 
 @dataclass
@@ -144,8 +143,9 @@ def fill(ring, places):
         ring.complaints.append(f"{missing} records are missing")
     # The ring may have gone on while it was read, so that a place has a newer record than its number says.
     ring.records.sort(key=lambda r: r.tsc)
-    for before, after in zip(ring.records, ring.records[1:]):
-        after.follows = after.number == before.number + 1
+    found = {record.number for record in ring.records}
+    for before, after in zip(ring.transitions, ring.transitions[1:]):
+        after.follows = before.number < after.number and all(n in found for n in range(before.number, after.number))
     return ring
 
 

@@ -31,6 +31,8 @@ void switch_report_refusal(struct vcpu *vcpu, const struct entry_failure *failur
 	enum refusal_line line = refusal_note(&nested->refusals, failure, nested->current->address, rdtsc(), &times);
 
 	count(COUNTER_ENTRY_REFUSALS);
+	if (unlikely(nested->tracing))
+		trace_ring_put(&vcpu->trace.ring, refusal_recent(&nested->refusals, 0));
 	if (vcpu->machine->handoff->show_refusals)
 		print_refusal(failure, line, times);
 }
