@@ -69,9 +69,9 @@ usb: packages ## build/testudo.img: a disk image for a USB stick (LOADER)
 # --- runs ---------------------------------------------------------------------
 emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(LINUX)/bench.cpio $(LINUX)/dom0 $(EMULATOR_APPS)
 
-run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this terminal; CPUS=2 for two processors
+run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this terminal; CPUS=2 for two processors, TRACE=1 for build/trace.*
 	@$(MAKE) --no-print-directory emulator-images
-	@tools/run $(if $(CPUS),--cpus $(CPUS)) $(RUN_FLAGS)
+	@tools/run $(if $(CPUS),--cpus $(CPUS)) $(if $(TRACE),--trace) $(RUN_FLAGS)
 
 check: packages ## every test
 	@$(MAKE) --no-print-directory -j$$(nproc) emulator-images guest-images self-test-images $(BUILD)/testudo.img $(UNIT_TESTS) $(FUZZERS) coverage-programs

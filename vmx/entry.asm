@@ -14,7 +14,8 @@
 ; 5. vcpu_exit is where VM exits land (HOST_RIP), with RSP = &exit_frame.regs (HOST_RSP) and every
 ;    other register the guest's. Push one to have a register, store those that C functions may use.
 ; 6. Most exits end in vmx/quick.c: quick_handle() answers where `regs` are to resume at once, with
-;    RBX, RBP and R12 to R15 never having left the processor. Or QUICK_ALL (QUICK_ALL_TRACED): it wants them stored, too; or QUICK_RBX: it has changed RBX.
+;    RBX, RBP and R12 to R15 never having left the processor. Or QUICK_ALL, QUICK_ALL_TRACED: it wants them stored,
+;    too; or QUICK_RBX: it has changed RBX.
 ; 7. The way back to the guest from there, with a window of its own for NMIs.
 ; 8. Else the rest is stored and vcpu_enter returns.
 ;

@@ -105,13 +105,13 @@ def parse_header(data):
     return Ring(cpu, capacity, hertz, address, count, bool(is_on), raw=bytes(data[:HEADER.size]))
 
 
-def parse_record(data, number):
+def parse_record(data, number, cpu):
     """A Transition or Refusal, None for an empty place, or a complaint."""
     kind = struct.unpack_from("<H", data, 8)[0]
     if kind == KIND_TRANSITION:
         tsc, _, *rest = TRANSITION.unpack(data)
         result = Transition(number, tsc, *rest)
-        good = result.level in (1, 2) and result.next in (1, 2) and result.owner in (0, 1) and result.way in (0, 1)
+        good = result.level in (1, 2) and result.next in (1, 2) and result.owner in (0, 1) and result.way in (0, 1) and result.cpu == cpu
         return result if good else f"record {number} makes no sense"
     if kind == KIND_REFUSAL:
         tsc, _, rule, result, _, vmcs_field, _, value, vmcs, detail = REFUSAL.unpack(data)
@@ -134,7 +134,7 @@ def fill(ring, places):
         if place not in places:
             missing += 1
             continue
-        record = parse_record(places[place], number_at(ring, place))
+        record = parse_record(places[place], number_at(ring, place), ring.cpu)
         if isinstance(record, str):
             ring.complaints.append(record)
         elif record:
