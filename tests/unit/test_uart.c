@@ -291,7 +291,7 @@ static void memory_is_touched_at_the_registers_alone(void **state)
 		u8 stride = rows[i].stride, width = rows[i].width;
 
 		memset(file, 0xa5, sizeof(file));
-		uart.at = (struct handoff_console){ (u64)(uintptr_t)file, CONSOLE_MEMORY_16550, stride, width };
+		uart.at = (struct handoff_uart){ (u64)(uintptr_t)file, CONSOLE_MEMORY_16550, stride, width };
 		assert_int_equal(uart_span(&uart.at), 7 * stride + width);
 		for (u32 reg = 0; reg < UART_REGISTERS; reg++)
 			memset(file + reg * stride, 0, width);
@@ -313,7 +313,7 @@ static void wide_registers_are_written_whole(void **state)
 	u32 file[UART_REGISTERS] = { 0 };
 
 	(void)state;
-	uart.at = (struct handoff_console){ (u64)(uintptr_t)file, CONSOLE_MEMORY_16550, 4, 4 };
+	uart.at = (struct handoff_uart){ (u64)(uintptr_t)file, CONSOLE_MEMORY_16550, 4, 4 };
 	file[UART_DATA] = 0xdeadbeef;
 	file[UART_LINE_STATUS] = 0xffffff00u | LINE_STATUS_ROOM;
 	assert_true(uart_answers(&uart));
