@@ -34,14 +34,12 @@ static inline struct uptime uptime_at(const struct handoff_console *console, u64
 }
 
 /*
- * SDM "Time Stamp Counter and Nominal Core Crystal Clock Information Leaf" (15H)
- * and "Processor Frequency Information Leaf" (16H): TSC ticks a second, or 0 if they do not tell.
+ * TSC ticks a second by EAX, EBX and ECX of CPUID leaf 15H, or the base frequency in EAX of leaf 16H, which the
+ * TSC has where the crystal's is not told; 0 if neither tells. SDM "CPUID-CPU Identification".
  */
 static inline u64 tsc_hz_told(u32 denominator, u32 numerator, u32 crystal_hz, u32 base_mhz)
 {
-	if (denominator == 0 || numerator == 0)
-		return 0;
-	if (crystal_hz != 0)
+	if (denominator != 0 && numerator != 0 && crystal_hz != 0)
 		return (u64)crystal_hz * numerator / denominator;
 	return (u64)(base_mhz & 0xffff) * 1000000;
 }
