@@ -8,7 +8,7 @@
 #include "arch/types.h"
 
 #define HANDOFF_MAGIC UINT64_C(0x004f445554534554) /* "TESTUDO" */
-#define HANDOFF_VERSION 6
+#define HANDOFF_VERSION 7
 #define HANDOFF_MAX_CPUS 256
 #define HANDOFF_MAX_RANGES 512
 #define HANDOFF_SLEEP_PORTS 8
@@ -50,7 +50,7 @@ struct handoff {
 
 	u64 block_base;		/* hpa of the reserved block, 2 MB aligned */
 	u64 block_size;		/* bytes, a multiple of 2 MB */
-	u64 image_base;		/* hpa where the kernel's ELF was placed: block_base */
+	u64 image_base;		/* hpa where the kernel's ELF was placed: behind the struct log_ring at block_base */
 	u64 image_size;		/* bytes in memory, page aligned, .bss included */
 	u64 free_base;		/* hpa of the first free page of the block: behind the image and this struct */
 
@@ -60,6 +60,7 @@ struct handoff {
 	u32 show_cpuid_leaves;	/* 1: answer CPUID 0x40000000... */
 	u32 show_refusals;	/* 1: tell on the console why a VM entry of L1's was refused */
 	u32 use_vmcs_shadowing;	/* 0: as on a processor that has none */
+	u32 reset_after_panic;	/* 0: halt */
 	u32 trace_kilobytes;	/* of each processor's trace ring; 0: no ring */
 	u32 range_count;
 	u64 hide;		/* bit n: L1 is not shown what row n of boot/hide.def names */

@@ -1,34 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console's sinks: a 16550 and a ring in memory, which a memory dump or a
- * debugger finds by its signature. Lines of several CPUs do not mix, but a line
+ * The console's sinks: a 16550 and a ring in memory (drivers/log_ring.h). Lines of several CPUs do not mix, but a line
  * rather comes out mixed than a CPU waits for one that panicked while printing.
  */
 #include "drivers/console.h"
 
 #include "arch/percpu.h"
-#include "arch/string.h"
 #include "drivers/lock.h"
+#include "drivers/log_ring.h"
 #include "drivers/panic.h"
 #include "drivers/printk.h"
 #include "drivers/uart.h"
 
-#define RING_BYTES 65536
 #define LINE_BYTES 280
 /* Tries: seconds, for every other CPU may have a line to print first; while one panics, less. */
 #define LOCK_PATIENCE 100000000u
 #define LOCK_PATIENCE_IN_PANIC 5000000u
 
-struct console_ring {
-	char signature[16];
-	u64 written;			/* bytes ever; the newest is at (written - 1) % RING_BYTES */
-	char text[RING_BYTES];
-};
-
-static struct console_ring ring;
-
 static struct {
 	enum log_level level;
+	struct log_ring *ring;		/* NULL: none yet */
 	bool has_uart;
 	u16 uart_base;
 	bool lock_is_lost;		/* its owner is gone: nobody waits for it any more */
@@ -38,11 +29,20 @@ struct lock console_lock = LOCK("console", LOCK_RANK_CONSOLE);
 
 void console_init(const struct handoff_console *wanted, enum log_level level)
 {
-	/* Not an initialiser: the ring would then be in the file. */
-	memcpy(ring.signature, "TESTUDO-CONSOLE", sizeof(ring.signature));
 	console.level = level;
 	console.uart_base = (u16)wanted->base;
 	console.has_uart = wanted->kind == CONSOLE_PORT_16550 && uart_init(console.uart_base, wanted->baud);
+}
+
+void console_keep(struct log_ring *ring)
+{
+	console.ring = ring;
+}
+
+void console_mark_end(void)
+{
+	if (console.ring != NULL)
+		log_ring_mark(console.ring);
 }
 
 bool console_shows(enum log_level level)
@@ -52,8 +52,8 @@ bool console_shows(enum log_level level)
 
 static void emit(const char *text, size_t length)
 {
-	for (size_t i = 0; i < length; i++)
-		ring.text[ring.written++ % RING_BYTES] = text[i];
+	if (console.ring != NULL)
+		log_ring_put(console.ring, text, length - 2);	/* without the line's end */
 	if (console.has_uart)
 		uart_write(console.uart_base, text, length);
 }

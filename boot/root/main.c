@@ -21,8 +21,14 @@
 #include "vmx/ept01.h"
 #include "vmx/nested/nested.h"
 #include "vmx/run.h"
+#include "vmx/shutdown.h"
 #include "vmx/trace_exits.h"
 #include "vmx/vcpu_dump.h"
+
+static void reset_after_panic(void)
+{
+	shutdown("panic = reset");
+}
 
 /* The first CPU to come opens the console for all. */
 static void open_console(const struct handoff *handoff)
@@ -31,8 +37,11 @@ static void open_console(const struct handoff *handoff)
 
 	if (!once_begin(&opened))
 		return;
+	console_keep((struct log_ring *)(uintptr_t)handoff->block_base);
 	console_init(&handoff->console, (enum log_level)handoff->log_level);
 	panic_set_stopper(stop_other_cpus);
+	if (handoff->reset_after_panic)
+		panic_set_last_act(reset_after_panic);
 	panic_register_dumper(vcpu_dump);
 	panic_register_dumper(trace_dump_last);
 	log_debug("block 0x%lx-0x%lx, image of %lu KB", handoff->block_base, handoff->block_base + handoff->block_size - 1,

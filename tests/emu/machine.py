@@ -42,6 +42,7 @@ class Options:
     memory: int = 512
     seconds: float = 300
     until: str = None                   # a serial line that matches ends the run
+    times: int = 1                      # ... when so many have matched
     log: Path = None                    # where COM1 is kept
     log2: Path = None                   # where COM2 is kept; without it there is no COM2
     base2: int = 0                      # QEMU: another address for that port, 0x3e8 or 0x2e8
@@ -187,7 +188,7 @@ class Machine:
         serial = [(1, Follower(self.work / "com1"), result.lines), (2, Follower(self.work / "com2"), result.lines2)]
         log = Follower(self.work / "emulator.log")
         until = re.compile(options.until) if options.until else None
-        begin, said, told = time.monotonic(), "", 0
+        begin, said, told, matched = time.monotonic(), "", 0, 0
         while not result.end:
             masters = {port.master: port for port in self.ports.values()}
             ready, _, _ = select.select([self.terminal, *masters], [], [], 0.1)
@@ -206,7 +207,9 @@ class Machine:
                     if options.on_line:
                         options.on_line(port, line)
                     if until and until.search(line):
-                        result.end = "until"
+                        matched += 1
+                        if matched >= options.times:
+                            result.end = "until"
                     if self.keys and self.keys[0][0].search(line):
                         _, text, to = self.keys.pop(0)
                         self.ports[to].type(text)
