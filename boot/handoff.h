@@ -23,6 +23,26 @@ struct handoff_console {
 	u64 base;		/* I/O port */
 };
 
+/* Printable ASCII from ' ' on, in the firmware's font: a byte is a row, its bit 7 the pixel on the left. */
+#define HANDOFF_GLYPHS 95
+#define HANDOFF_GLYPH_ROWS 20
+#define HANDOFF_SCREEN_WATCHES 4
+
+/* The firmware's screen, of 32 bits a pixel; its memory is no RAM. */
+struct handoff_screen {
+	u64 base;		/* hpa of the left upper pixel; 0: there is none */
+	u32 width, height;	/* pixels */
+	u32 stride;		/* pixels from a line to the next */
+	u32 ink;		/* a pixel of text; 0 is one of the ground */
+	u32 glyph_rows;
+	/* While each of these words of L1's memory is as it was, the firmware has the screen, in this mode, and the kernel may draw. */
+	struct {
+		u64 address;
+		u64 value;
+	} watch[HANDOFF_SCREEN_WATCHES];
+	u8 glyph[HANDOFF_GLYPHS][HANDOFF_GLYPH_ROWS];
+};
+
 /* One range of physical memory, as the firmware's memory map has it. */
 struct handoff_range {
 	u64 base;		/* hpa, page aligned */
@@ -65,6 +85,7 @@ struct handoff {
 	u32 range_count;
 	u64 hide;		/* bit n: L1 is not shown what row n of boot/hide.def names */
 	struct handoff_console console;
+	struct handoff_screen screen;
 	struct handoff_cpu cpus[HANDOFF_MAX_CPUS];
 	struct handoff_range ranges[HANDOFF_MAX_RANGES];
 	u32 sleep_port_count;

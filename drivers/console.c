@@ -20,6 +20,7 @@
 static struct {
 	enum log_level level;
 	struct log_ring *ring;		/* NULL: none yet */
+	console_show *show;		/* NULL: no screen */
 	bool has_uart;
 	u16 uart_base;
 	bool lock_is_lost;		/* its owner is gone: nobody waits for it any more */
@@ -43,6 +44,11 @@ void console_mark_end(void)
 {
 	if (console.ring != NULL)
 		log_ring_mark(console.ring);
+}
+
+void console_set_show(console_show *show)
+{
+	console.show = show;
 }
 
 bool console_shows(enum log_level level)
@@ -89,6 +95,8 @@ void console_line_va(enum log_level level, const char *format, va_list arguments
 
 	locked = lock_if_possible();
 	emit(line, length);
+	if (console.show != NULL && level <= LOG_INFO)
+		console.show(line, length - 2);
 	if (locked)
 		lock_release(&console_lock);
 }

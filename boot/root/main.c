@@ -9,6 +9,7 @@
 #include "boot/root/machine.h"
 #include "boot/root/main.h"
 #include "boot/root/prepare.h"
+#include "boot/root/screen_output.h"
 #include "boot/root/self_test.h"
 #include "boot/root/stop_cpus.h"
 #include "boot/root/vmcs01.h"
@@ -92,6 +93,7 @@ u64 root_main(const struct handoff *handoff, u32 cpu_index, const struct launch_
 	open_console(handoff);
 	host_cpu_switch_paging(root_cr3(area->firmware.cr4 & CR4_LA57));
 	root_open_direct_map(handoff);
+	screen_output_open(handoff);
 	status = launch(area, handoff);
 	firmware_state_restore(&area->firmware);
 	return status;

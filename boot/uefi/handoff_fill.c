@@ -9,6 +9,7 @@
 #include "boot/uefi/acpi_look.h"
 #include "boot/uefi/memory_map.h"
 #include "boot/uefi/output.h"
+#include "boot/uefi/screen_look.h"
 #include "drivers/log_ring.h"
 
 #define PAGE UINT64_C(4096)
@@ -87,5 +88,6 @@ EFI_STATUS fill_handoff(struct loader *loader)
 	handoff->sleep_port_count = loader->sleep_ports.count;
 	memcpy(handoff->sleep_ports, loader->sleep_ports.port, sizeof(handoff->sleep_ports));
 	loader->handoff = handoff;
+	look_for_screen(loader);
 	return copy_memory_map(loader, handoff);
 }

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+SHOWN = 3   # seconds until a screen shows what was drawn
 ESCAPES = re.compile(r"\x1b(\[[0-9;=?]*[A-Za-z]|\([A-Z0-9]|[=>])")
 
 
@@ -39,6 +40,7 @@ class Options:
     secure_boot: bool = False           # ... and OVMF's build with Secure Boot, for which they have keys
     network: str = ""                   # QEMU: a network of its own with a DHCP server, and what else -netdev user shall do
     network_boot: bool = False          # ... and the firmware tries it after the disk
+    screen: bool = False                # Bochs: a graphics card that OVMF knows; what it shows at the end is the result's
     memory: int = 512
     seconds: float = 300
     until: str = None                   # a serial line that matches ends the run
@@ -64,6 +66,7 @@ class Result:
     ticks: int = 0                      # Bochs: instructions executed, by its own clock
     lines: list = field(default_factory=list)   # COM1
     lines2: list = field(default_factory=list)  # COM2
+    screen: object = None               # a Picture, where there is a screen
     detail: str = ""                    # the emulator's last words, when they matter
 
     @property
@@ -174,6 +177,8 @@ class Machine:
         self.process = subprocess.Popen(command, stdin=other, stdout=other, stderr=other, cwd=self.work, env=environment,
                                         start_new_session=True)
         os.close(other)
+        if self.options.screen:
+            self.backend.started(self.process)
 
     def screen(self):
         """What the emulator says on its terminal; read even when unused, or the emulator would block."""
@@ -250,6 +255,9 @@ def run(options):
     try:
         machine.start()
         machine.watch()
+        if options.screen and machine.process.poll() is None:
+            time.sleep(SHOWN)
+            machine.result.screen = machine.backend.picture()
     except KeyboardInterrupt:
         machine.result.end = "interrupted"
         raise
