@@ -21,7 +21,7 @@ FREESTANDING := -std=gnu17 -ffreestanding -fno-common -mgeneral-regs-only -mno-r
 KERNEL_CFLAGS := $(FREESTANDING) -fPIE -fvisibility=hidden $(WARN) -I.
 
 # Pure files: no privileged instruction, compiled for the image and for the host alike.
-PURE := $(wildcard drivers/printk.c drivers/mca.c drivers/uart.c drivers/acpi.c arch/string.c \
+PURE := $(wildcard drivers/printk.c drivers/log_ring.c drivers/screen.c drivers/mca.c drivers/uart.c drivers/acpi.c arch/string.c \
 	mm/ept.c mm/ept_types.c mm/mtrr.c mm/guest_walk.c mm/l1_memory.c \
 	vmx/vmcs_field.c vmx/controls.c vmx/caps.c vmx/events.c vmx/breakpoints.c vmx/insn_info.c vmx/exit.c vmx/dump.c vmx/msr_bitmap.c vmx/sleep_guard.c vmx/trace_ring.c \
 	vmx/nested/vmcs12.c vmx/nested/bitmap02.c vmx/nested/task_priority.c vmx/nested/caps12.c vmx/nested/check_*.c vmx/nested/merge.c vmx/nested/sync.c \

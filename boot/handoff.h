@@ -8,7 +8,7 @@
 #include "arch/types.h"
 
 #define HANDOFF_MAGIC UINT64_C(0x004f445554534554) /* "TESTUDO" */
-#define HANDOFF_VERSION 7
+#define HANDOFF_VERSION 8
 #define HANDOFF_MAX_CPUS 256
 #define HANDOFF_MAX_RANGES 512
 #define HANDOFF_SLEEP_PORTS 8
@@ -31,6 +31,26 @@ struct handoff_console {
 	u32 timestamps;		/* 1: each line begins with its time */
 	u64 tsc_start;		/* TSC at the beginning of time */
 	u64 tsc_hz;		/* its ticks a second; 0: not known */
+};
+
+/* Printable ASCII from ' ' on, in the firmware's font: a byte is a row, its bit 7 the pixel on the left. */
+#define HANDOFF_GLYPHS 95
+#define HANDOFF_GLYPH_ROWS 20
+#define HANDOFF_SCREEN_WATCHES 4
+
+/* The firmware's screen, of 32 bits a pixel; its memory is no RAM. */
+struct handoff_screen {
+	u64 base;		/* hpa of the left upper pixel; 0: there is none */
+	u32 width, height;	/* pixels */
+	u32 stride;		/* pixels from a line to the next */
+	u32 ink;		/* a pixel of text; 0 is one of the ground */
+	u32 glyph_rows;
+	/* While each of these words of L1's memory is as it was, the firmware has the screen, in this mode, and the kernel may draw. */
+	struct {
+		u64 address;
+		u64 value;
+	} watch[HANDOFF_SCREEN_WATCHES];
+	u8 glyph[HANDOFF_GLYPHS][HANDOFF_GLYPH_ROWS];
 };
 
 /* One range of physical memory, as the firmware's memory map has it. */
@@ -66,7 +86,7 @@ struct handoff {
 
 	u64 block_base;		/* hpa of the reserved block, 2 MB aligned */
 	u64 block_size;		/* bytes, a multiple of 2 MB */
-	u64 image_base;		/* hpa where the kernel's ELF was placed: block_base */
+	u64 image_base;		/* hpa where the kernel's ELF was placed: behind the struct log_ring at block_base */
 	u64 image_size;		/* bytes in memory, page aligned, .bss included */
 	u64 free_base;		/* hpa of the first free page of the block: behind the image and this struct */
 
@@ -76,10 +96,12 @@ struct handoff {
 	u32 show_cpuid_leaves;	/* 1: answer CPUID 0x40000000... */
 	u32 show_refusals;	/* 1: tell on the console why a VM entry of L1's was refused */
 	u32 use_vmcs_shadowing;	/* 0: as on a processor that has none */
+	u32 reset_after_panic;	/* 0: halt */
 	u32 trace_kilobytes;	/* of each processor's trace ring; 0: no ring */
 	u32 range_count;
 	u64 hide;		/* bit n: L1 is not shown what row n of boot/hide.def names */
 	struct handoff_console console;
+	struct handoff_screen screen;
 	struct handoff_cpu cpus[HANDOFF_MAX_CPUS];
 	struct handoff_range ranges[HANDOFF_MAX_RANGES];
 	u32 sleep_port_count;

@@ -1,38 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console's sinks: a 16550 and a ring in memory, which a memory dump or a
- * debugger finds by its signature. Lines of several CPUs do not mix, but a line
+ * The console's sinks: a 16550 and a ring in memory (drivers/log_ring.h). Lines of several CPUs do not mix, but a line
  * rather comes out mixed than a CPU waits for one that panicked while printing.
  */
 #include "drivers/console.h"
 
 #include "arch/ops.h"
 #include "arch/percpu.h"
-#include "arch/string.h"
 #include "drivers/line_style.h"
 #include "drivers/lock.h"
+#include "drivers/log_ring.h"
 #include "drivers/panic.h"
 #include "drivers/printk.h"
 #include "drivers/uart.h"
 
-#define RING_BYTES 65536
 #define LINE_BYTES 304
 /* Tries: seconds, for every other CPU may have a line to print first; while one panics, less. */
 #define LOCK_PATIENCE 100000000u
 #define LOCK_PATIENCE_IN_PANIC 5000000u
 
-struct console_ring {
-	char signature[16];
-	u64 written;			/* bytes ever; the newest is at (written - 1) % RING_BYTES */
-	char text[RING_BYTES];
-};
-
-static struct console_ring ring;
-
 static struct {
 	enum log_level level;
 	struct handoff_console how;
 	struct uart uart;
+	struct log_ring *ring;		/* NULL: none yet */
+	console_show *show;		/* NULL: no screen */
 	bool lock_is_lost;		/* its owner is gone: nobody waits for it any more */
 } console = { .level = LOG_INFO };
 
@@ -40,13 +32,27 @@ struct lock console_lock = LOCK("console", LOCK_RANK_CONSOLE);
 
 void console_init(const struct handoff_console *wanted, enum log_level level)
 {
-	/* Not an initialiser: the ring would then be in the file. */
-	memcpy(ring.signature, "TESTUDO-CONSOLE", sizeof(ring.signature));
 	console.level = level;
 	console.how = *wanted;
 	console.uart.at = wanted->uart;
 	if (!uart_answers(&console.uart))
 		console.uart.at.kind = CONSOLE_NONE;
+}
+
+void console_keep(struct log_ring *ring)
+{
+	console.ring = ring;
+}
+
+void console_mark_end(void)
+{
+	if (console.ring != NULL)
+		log_ring_mark(console.ring);
+}
+
+void console_set_show(console_show *show)
+{
+	console.show = show;
 }
 
 bool console_shows(enum log_level level)
@@ -56,8 +62,8 @@ bool console_shows(enum log_level level)
 
 static void emit(enum log_level level, const char *text, size_t length)
 {
-	for (size_t i = 0; i < length; i++)
-		ring.text[ring.written++ % RING_BYTES] = text[i];
+	if (console.ring != NULL)
+		log_ring_put(console.ring, text, length - 2);	/* without the line's end */
 	uart_write_line(&console.uart, console.how.colours ? line_colour(level) : NULL, text, length);
 }
 
@@ -104,6 +110,8 @@ void console_line_va(enum log_level level, const char *format, va_list arguments
 
 	locked = lock_if_possible();
 	emit(level, line, length);
+	if (console.show != NULL && level <= LOG_INFO)
+		console.show(line, length - 2);
 	if (locked)
 		lock_release(&console_lock);
 }

@@ -19,6 +19,16 @@ extern struct lock console_lock;
 /* Once, by the first CPU. */
 void console_init(const struct handoff_console *console, enum log_level level);
 
+struct log_ring;
+/* From now on lines are kept there too. */
+void console_keep(struct log_ring *ring);
+/* What is said next is the end: the next boot will tell of it. */
+void console_mark_end(void);
+
+/* For lines up to LOG_INFO, without their end; under the console's lock where it can be had. */
+typedef void console_show(const char *line, size_t length);
+void console_set_show(console_show *show);
+
 /* Is a line of that level shown? For callers whose arguments cost something. */
 bool console_shows(enum log_level level);
 

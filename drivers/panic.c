@@ -12,6 +12,7 @@
 
 static panic_dumper *dumpers[MAX_DUMPERS];
 static panic_stopper *stop_others;
+static panic_last_act *last_act;
 u64 panic_count;
 static u32 stopped_count;
 
@@ -30,6 +31,11 @@ void panic_register_dumper(panic_dumper *dumper)
 void panic_set_stopper(panic_stopper *stopper)
 {
 	stop_others = stopper;
+}
+
+void panic_set_last_act(panic_last_act *act)
+{
+	last_act = act;
 }
 
 noreturn void halt_forever(void)
@@ -62,6 +68,7 @@ noreturn void panic(const char *format, ...)
 	bool first = __atomic_fetch_add(&panic_count, 1, __ATOMIC_SEQ_CST) == 0;
 	va_list arguments;
 
+	console_mark_end();
 	log_error("PANIC%s", first ? "" : " (another one)");
 	va_start(arguments, format);
 	console_line_va(LOG_QUIET, format, arguments);
@@ -73,6 +80,8 @@ noreturn void panic(const char *format, ...)
 		dumpers[i]();
 	if (stop_others != NULL)
 		stop_others();
+	if (last_act != NULL)
+		last_act();
 	log_error("this processor is halted");
 	halt_forever();
 }

@@ -18,6 +18,10 @@ void panic_register_dumper(panic_dumper *dumper);
 typedef void panic_stopper(void);
 void panic_set_stopper(panic_stopper *stopper);
 
+/* What is done in place of halting. */
+typedef void panic_last_act(void);
+void panic_set_last_act(panic_last_act *act);
+
 /* Prints the message and all dumps, stops the other CPUs, halts this one. */
 noreturn void panic(const char *format, ...) printf_like(1, 2);
 

@@ -14,6 +14,7 @@ noreturn void shutdown(const char *why)
 {
 	const struct descriptor_register none = { 0, 0 };
 
+	console_mark_end();
 	log_error("%s; resetting the machine", why);
 	out8(RESET_CONTROL, 0x02);
 	out8(RESET_CONTROL, 0x06);

@@ -9,6 +9,7 @@
 #include "boot/root/machine.h"
 #include "boot/root/main.h"
 #include "boot/root/prepare.h"
+#include "boot/root/screen_output.h"
 #include "boot/root/self_test.h"
 #include "boot/root/stop_cpus.h"
 #include "boot/root/vmcs01.h"
@@ -21,8 +22,14 @@
 #include "vmx/ept01.h"
 #include "vmx/nested/nested.h"
 #include "vmx/run.h"
+#include "vmx/shutdown.h"
 #include "vmx/trace_exits.h"
 #include "vmx/vcpu_dump.h"
+
+static void reset_after_panic(void)
+{
+	shutdown("panic = reset");
+}
 
 /* The first CPU to come opens the console for all. */
 static void open_console(const struct handoff *handoff)
@@ -31,8 +38,11 @@ static void open_console(const struct handoff *handoff)
 
 	if (!once_begin(&opened))
 		return;
+	console_keep((struct log_ring *)(uintptr_t)handoff->block_base);
 	console_init(&handoff->console, (enum log_level)handoff->log_level);
 	panic_set_stopper(stop_other_cpus);
+	if (handoff->reset_after_panic)
+		panic_set_last_act(reset_after_panic);
 	panic_register_dumper(vcpu_dump);
 	panic_register_dumper(trace_dump_last);
 	log_debug("block 0x%lx-0x%lx, image of %lu KB", handoff->block_base, handoff->block_base + handoff->block_size - 1,
@@ -83,6 +93,7 @@ u64 root_main(const struct handoff *handoff, u32 cpu_index, const struct launch_
 	open_console(handoff);
 	host_cpu_switch_paging(root_cr3(area->firmware.cr4 & CR4_LA57));
 	root_open_direct_map(handoff);
+	screen_output_open(handoff);
 	status = launch(area, handoff);
 	firmware_state_restore(&area->firmware);
 	return status;

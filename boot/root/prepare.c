@@ -8,6 +8,7 @@
 
 #include "arch/once.h"
 #include "boot/root/host_cpu.h"
+#include "drivers/log_ring.h"
 #include "drivers/uart.h"
 #include "mm/host_paging.h"
 #include "mm/image.h"
@@ -45,7 +46,7 @@ static bool handoff_is_sound(const struct handoff *handoff)
 	return handoff->magic == HANDOFF_MAGIC && handoff->version == HANDOFF_VERSION &&
 	       handoff->size == sizeof(*handoff) && handoff->block_base == align_down(handoff->block_base, SIZE_2M) &&
 	       handoff->block_size == align_down(handoff->block_size, SIZE_2M) && handoff->block_size != 0 &&
-	       handoff->image_base == image && image >= handoff->block_base &&
+	       handoff->image_base == image && image >= handoff->block_base + LOG_RING_BYTES &&
 	       handoff->free_base >= (u64)(uintptr_t)image_end &&
 	       handoff->free_base < handoff->block_base + handoff->block_size &&
 	       handoff->cpu_count >= 1 && handoff->cpu_count <= HANDOFF_MAX_CPUS &&

@@ -27,6 +27,8 @@
 #define SELF_TEST_MACHINE_CHECK_BANKS 18
 #define SELF_TEST_MACHINE_CHECK_ENTRY 19
 #define SELF_TEST_LOCK_RANKS_EQUAL 23
+/* Then the processors start anew, with memory as it is: tests/emu/suite_console.py. */
+#define SELF_TEST_PANIC_THEN_RESET 40
 /* These end in one when L1 does something: tests/guests/stop. */
 #define SELF_TEST_PANIC_AT_RDPMC 20
 #define SELF_TEST_PANIC_AT_MONITOR 21

@@ -371,6 +371,8 @@ void config_defaults(struct config *config)
 		.leaves = 1,
 		.refusals = 1,
 		.shadowing = 1,
+		.lastlog = CONFIG_LASTLOG_ON,
+		.screen = 1,
 		.timeout = 5,
 	};
 }

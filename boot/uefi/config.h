@@ -47,6 +47,9 @@ struct config_console {
 /* In the order of the words in config_keys.c. */
 enum config_unsupported { CONFIG_UNSUPPORTED_STOP, CONFIG_UNSUPPORTED_BOOT };
 enum config_check { CONFIG_CHECK_OFF, CONFIG_CHECK_ON, CONFIG_CHECK_SAVE };
+/* What is told of the last boot: nothing, how it ended if not well, all that is kept; or the second and a file. */
+enum config_lastlog { CONFIG_LASTLOG_OFF, CONFIG_LASTLOG_ON, CONFIG_LASTLOG_ALWAYS, CONFIG_LASTLOG_SAVE };
+enum config_panic { CONFIG_PANIC_HALT, CONFIG_PANIC_RESET };
 enum config_unlaunched { CONFIG_UNLAUNCHED_STOP, CONFIG_UNLAUNCHED_LEAVE };
 
 /* Where an entry's lines are in the file, and how it is shown. */
@@ -73,6 +76,9 @@ struct config {
 	u32 trace;				/* KB of each processor's trace ring; 0: none */
 	u32 shadowing;				/* 1: VMCS shadowing is used where the processor has it */
 	u32 check;				/* enum config_check */
+	u32 lastlog;				/* enum config_lastlog */
+	u32 panic;				/* enum config_panic */
+	u32 screen;				/* 1: L0 writes on the screen until L1 owns it */
 	u64 hide;				/* bit n: row n of boot/hide.def is hidden from L1 */
 
 	u32 timeout;				/* seconds, or CONFIG_TIMEOUT_NEVER */

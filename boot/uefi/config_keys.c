@@ -37,6 +37,9 @@ const struct key config_keys[KEY_COUNT] = {
 	{ "refusals", ON_OFF, CHOICE, ANYWHERE, AT(refusals), 0 },
 	{ "shadowing", ON_OFF, CHOICE, ANYWHERE, AT(shadowing), 0 },
 	{ "trace", "off, on, or a number of KB from 8 to 16384", KILOBYTES, ANYWHERE, AT(trace), 0 },
+	{ "lastlog", "off, on, always, save", CHOICE, IN_FILE | IN_OPTIONS, AT(lastlog), 0 },
+	{ "panic", "halt, reset", CHOICE, ANYWHERE, AT(panic), 0 },
+	{ "screen", ON_OFF, CHOICE, ANYWHERE, AT(screen), 0 },
 	{ "hide", "none"
 #include "boot/hide.def"
 	  , CHOICES, ANYWHERE, AT(hide), 0 },

@@ -28,7 +28,7 @@ struct key {
 };
 
 /* config.c knows these by name. */
-enum { KEY_L1, KEY_OPTIONS, KEY_DEFAULT, KEY_ENTRY, KEY_COUNT = 20 };
+enum { KEY_L1, KEY_OPTIONS, KEY_DEFAULT, KEY_ENTRY, KEY_COUNT = 23 };
 extern const struct key config_keys[KEY_COUNT];
 
 bool span_is(struct span s, const char *word);

@@ -31,15 +31,15 @@ static EFI_GUID memory_attribute_protocol = {
 #define ENTRY_NO_EXECUTE (UINT64_C(1) << 63)
 #define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
 
-/* May code run at `address`, by the firmware's page tables (identity mapped)? */
-static bool is_executable(u64 address)
+/* Is `address` mapped by the firmware's page tables (to itself), without any bit of `forbidden` on the way? */
+static bool is_mapped_without(u64 address, u64 forbidden)
 {
 	u64 table = read_cr3() & ENTRY_ADDRESS;
 
 	for (unsigned int shift = read_cr4() & CR4_LA57 ? 48 : 39; shift >= 12; shift -= 9) {
 		u64 entry = ((const volatile u64 *)(uintptr_t)table)[(address >> shift) & 511];
 
-		if (!(entry & ENTRY_PRESENT) || (entry & ENTRY_NO_EXECUTE))
+		if (!(entry & ENTRY_PRESENT) || (entry & forbidden))
 			return false;
 		if (shift < 39 && (entry & ENTRY_LARGE))
 			return true;
@@ -48,11 +48,16 @@ static bool is_executable(u64 address)
 	return true;
 }
 
+bool is_mapped(u64 address)
+{
+	return is_mapped_without(address, 0);
+}
+
 bool make_executable(EFI_BOOT_SERVICES *boot, u64 base, u64 size)
 {
 	struct memory_attribute_protocol *protocol;
 
 	if (!EFI_ERROR(boot->LocateProtocol(&memory_attribute_protocol, NULL, (void **)&protocol)))
 		protocol->clear(protocol, base, size, ATTRIBUTE_NO_EXECUTE | ATTRIBUTE_READ_ONLY | ATTRIBUTE_READ_PROTECT);
-	return is_executable(base) && is_executable(base + size - 1);
+	return is_mapped_without(base, ENTRY_NO_EXECUTE) && is_mapped_without(base + size - 1, ENTRY_NO_EXECUTE);
 }

@@ -9,6 +9,8 @@
 #include "boot/uefi/acpi_look.h"
 #include "boot/uefi/memory_map.h"
 #include "boot/uefi/output.h"
+#include "boot/uefi/screen_look.h"
+#include "drivers/log_ring.h"
 
 #define PAGE UINT64_C(4096)
 
@@ -56,7 +58,7 @@ static EFI_STATUS copy_memory_map(struct loader *loader, struct handoff *handoff
 
 EFI_STATUS fill_handoff(struct loader *loader)
 {
-	u64 behind_image = loader->block_base + loader->kernel.size;
+	u64 image = loader->block_base + LOG_RING_BYTES, behind_image = image + loader->kernel.size;
 	struct handoff *handoff = (struct handoff *)(uintptr_t)behind_image;
 	u64 end = (behind_image + sizeof(*handoff) + PAGE - 1) & ~(PAGE - 1);
 
@@ -66,7 +68,7 @@ EFI_STATUS fill_handoff(struct loader *loader)
 	handoff->size = sizeof(*handoff);
 	handoff->block_base = loader->block_base;
 	handoff->block_size = loader->block_size;
-	handoff->image_base = loader->block_base;
+	handoff->image_base = image;
 	handoff->image_size = loader->kernel.size;
 	handoff->free_base = end;
 	handoff->rsdp = acpi_root(loader->system);
@@ -75,6 +77,7 @@ EFI_STATUS fill_handoff(struct loader *loader)
 	handoff->show_refusals = loader->config.refusals;
 	handoff->use_vmcs_shadowing = loader->config.shadowing;
 	handoff->hide = loader->config.hide;
+	handoff->reset_after_panic = loader->config.panic == CONFIG_PANIC_RESET;
 	handoff->trace_kilobytes = loader->config.trace;
 	output_console(&handoff->console);
 	handoff->cpu_count = loader->processors;
@@ -82,5 +85,6 @@ EFI_STATUS fill_handoff(struct loader *loader)
 	handoff->sleep_port_count = loader->sleep_ports.count;
 	memcpy(handoff->sleep_ports, loader->sleep_ports.port, sizeof(handoff->sleep_ports));
 	loader->handoff = handoff;
+	look_for_screen(loader);
 	return copy_memory_map(loader, handoff);
 }

@@ -101,7 +101,7 @@ static u64 launch_one(struct loader *loader, u32 index)
 	u64 result;
 
 	errand = (struct errand){
-		.entry = loader->block_base + loader->kernel.entry, .handoff = loader->handoff, .cpu_index = index,
+		.entry = loader->handoff->image_base + loader->kernel.entry, .handoff = loader->handoff, .cpu_index = index,
 	};
 	if (cpu.is_boot_processor)
 		result = launch_cpu(errand.entry, errand.handoff, errand.cpu_index);

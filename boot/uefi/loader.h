@@ -34,6 +34,7 @@ struct loader {
 	struct machine_faults faults;
 
 	const struct packed_file *packed_kernel;
+	u64 boot_number;		/* one more than the newest boot's whose lines are still in memory */
 	u64 block_base, block_size;	/* the reserved block; 0 while there is none */
 	struct elf_image kernel;
 	struct handoff *handoff;	/* in the block */

@@ -9,6 +9,7 @@
 #include "boot/uefi/acpi_look.h"
 #include "boot/uefi/check.h"
 #include "boot/uefi/handoff_fill.h"
+#include "boot/uefi/last_log.h"
 #include "boot/uefi/launch.h"
 #include "boot/uefi/loader.h"
 #include "boot/uefi/machine_look.h"
@@ -20,6 +21,7 @@
 #include "boot/uefi/reserve.h"
 #include "boot/uefi/start_l1.h"
 #include "boot/uefi/unpack.h"
+#include "drivers/log_ring.h"
 
 static EFI_GUID loaded_image_protocol = EFI_LOADED_IMAGE_PROTOCOL_GUID;
 
@@ -56,7 +58,7 @@ static bool goes_on_without(const struct loader *loader)
 static const char *place_packed(struct loader *loader)
 {
 	const struct packed_file *kernel = loader->packed_kernel;
-	u64 size = kernel->size;
+	u64 size = kernel->size, base = loader->block_base + LOG_RING_BYTES;
 	u8 *file = (u8 *)(uintptr_t)(loader->block_base + loader->block_size - size);
 	const char *error;
 
@@ -64,9 +66,11 @@ static const char *place_packed(struct loader *loader)
 	    unpack(kernel->bytes, kernel->packed_size, file, size) != size)
 		return "the packed kernel image is damaged";
 	error = elf_measure(file, size, &loader->kernel);
-	if (!error && loader->kernel.size + sizeof(struct handoff) + 4096 > loader->block_size / 2)
+	if (!error && LOG_RING_BYTES + loader->kernel.size + sizeof(struct handoff) + 4096 > loader->block_size / 2)
 		error = "the kernel image does not fit in the reserved block";
-	return error ? error : elf_place(file, size, &loader->kernel, (u8 *)(uintptr_t)loader->block_base, loader->block_base);
+	if (!error)
+		error = elf_place(file, size, &loader->kernel, (u8 *)(uintptr_t)base, base);
+	return error;
 }
 
 static EFI_STATUS place_kernel(struct loader *loader)
@@ -87,6 +91,7 @@ static EFI_STATUS go_beneath_firmware(struct loader *loader)
 	if (EFI_ERROR(status))
 		return status;
 	look_for_sleep(loader);
+	begin_log(loader);
 	status = place_kernel(loader);
 	if (!EFI_ERROR(status))
 		status = fill_handoff(loader);
@@ -124,6 +129,7 @@ EFI_STATUS loader_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const struct 
 		return check_and_return(&loader);
 	if (loader.faults.count && !goes_on_without(&loader))
 		return EFI_UNSUPPORTED;
+	tell_last_log(&loader);
 	status = choose_entry(&loader);
 	if (EFI_ERROR(status))
 		return status;

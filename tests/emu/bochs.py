@@ -8,7 +8,9 @@ import os
 import re
 import subprocess
 import sys
+import time
 
+import rfb
 from machine import ROOT, find_firmware
 
 DEFAULT_CPU = "corei7_haswell_4770"
@@ -21,7 +23,7 @@ vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0{bad_msrs}{quantum}{features}
 clock: sync=none, time0=1700000000
 pci: enabled=1, chipset=i440fx
-vga: extension=vbe, update_freq=2, realtime=0
+vga: extension=vbe, update_freq={refresh}, realtime=0
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=disk, path={image}, mode=volatile, journal={journal}, {geometry}, translation=none
 boot: disk
@@ -32,7 +34,7 @@ error: action={errors}
 info: action=report
 debug: action=ignore
 log: emulator.log
-display_library: term
+display_library: {display}
 com1: {com1}
 com2: {com2}
 """
@@ -82,6 +84,7 @@ class Bochs:
     def __init__(self, options):
         self.options = options
         self.devices = {}
+        self.screen_port = 0
         if options.backend == "bochs-system":
             self.program = "bochs"
         elif options.program:
@@ -104,6 +107,7 @@ class Bochs:
             cpu=find_model(self.program, options.cpu or DEFAULT_CPU), cpus=options.cpus, ips=options.ips or 200000000,
             bad_msrs=", ignore_bad_msrs=0" if options.strict_msrs else "", journal=work / "journal",
             quantum=f", quantum={options.quantum}" if options.quantum else "",
+            refresh=20 if options.screen else 2, display="rfb, options=\"timeout=20\"" if options.screen else "term",
             features=f', add_features="{options.features}"' if options.features else "",
             com1=self.port(1), com2=self.port(2) if options.log2 else "enabled=0",
             errors="report" if options.emulator_errors else "ignore")
@@ -122,6 +126,18 @@ class Bochs:
             if sign.search(line) and not result.end:
                 result.end = end
                 result.detail = "" if end == "shutdown" else line[12:].strip()
+
+    def started(self, process):
+        """Bochs chooses its screen server's port, and says so too late; the process has no other one."""
+        while self.options.screen and not self.screen_port and process.poll() is None:
+            time.sleep(0.05)
+            self.screen_port = rfb.listening_port(process.pid)
+        if self.screen_port:
+            rfb.greet(self.screen_port)
+
+    def picture(self):
+        """What the screen shows, by Bochs's own server of it."""
+        return rfb.picture(self.screen_port)
 
     def read_exit(self, status, said, result):
         result.end = "exit"

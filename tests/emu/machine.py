@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+SHOWN = 3   # seconds until a screen shows what was drawn
 ESCAPES = re.compile(r"\x1b(\[[0-9;=?]*[A-Za-z]|\([A-Z0-9]|[=>])")
 
 
@@ -39,9 +40,11 @@ class Options:
     secure_boot: bool = False           # ... and OVMF's build with Secure Boot, for which they have keys
     network: str = ""                   # QEMU: a network of its own with a DHCP server, and what else -netdev user shall do
     network_boot: bool = False          # ... and the firmware tries it after the disk
+    screen: bool = False                # Bochs: a graphics card that OVMF knows; what it shows at the end is the result's
     memory: int = 512
     seconds: float = 300
     until: str = None                   # a serial line that matches ends the run
+    times: int = 1                      # ... when so many have matched
     log: Path = None                    # where COM1 is kept
     log2: Path = None                   # where COM2 is kept; without it there is no COM2
     base2: int = 0                      # QEMU: another address for that port, 0x3e8 or 0x2e8
@@ -64,6 +67,7 @@ class Result:
     ticks: int = 0                      # Bochs: instructions executed, by its own clock
     lines: list = field(default_factory=list)   # COM1
     lines2: list = field(default_factory=list)  # COM2
+    screen: object = None               # a Picture, where there is a screen
     detail: str = ""                    # the emulator's last words, when they matter
 
     @property
@@ -174,6 +178,8 @@ class Machine:
         self.process = subprocess.Popen(command, stdin=other, stdout=other, stderr=other, cwd=self.work, env=environment,
                                         start_new_session=True)
         os.close(other)
+        if self.options.screen:
+            self.backend.started(self.process)
 
     def screen(self):
         """What the emulator says on its terminal; read even when unused, or the emulator would block."""
@@ -188,7 +194,7 @@ class Machine:
         serial = [(1, Follower(self.work / "com1"), result.lines), (2, Follower(self.work / "com2"), result.lines2)]
         log = Follower(self.work / "emulator.log")
         until = re.compile(options.until) if options.until else None
-        begin, said, told = time.monotonic(), "", 0
+        begin, said, told, matched = time.monotonic(), "", 0, 0
         while not result.end:
             masters = {port.master: port for port in self.ports.values()}
             ready, _, _ = select.select([self.terminal, *masters], [], [], 0.1)
@@ -207,7 +213,9 @@ class Machine:
                     if options.on_line:
                         options.on_line(port, line)
                     if until and until.search(line):
-                        result.end = "until"
+                        matched += 1
+                        if matched >= options.times:
+                            result.end = "until"
                     if self.keys and self.keys[0][0].search(line):
                         _, text, to = self.keys.pop(0)
                         self.ports[to].type(text)
@@ -248,6 +256,9 @@ def run(options):
     try:
         machine.start()
         machine.watch()
+        if options.screen and machine.process.poll() is None:
+            time.sleep(SHOWN)
+            machine.result.screen = machine.backend.picture()
     except KeyboardInterrupt:
         machine.result.end = "interrupted"
         raise

@@ -237,7 +237,8 @@ static void an_unknown_key_in_an_entry_is_named_with_what_an_entry_has(void **st
 {
 	(void)state;
 	file("[a]\ncolour = blue");
-	assert_noted(2, CONFIG_UNKNOWN_KEY, "there are l1, options, title, log, cpus, leaves, refusals, shadowing, trace, hide; ignored");
+	assert_noted(2, CONFIG_UNKNOWN_KEY,
+		     "there are l1, options, title, log, cpus, leaves, refusals, shadowing, trace, panic, screen, hide; ignored");
 }
 
 /* Expect: one note, and what stands below is nobody's: neither the file's nor the entry's before. */
