@@ -69,6 +69,7 @@ struct handoff {
 	u32 show_refusals;	/* 1: tell on the console why a VM entry of L1's was refused */
 	u32 use_vmcs_shadowing;	/* 0: as on a processor that has none */
 	u32 trace_kilobytes;	/* of each processor's trace ring; 0: no ring */
+	u32 monitor_key;	/* the byte on the console that opens the monitor; 0: there is none */
 	u32 range_count;
 	u64 hide;		/* bit n: L1 is not shown what row n of boot/hide.def names */
 	struct handoff_console console;
