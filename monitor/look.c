@@ -146,7 +146,8 @@ struct state look_state(const struct vcpu *vcpu)
 	static_assert(array_size(state.others) >= NESTED_SLOTS, "all of them");
 	if (nested->current) {
 		state.vmcs12 = nested->current->address;
-		state.is_launched = nested->current->vmcs12->launch_state == LAUNCH_STATE_LAUNCHED;
+		/* L0 notes it at the first exit. */
+		state.is_launched = state.in_l2 || nested->current->vmcs12->launch_state == LAUNCH_STATE_LAUNCHED;
 	}
 	for (u32 i = 0; i < NESTED_SLOTS; i++)
 		if (nested->slots[i].address != NO_ADDRESS && &nested->slots[i] != nested->current)

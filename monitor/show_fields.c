@@ -67,6 +67,16 @@ static void add_names(struct out_wrap *wrap, const struct bit_name *names, u32 c
 			wrap_add(wrap, "%s", names[i].name);
 }
 
+/* Without the word, which is the field's own name. */
+static const char *control_name(const struct control_info *control)
+{
+	const char *name = control->name;
+
+	while (*name++ != '_')
+		;
+	return name;
+}
+
 /* The others are reserved: some of them are always 1. */
 static void add_controls(struct out_wrap *wrap, u32 word, u64 value)
 {
@@ -76,7 +86,7 @@ static void add_controls(struct out_wrap *wrap, u32 word, u64 value)
 		if (controls[i].word != word || !(value >> controls[i].bit & 1))
 			continue;
 		others &= ~BIT(controls[i].bit);
-		wrap_add(wrap, "%s", controls[i].name);
+		wrap_add(wrap, "%s", control_name(&controls[i]));
 	}
 	if (others)
 		wrap_add(wrap, "reserved:0x%lx", others);
