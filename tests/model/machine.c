@@ -215,6 +215,18 @@ bool console_shows(enum log_level level)
 	return true;
 }
 
+static enum log_level console_shown = LOG_INFO;
+
+enum log_level console_level(void)
+{
+	return console_shown;
+}
+
+void console_set_level(enum log_level level)
+{
+	console_shown = level;
+}
+
 void console_line_va(enum log_level level, const char *format, va_list arguments)
 {
 	char *line = model.lines[model.line_count++ % MODEL_LINES];
