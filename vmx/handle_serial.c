@@ -55,7 +55,7 @@ static void carry_out_in(struct vcpu *vcpu, u16 port)
 	if (serial_watch_in(&serial.watch, port, rdtsc(), &value)) {
 		opens = stop_request();
 		if (opens)
-			serial.reader = vcpu;
+			serial.reader = vcpu, value = SERIAL_INSTEAD;
 		else
 			value = serial_watch_instead(&serial.watch, rdtsc());
 	}

@@ -77,6 +77,7 @@ EFI_STATUS fill_handoff(struct loader *loader)
 	handoff->hide = loader->config.hide;
 	handoff->trace_kilobytes = loader->config.trace;
 	handoff->console = *output_console();
+	handoff->monitor_key = loader->config.monitor ? loader->config.hotkey : 0;
 	handoff->cpu_count = loader->processors;
 	memcpy(handoff->cpus, loader->processor, loader->processors * sizeof(loader->processor[0]));
 	handoff->sleep_port_count = loader->sleep_ports.count;
