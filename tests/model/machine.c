@@ -146,7 +146,9 @@ bool xsetbv_safe(u32 index, u64 value)
 
 u8 in8(u16 port)
 {
-	return (u8)port;
+	u32 reg = (u32)port - MODEL_UART;
+
+	return reg < sizeof(model.uart) ? model.uart[reg] : (u8)port;
 }
 
 u16 in16(u16 port)
@@ -161,8 +163,10 @@ u32 in32(u16 port)
 
 void out8(u16 port, u8 value)
 {
-	(void)port;
-	(void)value;
+	u32 reg = (u32)port - MODEL_UART;
+
+	if (reg < sizeof(model.uart))
+		model.uart[reg] = value;
 	processor.ports_written++;
 }
 
