@@ -110,7 +110,8 @@ static const char *look_at(struct monitor *monitor, struct vcpu *vcpu, enum look
 		return NULL;
 	}
 	view->name = "12";
-	view->what = nested_in_l2(vcpu) ? "vmcs12, L1's VMCS; the state of L2, which runs, is of this moment" : "vmcs12, L1's VMCS as L1 sees it";
+	view->what = nested_in_l2(vcpu) ? "vmcs12, L1's VMCS; the state of L2, which runs, is of this moment" :
+					  "vmcs12, L1's VMCS as L1 sees it";
 	look_12(monitor, vcpu, view);
 	return NULL;
 }

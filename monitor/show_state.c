@@ -23,7 +23,7 @@ static const char *mode(const struct view *running)
 
 static const char *activity(const struct view *running)
 {
-	static const char names[][16] = { "", ", HLT", ", shutdown", ", waits for SIPI" };
+	static const char names[][17] = { "", ", HLT", ", shutdown", ", waits for SIPI" };
 	u64 state = view_get(running, VMCS_GUEST_ACTIVITY_STATE);
 
 	return state < array_size(names) ? names[state] : ", no such activity state";
