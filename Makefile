@@ -21,9 +21,9 @@ FREESTANDING := -std=gnu17 -ffreestanding -fno-common -mgeneral-regs-only -mno-r
 KERNEL_CFLAGS := $(FREESTANDING) -fPIE -fvisibility=hidden $(WARN) -I.
 
 # Pure files: no privileged instruction, compiled for the image and for the host alike.
-PURE := $(wildcard drivers/printk.c drivers/mca.c drivers/acpi.c arch/string.c \
+PURE := $(wildcard drivers/printk.c drivers/mca.c drivers/uart.c drivers/acpi.c arch/string.c \
 	mm/ept.c mm/ept_types.c mm/mtrr.c mm/guest_walk.c mm/l1_memory.c \
-	vmx/vmcs_field.c vmx/controls.c vmx/caps.c vmx/events.c vmx/breakpoints.c vmx/insn_info.c vmx/exit.c vmx/dump.c vmx/msr_bitmap.c vmx/sleep_guard.c vmx/trace_ring.c \
+	vmx/vmcs_field.c vmx/controls.c vmx/caps.c vmx/events.c vmx/breakpoints.c vmx/insn_info.c vmx/exit.c vmx/dump.c vmx/msr_bitmap.c vmx/sleep_guard.c vmx/serial_watch.c vmx/trace_ring.c \
 	vmx/nested/vmcs12.c vmx/nested/bitmap02.c vmx/nested/task_priority.c vmx/nested/caps12.c vmx/nested/check_*.c vmx/nested/merge.c vmx/nested/sync.c \
 	vmx/nested/reflect.c vmx/nested/insn.c vmx/nested/field_set.c vmx/nested/shadow12.c vmx/nested/msr_lists.c vmx/nested/ept02*.c vmx/nested/ept12_walk.c vmx/nested/page_log.c vmx/nested/spp.c vmx/nested/delivery.c vmx/nested/refusal.c \
 	vmx/nested/vm_functions.c vmx/nested/quick_plan.c vmx/nested/virtualization_exception.c \

@@ -45,6 +45,9 @@ struct percpu {
 	const struct handoff *handoff;
 	u64 counter[PERCPU_COUNTERS];
 
+	u64 own_init_until;	/* vmx/stop.h */
+	bool waits_for_sipi;	/* L1 does, so that INIT would not reach this processor: for others to see */
+
 	u64 tss_base;		/* as HOST_TR_BASE wants it */
 	u64 stack_top;		/* the root kernel's stack of this CPU */
 	u64 ist_top[3];		/* enum ist in boot/root/host_cpu.h */

@@ -8,19 +8,21 @@
 #include "arch/types.h"
 
 #define HANDOFF_MAGIC UINT64_C(0x004f445554534554) /* "TESTUDO" */
-#define HANDOFF_VERSION 6
+#define HANDOFF_VERSION 7
 #define HANDOFF_MAX_CPUS 256
 #define HANDOFF_MAX_RANGES 512
 #define HANDOFF_SLEEP_PORTS 8
 
 enum log_level { LOG_QUIET, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
-enum console_kind { CONSOLE_NONE, CONSOLE_PORT_16550 };
+enum console_kind { CONSOLE_NONE, CONSOLE_PORT_16550, CONSOLE_MEMORY_16550 };
 
+/* The loader has set its speed. */
 struct handoff_console {
-	u32 kind;		/* enum console_kind */
-	u32 baud;		/* 0: leave the speed as the firmware set it */
-	u64 base;		/* I/O port */
+	u64 base;		/* I/O port, or hpa of a register file within one page that is no memory */
+	u8 kind;		/* enum console_kind */
+	u8 stride;		/* bytes from one register to the next: 1, 2, 4 or 8 */
+	u8 width;		/* bytes of an access: 1, or in memory 4 */
 };
 
 /* One range of physical memory, as the firmware's memory map has it. */
@@ -30,6 +32,12 @@ struct handoff_range {
 	u32 type;		/* EFI memory type number */
 	u32 reserved;
 };
+
+/* As far as the map says. EfiReservedMemoryType, EfiMemoryMappedIO and EfiMemoryMappedIOPortSpace may be a device's registers. */
+static inline bool handoff_type_is_memory(u32 type)
+{
+	return type != 0 && type != 11 && type != 12;
+}
 
 struct handoff_cpu {
 	u32 apic_id;
@@ -61,6 +69,7 @@ struct handoff {
 	u32 show_refusals;	/* 1: tell on the console why a VM entry of L1's was refused */
 	u32 use_vmcs_shadowing;	/* 0: as on a processor that has none */
 	u32 trace_kilobytes;	/* of each processor's trace ring; 0: no ring */
+	u32 monitor_key;	/* the byte on the console that opens the monitor; 0: there is none */
 	u32 range_count;
 	u64 hide;		/* bit n: L1 is not shown what row n of boot/hide.def names */
 	struct handoff_console console;

@@ -29,8 +29,7 @@ static struct console_ring ring;
 
 static struct {
 	enum log_level level;
-	bool has_uart;
-	u16 uart_base;
+	struct uart uart;
 	bool lock_is_lost;		/* its owner is gone: nobody waits for it any more */
 } console = { .level = LOG_INFO };
 
@@ -41,8 +40,9 @@ void console_init(const struct handoff_console *wanted, enum log_level level)
 	/* Not an initialiser: the ring would then be in the file. */
 	memcpy(ring.signature, "TESTUDO-CONSOLE", sizeof(ring.signature));
 	console.level = level;
-	console.uart_base = (u16)wanted->base;
-	console.has_uart = wanted->kind == CONSOLE_PORT_16550 && uart_init(console.uart_base, wanted->baud);
+	console.uart.at = *wanted;
+	if (!uart_answers(&console.uart))
+		console.uart.at.kind = CONSOLE_NONE;
 }
 
 bool console_shows(enum log_level level)
@@ -64,8 +64,7 @@ static void emit(const char *text, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
 		ring.text[ring.written++ % RING_BYTES] = text[i];
-	if (console.has_uart)
-		uart_write(console.uart_base, text, length);
+	uart_write(&console.uart, text, length);
 }
 
 /* False: go on without. This CPU was in the middle of a line when the exception came, or another one halted there. */

@@ -1,64 +1,109 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 16550: see drivers/uart.h. No interrupts, no receive side. Waiting is
- * bounded, so that a UART that vanished costs time but no hang.
+ * The 16550: see drivers/uart.h. No interrupts. Waiting is bounded, so that a
+ * UART that vanished costs time but no hang.
  */
 #include "drivers/uart.h"
 
-#include "arch/ops.h"
-
-enum { UART_DATA = 0, UART_DIVISOR_LOW = 0, UART_DIVISOR_HIGH = 1, UART_FIFO = 2, UART_LINE_CONTROL = 3,
-       UART_MODEM_CONTROL = 4, UART_LINE_STATUS = 5 };
-
-#define LINE_CONTROL_8N1 0x03
-#define LINE_CONTROL_DIVISOR 0x80
-#define LINE_STATUS_TRANSMITTER_EMPTY 0x20
-#define MODEM_CONTROL_DTR_RTS 0x03
 #define FIFO_ENABLE_AND_CLEAR 0x07
-#define WAIT_LIMIT 1000000u
+/* Tries: a second or so. A byte takes 0.2 s at 50 baud. */
+#define PATIENCE 1000000u
 
-bool uart_init(u16 base, u32 baud)
+u8 uart_get(const struct uart *uart, enum uart_register reg)
 {
+	u64 address = uart->at.base + (u64)reg * uart->at.stride;
+
+	if (uart->at.kind != CONSOLE_MEMORY_16550)
+		return uart_port_read((u16)address);
+	if (uart->at.width == 4)
+		return (u8)*(const volatile u32 *)(uintptr_t)address;
+	return *(const volatile u8 *)(uintptr_t)address;
+}
+
+void uart_put(const struct uart *uart, enum uart_register reg, u8 value)
+{
+	u64 address = uart->at.base + (u64)reg * uart->at.stride;
+
+	if (uart->at.kind != CONSOLE_MEMORY_16550)
+		uart_port_write((u16)address, value);
+	else if (uart->at.width == 4)
+		*(volatile u32 *)(uintptr_t)address = value;
+	else
+		*(volatile u8 *)(uintptr_t)address = value;
+}
+
+bool uart_answers(const struct uart *uart)
+{
+	/* An absent device floats to ones; bit 7 of a live one means an error in the FIFO. */
+	return uart->at.kind != CONSOLE_NONE && uart_get(uart, UART_LINE_STATUS) != 0xff;
+}
+
+bool uart_prepare(const struct uart *uart, u32 baud)
+{
+	u8 control = uart_get(uart, UART_LINE_CONTROL);
 	u32 divisor;
 
-	/* An absent device floats to ones; bit 7 of a live one means an error in the FIFO. */
-	if (in8((u16)(base + UART_LINE_STATUS)) == 0xff)
+	uart_put(uart, UART_LINE_CONTROL, control | LINE_CONTROL_DIVISOR);
+	if (uart_get(uart, UART_LINE_CONTROL) != (control | LINE_CONTROL_DIVISOR)) {
+		uart_put(uart, UART_LINE_CONTROL, control);
 		return false;
-	if (baud == 0)
+	}
+	divisor = uart_get(uart, UART_DIVISOR_LOW) | (u32)uart_get(uart, UART_DIVISOR_HIGH) << 8;
+	if (baud == 0 && divisor != 0 && (control & LINE_CONTROL_FORMAT) == LINE_CONTROL_8N1) {
+		uart_put(uart, UART_LINE_CONTROL, LINE_CONTROL_8N1);
 		return true;
-	divisor = 115200 / baud;
-	if (divisor == 0)
-		divisor = 1;
-	out8((u16)(base + UART_LINE_CONTROL), LINE_CONTROL_8N1 | LINE_CONTROL_DIVISOR);
-	out8((u16)(base + UART_DIVISOR_LOW), (u8)divisor);
-	out8((u16)(base + UART_DIVISOR_HIGH), (u8)(divisor >> 8));
-	out8((u16)(base + UART_LINE_CONTROL), LINE_CONTROL_8N1);
-	out8((u16)(base + UART_FIFO), FIFO_ENABLE_AND_CLEAR);
-	out8((u16)(base + UART_MODEM_CONTROL), MODEM_CONTROL_DTR_RTS);
+	}
+	divisor = baud == 0 ? 1 : UART_MAX_BAUD / baud;
+	uart_put(uart, UART_DIVISOR_LOW, (u8)divisor);
+	uart_put(uart, UART_DIVISOR_HIGH, (u8)(divisor >> 8));
+	uart_put(uart, UART_LINE_CONTROL, LINE_CONTROL_8N1);
+	uart_put(uart, UART_INTERRUPTS, 0);
+	uart_put(uart, UART_FIFO, FIFO_ENABLE_AND_CLEAR);
+	uart_put(uart, UART_MODEM_CONTROL, MODEM_CONTROL_DTR_RTS);
 	return true;
 }
 
-static void wait_for_room(u16 base)
+static bool has_room(struct uart *uart)
 {
-	for (u32 i = 0; i < WAIT_LIMIT; i++) {
-		if (in8((u16)(base + UART_LINE_STATUS)) & LINE_STATUS_TRANSMITTER_EMPTY)
-			return;
-		cpu_pause();
+	for (u32 i = 0; i < (uart->stuck ? 1 : PATIENCE); i++) {
+		if (uart_get(uart, UART_LINE_STATUS) & LINE_STATUS_ROOM) {
+			uart->stuck = false;
+			return true;
+		}
+		__builtin_ia32_pause();
 	}
+	uart->stuck = true;
+	return false;
 }
 
-void uart_write(u16 base, const char *text, size_t length)
+void uart_write(struct uart *uart, const char *text, size_t length)
 {
-	/* L1 may be in the middle of setting the speed: then port 0 is not the data register. */
-	u8 line_control = in8((u16)(base + UART_LINE_CONTROL));
-	bool divisor_shown = (line_control & LINE_CONTROL_DIVISOR) != 0;
+	u8 line_control;
 
-	if (divisor_shown)
-		out8((u16)(base + UART_LINE_CONTROL), (u8)(line_control & ~LINE_CONTROL_DIVISOR));
-	for (size_t i = 0; i < length; i++) {
-		wait_for_room(base);
-		out8((u16)(base + UART_DATA), (u8)text[i]);
-	}
-	if (divisor_shown)
-		out8((u16)(base + UART_LINE_CONTROL), line_control);
+	if (uart->at.kind == CONSOLE_NONE)
+		return;
+	/* L1 may be in the middle of setting the speed: then register 0 is not the data. */
+	line_control = uart_get(uart, UART_LINE_CONTROL);
+	if (line_control & LINE_CONTROL_DIVISOR)
+		uart_put(uart, UART_LINE_CONTROL, (u8)(line_control & ~LINE_CONTROL_DIVISOR));
+	for (size_t i = 0; i < length && has_room(uart); i++)
+		uart_put(uart, UART_DATA, (u8)text[i]);
+	if (line_control & LINE_CONTROL_DIVISOR)
+		uart_put(uart, UART_LINE_CONTROL, line_control);
+}
+
+bool uart_receive(const struct uart *uart, u8 *byte)
+{
+	u8 status;
+
+	/* Register 0 is not the data while L1 sets the speed. One that has gone away reads as ones. */
+	if (uart->at.kind == CONSOLE_NONE || (uart_get(uart, UART_LINE_CONTROL) & LINE_CONTROL_DIVISOR))
+		return false;
+	status = uart_get(uart, UART_LINE_STATUS);
+	if (!(status & LINE_STATUS_BYTE) || status == 0xff)
+		return false;
+	*byte = uart_get(uart, UART_DATA);
+	if (status & LINE_STATUS_BYTE_ERRORS)
+		*byte = 0;
+	return true;
 }

@@ -13,6 +13,8 @@
 
 #define PTE_PRESENT BIT(0)
 #define PTE_WRITE BIT(1)
+#define PTE_WRITE_THROUGH BIT(3)
+#define PTE_CACHE_DISABLE BIT(4)
 #define PTE_ACCESSED BIT(5)
 #define PTE_DIRTY BIT(6)
 #define PTE_LARGE BIT(7)
@@ -54,6 +56,11 @@ static u64 *entry_at(struct host_paging *paging, u64 address, unsigned int level
 		}
 		table = table_of(*entry);
 	}
+}
+
+static u64 no_execute_bit(void)
+{
+	return bit_is_set(cpuid(0x80000001, 0).edx, 20) ? PTE_NO_EXECUTE : 0;
 }
 
 static u64 block_page_rights(u64 page, u64 no_execute)
@@ -113,9 +120,8 @@ static u64 direct_map_size(u64 ram_end, bool has_1g)
 
 bool host_paging_build(struct host_paging *paging, hpa_t block_base, u64 block_size, u64 ram_end)
 {
-	u32 features = cpuid(0x80000001, 0).edx;
-	bool has_1g = bit_is_set(features, 26);
-	u64 no_execute = bit_is_set(features, 20) ? PTE_NO_EXECUTE : 0;
+	bool has_1g = bit_is_set(cpuid(0x80000001, 0).edx, 26);
+	u64 no_execute = no_execute_bit();
 
 	paging->direct_map_size = direct_map_size(ram_end, has_1g);
 	paging->pml4 = page_alloc();
@@ -127,6 +133,16 @@ bool host_paging_build(struct host_paging *paging, hpa_t block_base, u64 block_s
 	paging->pml5[511] = paging->pml5[0];
 	return map_block(paging, block_base.value, block_size, no_execute) &&
 	       map_direct(paging, block_base.value, block_size, has_1g, no_execute);
+}
+
+bool host_paging_map_device(struct host_paging *paging, hpa_t page)
+{
+	u64 *entry = entry_at(paging, page.value, 1);
+
+	/* PAT entry 3, which is UC: so it is whatever the MTRRs say, which are L1's. */
+	if (entry != NULL)
+		*entry = page.value | READ_WRITE | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH | no_execute_bit();
+	return entry != NULL;
 }
 
 void host_paging_guard(struct host_paging *paging, const void *page)

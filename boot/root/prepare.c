@@ -8,10 +8,14 @@
 
 #include "arch/once.h"
 #include "boot/root/host_cpu.h"
+#include "drivers/uart.h"
 #include "mm/host_paging.h"
 #include "mm/image.h"
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
+
+/* Of canonical addresses with 48 bits. */
+#define LOW_HALF_END (UINT64_C(1) << 47)
 
 static struct {
 	struct once once;
@@ -19,6 +23,23 @@ static struct {
 	struct host_paging paging;
 	struct cpu_area *area[HANDOFF_MAX_CPUS];
 } prepared;
+
+/* A console in memory is mapped at VA = PA, and must not give a way to what is not the device's. */
+static bool console_is_sound(const struct handoff *handoff)
+{
+	const struct handoff_console *console = &handoff->console;
+	u64 page = align_down(console->base, PAGE_SIZE);
+
+	if (console->kind != CONSOLE_MEMORY_16550)
+		return console->kind <= CONSOLE_MEMORY_16550;
+	if (page == 0 || page >= LOW_HALF_END || uart_span(console) > page + PAGE_SIZE - console->base ||
+	    page - handoff->block_base < handoff->block_size)
+		return false;
+	for (u32 i = 0; i < handoff->range_count; i++)
+		if (page - handoff->ranges[i].base < handoff->ranges[i].size && handoff_type_is_memory(handoff->ranges[i].type))
+			return false;
+	return true;
+}
 
 static bool handoff_is_sound(const struct handoff *handoff)
 {
@@ -31,7 +52,7 @@ static bool handoff_is_sound(const struct handoff *handoff)
 	       handoff->free_base >= (u64)(uintptr_t)image_end &&
 	       handoff->free_base < handoff->block_base + handoff->block_size &&
 	       handoff->cpu_count >= 1 && handoff->cpu_count <= HANDOFF_MAX_CPUS &&
-	       handoff->sleep_port_count <= HANDOFF_SLEEP_PORTS && handoff->range_count <= HANDOFF_MAX_RANGES;
+	       handoff->sleep_port_count <= HANDOFF_SLEEP_PORTS && handoff->range_count <= HANDOFF_MAX_RANGES && console_is_sound(handoff);
 }
 
 /* The stack's top, above its pages and the guard page below them; 0 without memory. */
@@ -83,6 +104,9 @@ static u64 prepare_once(const struct handoff *handoff)
 	page_alloc_init(hpa(handoff->free_base), hpa(handoff->block_base + handoff->block_size));
 	phys_init(base, handoff->block_size, 0);
 	if (!host_paging_build(&prepared.paging, base, handoff->block_size, end_of_ram(handoff)))
+		return LAUNCH_NO_MEMORY;
+	if (handoff->console.kind == CONSOLE_MEMORY_16550 &&
+	    !host_paging_map_device(&prepared.paging, hpa(align_down(handoff->console.base, PAGE_SIZE))))
 		return LAUNCH_NO_MEMORY;
 	for (u32 i = 0; i < handoff->cpu_count; i++) {
 		prepared.area[i] = make_cpu_area(handoff, i);

@@ -371,6 +371,8 @@ void config_defaults(struct config *config)
 		.leaves = 1,
 		.refusals = 1,
 		.shadowing = 1,
+		.monitor = 1,
+		.hotkey = CONFIG_HOTKEY,
 		.timeout = 5,
 	};
 }

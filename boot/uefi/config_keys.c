@@ -31,6 +31,8 @@ const struct key config_keys[KEY_COUNT] = {
 	{ "refusals", ON_OFF, CHOICE, ANYWHERE, AT(refusals), 0 },
 	{ "shadowing", ON_OFF, CHOICE, ANYWHERE, AT(shadowing), 0 },
 	{ "trace", "off, on, or a number of KB from 8 to 16384", KILOBYTES, ANYWHERE, AT(trace), 0 },
+	{ "monitor", ON_OFF, CHOICE, IN_FILE | IN_OPTIONS, AT(monitor), 0 },
+	{ "hotkey", "ctrl-a to ctrl-z, ctrl-\\, ctrl-], ctrl-^, ctrl-_", CONTROL, IN_FILE | IN_OPTIONS, AT(hotkey), 0 },
 	{ "hide", "none"
 #include "boot/hide.def"
 	  , CHOICES, ANYWHERE, AT(hide), 0 },
@@ -138,6 +140,19 @@ static bool assign_number(struct span value, const char *word, u32 meaning, u32 
 	return true;
 }
 
+/* The byte that a terminal sends for such a key; that of ctrl-[ is Escape's, with which other keys' begin. */
+static bool assign_control(struct span value, u32 *chosen)
+{
+	char c = value.size == 6 ? value.at[5] : '\0';
+
+	if (!span_is((struct span){ value.at, value.size - (value.size > 0) }, "ctrl-"))
+		return false;
+	if (!(c >= 'a' && c <= 'z') && !(c >= '\\' && c <= '_'))
+		return false;
+	*chosen = (u32)c & 0x1f;
+	return true;
+}
+
 /* How long the text is with its doubled quotes made one and a path's backslash put in front; written only where `to` is given. */
 static size_t copy_text(char *to, struct span value, bool quoted, bool path)
 {
@@ -185,6 +200,8 @@ bool config_assign(struct config *config, const struct key *key, struct span *va
 			return assign_number(*value, "off", 0, CONFIG_MIN_TRACE, CONFIG_MAX_TRACE, to);
 		*(u32 *)to = CONFIG_TRACE_ON;
 		return true;
+	case CONTROL:
+		return assign_control(*value, to);
 	case SECONDS:
 		return assign_number(*value, "never", CONFIG_TIMEOUT_NEVER, 0, CONFIG_MAX_TIMEOUT, to);
 	}

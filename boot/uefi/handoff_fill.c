@@ -76,10 +76,8 @@ EFI_STATUS fill_handoff(struct loader *loader)
 	handoff->use_vmcs_shadowing = loader->config.shadowing;
 	handoff->hide = loader->config.hide;
 	handoff->trace_kilobytes = loader->config.trace;
-	handoff->console.kind = output_port() ? CONSOLE_PORT_16550 : CONSOLE_NONE;
-	handoff->console.base = output_port();
-	/* The loader has already set the speed where the firmware had not. */
-	handoff->console.baud = 0;
+	handoff->console = *output_console();
+	handoff->monitor_key = loader->config.monitor ? loader->config.hotkey : 0;
 	handoff->cpu_count = loader->processors;
 	memcpy(handoff->cpus, loader->processor, loader->processors * sizeof(loader->processor[0]));
 	handoff->sleep_port_count = loader->sleep_ports.count;

@@ -8,22 +8,12 @@
 #include "boot/uefi/output.h"
 
 #include "arch/string.h"
-#include "boot/uefi/ports.h"
 #include "boot/uefi/text.h"
+#include "drivers/uart.h"
 
 #define MAX_SCREENS 8
 #define LINE_SIZE 640
 #define PREFIX "testudo[0]: "
-
-/* 16550 registers. */
-enum { UART_DATA = 0, UART_DIVISOR_LOW = 0, UART_INTERRUPTS = 1, UART_DIVISOR_HIGH = 1, UART_FIFO = 2,
-       UART_LINE_CONTROL = 3, UART_MODEM_CONTROL = 4, UART_LINE_STATUS = 5 };
-#define UART_8N1 0x03
-#define UART_DIVISOR_LATCH 0x80
-#define UART_CAN_SEND 0x20
-#define UART_HAS_BYTE 0x01
-#define UART_BYTE_ERRORS 0x1e		/* overrun, parity, framing, break */
-#define UART_WAIT 1000000
 
 /* Microseconds. */
 #define READING_TIME 5000000
@@ -41,7 +31,7 @@ static_assert(sizeof(PREFIX) + CONFIG_LINE_SIZE + 2 <= LINE_SIZE, "the longest n
 static struct {
 	SIMPLE_TEXT_OUTPUT_INTERFACE *screen[MAX_SCREENS];
 	u32 screens;
-	u16 port;
+	struct uart uart;
 	const struct config *config;
 	char *copy;
 	size_t copy_size, copied;
@@ -76,30 +66,10 @@ static void find_screens(const struct loader *loader)
 		if (EFI_ERROR(loader->boot->HandleProtocol(handles[i], &device_path_protocol, (void **)&path)) ||
 		    EFI_ERROR(loader->boot->HandleProtocol(handles[i], &text_output, (void **)&screen)))
 			continue;
-		if (!output.port || com_port_of(path) != loader->config.console)
+		if (output.uart.at.kind == CONSOLE_NONE || com_port_of(path) != loader->config.console)
 			output.screen[output.screens++] = screen;
 	}
 	loader->boot->FreePool(handles);
-}
-
-/* Leaves the speed as the firmware has set it; a port that nobody has set up gets 115200 8N1. */
-static void prepare_port(u16 port)
-{
-	u8 control = port_read((u16)(port + UART_LINE_CONTROL));
-	u32 divisor;
-
-	port_write((u16)(port + UART_LINE_CONTROL), control | UART_DIVISOR_LATCH);
-	divisor = port_read((u16)(port + UART_DIVISOR_LOW)) | (u32)port_read((u16)(port + UART_DIVISOR_HIGH)) << 8;
-	if (divisor && (control & 0x3f) == UART_8N1) {
-		port_write((u16)(port + UART_LINE_CONTROL), UART_8N1);
-		return;
-	}
-	port_write((u16)(port + UART_DIVISOR_LOW), 1);
-	port_write((u16)(port + UART_DIVISOR_HIGH), 0);
-	port_write((u16)(port + UART_LINE_CONTROL), UART_8N1);
-	port_write((u16)(port + UART_INTERRUPTS), 0);
-	port_write((u16)(port + UART_FIFO), 0x07);
-	port_write((u16)(port + UART_MODEM_CONTROL), 0x03);
 }
 
 void output_open(const struct loader *loader)
@@ -113,53 +83,32 @@ void output_open(const struct loader *loader)
 	output.config = &loader->config;
 	output.screen[0] = loader->system->ConOut;
 	output.screens = output.screen[0] ? 1 : 0;
-	/* A port without a device reads as ones. */
-	if (port && port_read((u16)(port + UART_LINE_STATUS)) != 0xff) {
-		prepare_port(port);
-		output.port = port;
-	}
+	output.uart.at = (struct handoff_console){
+		.base = port, .kind = port ? CONSOLE_PORT_16550 : CONSOLE_NONE, .stride = 1, .width = 1,
+	};
+	if (!uart_answers(&output.uart) || !uart_prepare(&output.uart, 0))
+		output.uart.at.kind = CONSOLE_NONE;
 	find_screens(loader);
-	if (port && !output.port)
+	if (port && output.uart.at.kind == CONSOLE_NONE)
 		complain("there is no serial port at 0x%x (console = com%u): going on without", port,
 			 loader->config.console);
 }
 
-u16 output_port(void)
+const struct handoff_console *output_console(void)
 {
-	return output.port;
-}
-
-static void send(char c)
-{
-	for (u32 tries = 0; tries < UART_WAIT; tries++) {
-		if (port_read((u16)(output.port + UART_LINE_STATUS)) & UART_CAN_SEND) {
-			port_write((u16)(output.port + UART_DATA), (u8)c);
-			return;
-		}
-	}
-	/* It does not take a byte in a second or so: it never will. */
-	output.port = 0;
+	return &output.uart.at;
 }
 
 bool output_receive(char *c)
 {
-	u8 status = output.port ? port_read((u16)(output.port + UART_LINE_STATUS)) : 0;
-
-	/* A port that has gone away reads as ones. */
-	if (!(status & UART_HAS_BYTE) || status == 0xff)
-		return false;
-	*c = (char)port_read((u16)(output.port + UART_DATA));
-	if (status & UART_BYTE_ERRORS)
-		*c = 0;
-	return true;
+	return uart_receive(&output.uart, (u8 *)c);
 }
 
 void output_text(const char *text)
 {
 	static u16 wide[LINE_SIZE];
 
-	for (size_t i = 0; text[i] && output.port; i++)
-		send(text[i]);
+	uart_write(&output.uart, text, text_length(text));
 	text_to_ucs2(wide, LINE_SIZE, text);
 	for (u32 i = 0; i < output.screens; i++)
 		output.screen[i]->OutputString(output.screen[i], wide);

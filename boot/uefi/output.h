@@ -11,8 +11,8 @@
 /* Before it, lines go to the firmware's console alone. */
 void output_open(const struct loader *loader);
 
-/* The I/O port of the console, 0 for none. */
-u16 output_port(void);
+/* What L0 is to write to. */
+const struct handoff_console *output_console(void);
 
 /* For those who want to know (log is not quiet). */
 void say(const char *format, ...) printf_like(1, 2);

@@ -6,18 +6,6 @@
 
 #include "arch/types.h"
 
-static inline void port_write(u16 port, u8 value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline u8 port_read(u16 port)
-{
-	u8 value;
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
 static inline u64 read_msr(u32 msr)
 {
 	u32 low, high;

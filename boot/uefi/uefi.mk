@@ -5,7 +5,7 @@
 EFI_INC ?= /usr/include/efi
 EFI_LIB ?= /usr/lib
 
-LOADER_C := $(filter-out boot/uefi/first.c,$(wildcard boot/uefi/*.c)) $(wildcard arch/string.c)
+LOADER_C := $(filter-out boot/uefi/first.c,$(wildcard boot/uefi/*.c)) arch/string.c drivers/uart.c drivers/uart_port.c
 LOADER_O := $(LOADER_C:%.c=$(BUILD)/uefi/%.o) $(BUILD)/uefi/boot/uefi/launch_cpu.asm.o
 FIRST_O := $(patsubst %,$(BUILD)/uefi/%.o,boot/uefi/first boot/uefi/executable boot/uefi/unpack boot/uefi/elf_load arch/string)
 UEFI_O := $(FIRST_O) $(BUILD)/uefi/boot/uefi/packed.asm.o

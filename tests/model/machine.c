@@ -12,6 +12,7 @@
 #include "arch/x86.h"
 #include "drivers/console.h"
 #include "drivers/panic.h"
+#include "drivers/uart.h"
 #include "tests/model/model.h"
 #include "vmx/apic_reset.h"
 #include "vmx/shutdown.h"
@@ -165,6 +166,16 @@ void out8(u16 port, u8 value)
 	processor.ports_written++;
 }
 
+u8 uart_port_read(u16 port)
+{
+	return in8(port);
+}
+
+void uart_port_write(u16 port, u8 value)
+{
+	out8(port, value);
+}
+
 void out16(u16 port, u16 value)
 {
 	out8(port, (u8)value);
@@ -288,7 +299,7 @@ noreturn void panic(const char *format, ...)
 	abort();
 }
 
-u64 panic_count;
+u64 stop_reasons;
 
 noreturn void panic_stop_here(void)
 {
