@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("arch/", "boot/", "docs/", "drivers/", "mm/", "tests/", "tools/", "vmx/")
+FOLDERS = ("arch/", "boot/", "docs/", "drivers/", "mm/", "monitor/", "tests/", "tools/", "vmx/")
 CODE = re.compile(r"`([^`\n]+)`")
 NAME = re.compile(r"[A-Za-z]\w*_\w+$")
 LINK = re.compile(r"\]\(([^)#\s]+)\)")

@@ -375,7 +375,7 @@ static void where_tells_of_aborts_and_many_vmcss(void **state)
 	give(VMCS_GUEST_CR3, 0x1000);
 	assert_true(show_where(&out.out, &s, &view, &view));
 	assert_string_equal(out.text,
-		"CPU 0 runs L1: 64-bit, CPL 3, 0010:abc, CR3 1000, exit reason IO_INSTRUCTION\n"
+		"CPU 0 runs L1: 64-bit, CPL 3, 0010:abc, CR3 1000, last exit IO_INSTRUCTION\n"
 		"L1 is in VMX root operation, VMXON region 4000, current VMCS 5000, clear\n"
 		"vmcs12: EPTP 701e, VPID 9\n"
 		"other active VMCSs of L1's: ffffffffffffffff ffffffffffffffff 1 2 3 4 5 ffffffffffffffff\n");
@@ -396,17 +396,16 @@ static void exits_are_summed(void **state)
 	counts.l1[79] = 1;
 	counts.l2[10] = 7;
 	counts.l2[48] = 2;
-	counts.reflected = 6;
+	counts.kept[10] = 1;
+	counts.kept[48] = 2;
 	counts.ept02_fills = 2;
 	assert_true(show_exits(&out.out, &counts));
 	assert_string_equal(out.text,
-		"exits                                 of L1            of L2\n"
-		" 10 CPUID                                 5                7\n"
-		" 48 EPT_VIOLATION                         0                2\n"
-		" 79 all others                            1                0\n"
-		"in all                                    6                9\n"
-		"handled by L0                             6                3\n"
-		"handled by L1                                              6\n"
+		"exits                                 of L1            of L2       kept by L0      given to L1\n"
+		" 10 CPUID                                 5                7                1                6\n"
+		" 48 EPT_VIOLATION                         0                2                2                0\n"
+		" 79 all others                            1                0                0                0\n"
+		"in all                                    6                9                3                6\n"
 		"EPT02 was filled 2 times; 0 VM entries of L1's were refused\n");
 }
 
