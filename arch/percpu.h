@@ -19,7 +19,7 @@ struct handoff;
 struct lock;
 
 /* Room for vmx/counters.h, which gives them their meaning. */
-#define PERCPU_COUNTERS 176
+#define PERCPU_COUNTERS 256
 
 /*
  * Where a VM exit lands: HOST_RSP is &exit_frame.regs in every VMCS of this

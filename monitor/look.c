@@ -110,7 +110,8 @@ static const char *look_at(struct monitor *monitor, struct vcpu *vcpu, enum look
 		return NULL;
 	}
 	view->name = "12";
-	view->what = nested_in_l2(vcpu) ? "vmcs12, L1's VMCS; the state of L2, which runs, is of this moment" : "vmcs12, L1's VMCS as L1 sees it";
+	view->what = nested_in_l2(vcpu) ? "vmcs12, L1's VMCS; the state of L2, which runs, is of this moment" :
+					  "vmcs12, L1's VMCS as L1 sees it";
 	look_12(monitor, vcpu, view);
 	return NULL;
 }
@@ -174,8 +175,8 @@ void look_counts(struct vcpu *vcpu, struct exit_counts *counts)
 	for (u32 i = 0; i < COUNTED_EXIT_REASONS; i++) {
 		counts->l1[i] = counter_value(COUNTER_BY_REASON_L1 + i);
 		counts->l2[i] = counter_value(COUNTER_BY_REASON_L2 + i);
+		counts->kept[i] = counter_value(COUNTER_KEPT + i);
 	}
-	counts->reflected = counter_value(COUNTER_REFLECTED);
 	counts->ept02_fills = counter_value(COUNTER_EPT02_FILLS);
 	counts->refusals = counter_value(COUNTER_ENTRY_REFUSALS);
 }

@@ -2,6 +2,7 @@
 /* Exits by reason and by who handled them; the record of refused entries in words. Pure. */
 #include "monitor/show_counts.h"
 
+#include "drivers/printk.h"
 #include "vmx/exit.h"
 #include "vmx/nested/check_common.h"
 
@@ -19,19 +20,30 @@ static const char *reason_name(u32 reason)
 	return reason == SHOW_REASONS - 1 ? "all others" : exit_name(reason);
 }
 
+/* Those of L1 are all handled by L0. */
+static bool show_line(struct monitor_out *out, const char *name, u64 l1, u64 l2, u64 kept)
+{
+	return out_line(out, "%-26s %16lu %16lu %16lu %16lu", name, l1, l2, kept, l2 - kept);
+}
+
+static bool show_reason(struct monitor_out *out, const struct exit_counts *counts, u32 reason)
+{
+	char name[32];
+
+	if (!counts->l1[reason] && !counts->l2[reason])
+		return true;
+	(void)format_text(name, sizeof(name), "%3u %s", reason, reason_name(reason));
+	return show_line(out, name, counts->l1[reason], counts->l2[reason], counts->kept[reason]);
+}
+
 bool show_exits(struct monitor_out *out, const struct exit_counts *counts)
 {
-	u64 l1 = sum(counts->l1), l2 = sum(counts->l2);
-
-	if (!out_line(out, "%-26s %16s %16s", "exits", "of L1", "of L2"))
+	if (!out_line(out, "%-26s %16s %16s %16s %16s", "exits", "of L1", "of L2", "kept by L0", "given to L1"))
 		return false;
 	for (u32 i = 0; i < SHOW_REASONS; i++)
-		if ((counts->l1[i] || counts->l2[i]) &&
-		    !out_line(out, "%3u %-22s %16lu %16lu", i, reason_name(i), counts->l1[i], counts->l2[i]))
+		if (!show_reason(out, counts, i))
 			return false;
-	return out_line(out, "%-26s %16lu %16lu", "in all", l1, l2) &&
-	       out_line(out, "%-26s %16lu %16lu", "handled by L0", l1, l2 - counts->reflected) &&
-	       out_line(out, "%-26s %16s %16lu", "handled by L1", "", counts->reflected) &&
+	return show_line(out, "in all", sum(counts->l1), sum(counts->l2), sum(counts->kept)) &&
 	       out_line(out, "EPT02 was filled %lu times; %lu VM entries of L1's were refused", counts->ept02_fills, counts->refusals);
 }
 

@@ -8,8 +8,8 @@
 #define SHOW_REASONS 80		/* COUNTED_EXIT_REASONS */
 
 struct exit_counts {
-	u64 l1[SHOW_REASONS], l2[SHOW_REASONS];	/* by reason; the last one is of all that are not known */
-	u64 reflected;		/* of L2's: given to L1 */
+	/* By reason; the last one is of all that are not known. `kept` are those of L2's after which L2 went on. */
+	u64 l1[SHOW_REASONS], l2[SHOW_REASONS], kept[SHOW_REASONS];
 	u64 ept02_fills, refusals;
 };
 

@@ -16,9 +16,9 @@ static const char *what_is_wrong(u64 entry, unsigned int level, const struct ept
 	if ((entry & EPT_WRITE) && !(entry & EPT_READ))
 		return "writable, and not readable";
 	if (!(entry & EPT_READ) && !rules->execute_only)
-		return "executable only, which the processor does not have";
+		return "executable only: not offered";
 	if (entry & beyond)
-		return "address beyond the physical-address width";
+		return "address beyond the physical width";
 	if (ept_is_leaf(entry, level) && (type == 2 || type == 3 || type == 7))
 		return "reserved memory type";
 	return "reserved bits are set";

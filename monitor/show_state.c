@@ -23,7 +23,7 @@ static const char *mode(const struct view *running)
 
 static const char *activity(const struct view *running)
 {
-	static const char names[][16] = { "", ", HLT", ", shutdown", ", waits for SIPI" };
+	static const char names[][17] = { "", ", HLT", ", shutdown", ", waits for SIPI" };
 	u64 state = view_get(running, VMCS_GUEST_ACTIVITY_STATE);
 
 	return state < array_size(names) ? names[state] : ", no such activity state";
@@ -91,7 +91,7 @@ bool show_where(struct monitor_out *out, const struct state *state, const struct
 	struct out_wrap wrap;
 
 	wrap_begin(&wrap, out, 6);
-	wrap_add(&wrap, "CPU %u runs %s: %s, CPL %lu, %04lx:%lx, CR3 %lx%s, exit reason %s", state->cpu, state->in_l2 ? "L2" : "L1",
+	wrap_add(&wrap, "CPU %u runs %s: %s, CPL %lu, %04lx:%lx, CR3 %lx%s, last exit %s", state->cpu, state->in_l2 ? "L2" : "L1",
 		 mode(running), cpl(running), view_get(running, VMCS_GUEST_CS_SELECTOR), view_get(running, VMCS_GUEST_RIP),
 		 view_get(running, VMCS_GUEST_CR3), activity(running), exit_name(view_get(running, VMCS_EXIT_REASON) & EXIT_REASON_BASIC));
 	return wrap_end(&wrap) && show_vmx(out, state) && (!state->has_current || show_tables(out, view12)) &&

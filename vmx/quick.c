@@ -30,6 +30,7 @@ u64 quick_go_on(struct vcpu *vcpu, u32 reason)
 	if (likely(nested_in_l2(vcpu))) {
 		emulate_reinject(vcpu);
 		switch_prepare_resume(vcpu);
+		count_kept(reason);
 	}
 	count_exit_reason(true, reason);
 	return resume(vcpu);

@@ -38,7 +38,7 @@ static struct vm_exit read_exit(const struct vcpu *vcpu)
 }
 
 /* L0 handled the exit: L2 goes on, unless it came to an exit to L1 after all, or the monitor trap is due. */
-static void resume_l2(struct vcpu *vcpu)
+static void resume_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	const struct vm_exit trap = { .reason = EXIT_MONITOR_TRAP_FLAG, .basic = EXIT_MONITOR_TRAP_FLAG };
 	bool monitor_trap = vcpu->nested->monitor_trap;
@@ -53,6 +53,7 @@ static void resume_l2(struct vcpu *vcpu)
 	}
 	emulate_reinject(vcpu);
 	switch_prepare_resume(vcpu);
+	count_kept(exit->basic);
 }
 
 /* An L2 that finds such an exit may repeat it. */
@@ -78,7 +79,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	if (!reflect_is_known(exit->basic))
 		tell_unknown(exit);
 	if (unlikely(exit->basic == EXIT_INIT_SIGNAL) && stop_takes_init(vcpu->cpu)) {
-		resume_l2(vcpu);
+		resume_l2(vcpu, exit);
 		return;
 	}
 
@@ -89,7 +90,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	if (owner == OWNER_EPT12) {
 		owner = handle_ept12(vcpu, exit);
 		if (owner == OWNER_L0) {
-			resume_l2(vcpu);
+			resume_l2(vcpu, exit);
 			return;
 		}
 	}
@@ -100,11 +101,11 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 		return;
 	}
 	if (owner == OWNER_L2) {
-		resume_l2(vcpu);
+		resume_l2(vcpu, exit);
 		return;
 	}
 	exits_dispatch(vcpu, exit);
-	resume_l2(vcpu);
+	resume_l2(vcpu, exit);
 }
 
 static void handle_l1_exit(struct vcpu *vcpu, const struct vm_exit *exit)

@@ -94,6 +94,8 @@ bool hands_command(const char *line)
 	goes_on = command(line);
 	take_down(&after);
 	compare(&before, &after);
+	for (u32 i = 0; i < COUNTED_EXIT_REASONS; i++)
+		require(after.cpu.counter[COUNTER_KEPT + i] <= after.cpu.counter[COUNTER_BY_REASON_L2 + i]);
 	require(collect_width(&hands.answer) <= OUT_COLUMNS || strstr(hands.answer.text, "trace ") != NULL);
 	processor.in_guest = in_guest;
 	return goes_on;

@@ -62,7 +62,8 @@ static void a_line_is_echoed_and_ends(void **state)
 static void every_end_of_line_is_one(void **state)
 {
 	static const struct { const char *keys; size_t count; u32 lines; } ends[] = {
-		{ "\r", 1, 1 }, { "\n", 1, 1 }, { "\r\n", 2, 1 }, { "\r\0", 2, 1 }, { "\n\n", 2, 2 }, { "\r\r\n", 3, 2 }, { "\n\r\n", 3, 2 },
+		{ "\r", 1, 1 }, { "\n", 1, 1 }, { "\r\n", 2, 1 }, { "\r\0", 2, 1 }, { "\n\n", 2, 2 }, { "\r\r\n", 3, 2 },
+		{ "\n\r\n", 3, 2 },
 	};
 
 	for (u32 i = 0; i < array_size(ends); i++) {
