@@ -23,12 +23,13 @@ KERNEL_CFLAGS := $(FREESTANDING) -fPIE -fvisibility=hidden $(WARN) -I.
 # Pure files: no privileged instruction, compiled for the image and for the host alike.
 PURE := $(wildcard drivers/printk.c drivers/log_ring.c drivers/screen.c drivers/mca.c drivers/uart.c drivers/acpi.c arch/string.c \
 	mm/ept.c mm/ept_types.c mm/mtrr.c mm/guest_walk.c mm/l1_memory.c \
-	vmx/vmcs_field.c vmx/controls.c vmx/caps.c vmx/events.c vmx/breakpoints.c vmx/insn_info.c vmx/exit.c vmx/dump.c vmx/msr_bitmap.c vmx/sleep_guard.c vmx/trace_ring.c \
+	vmx/vmcs_field.c vmx/controls.c vmx/caps.c vmx/events.c vmx/breakpoints.c vmx/insn_info.c vmx/exit.c vmx/dump.c vmx/msr_bitmap.c vmx/sleep_guard.c vmx/serial_watch.c vmx/trace_ring.c \
 	vmx/nested/vmcs12.c vmx/nested/bitmap02.c vmx/nested/task_priority.c vmx/nested/caps12.c vmx/nested/check_*.c vmx/nested/merge.c vmx/nested/sync.c \
 	vmx/nested/reflect.c vmx/nested/insn.c vmx/nested/field_set.c vmx/nested/shadow12.c vmx/nested/msr_lists.c vmx/nested/ept02*.c vmx/nested/ept12_walk.c vmx/nested/page_log.c vmx/nested/spp.c vmx/nested/delivery.c vmx/nested/refusal.c \
-	vmx/nested/vm_functions.c vmx/nested/quick_plan.c vmx/nested/virtualization_exception.c)
+	vmx/nested/vm_functions.c vmx/nested/quick_plan.c vmx/nested/virtualization_exception.c \
+	monitor/edit.c monitor/out.c monitor/words.c monitor/show_*.c)
 # Self tests are images of their own: boot/root/self_test.mk.
-KERNEL_C := $(filter-out boot/root/self_test%,$(wildcard arch/*.c drivers/*.c mm/*.c vmx/*.c vmx/nested/*.c boot/root/*.c))
+KERNEL_C := $(filter-out boot/root/self_test%,$(wildcard arch/*.c drivers/*.c mm/*.c vmx/*.c vmx/nested/*.c monitor/*.c boot/root/*.c))
 KERNEL_ASM := $(filter-out boot/root/self_test%,$(wildcard vmx/*.asm boot/root/*.asm))
 KERNEL_LD := ld -pie --no-dynamic-linker -z pack-relative-relocs -z noexecstack -z max-page-size=4096 --build-id=none -T linker.ld
 PURE_O := $(PURE:%.c=$(BUILD)/kernel/%.o)
@@ -45,6 +46,9 @@ $(BUILD)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+
+# Nobody waits for the monitor but a person: small.
+$(BUILD)/kernel/monitor/%.o: KERNEL_CFLAGS += -Os
 
 # Offsets that assembly needs, generated from offsetof (boot/root/asm_offsets.in prints them).
 $(BUILD)/asm_offsets.inc: boot/root/asm_offsets.in Makefile $(wildcard arch/*.h vmx/*.h boot/root/*.h)

@@ -19,7 +19,7 @@ struct handoff;
 struct lock;
 
 /* Room for vmx/counters.h, which gives them their meaning. */
-#define PERCPU_COUNTERS 176
+#define PERCPU_COUNTERS 256
 
 /*
  * Where a VM exit lands: HOST_RSP is &exit_frame.regs in every VMCS of this
@@ -44,6 +44,9 @@ struct percpu {
 	struct vcpu *vcpu;
 	const struct handoff *handoff;
 	u64 counter[PERCPU_COUNTERS];
+
+	u64 own_init_until;	/* vmx/stop.h */
+	bool waits_for_sipi;	/* L1 does, so that INIT would not reach this processor: for others to see */
 
 	u64 tss_base;		/* as HOST_TR_BASE wants it */
 	u64 stack_top;		/* the root kernel's stack of this CPU */

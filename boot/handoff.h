@@ -8,7 +8,7 @@
 #include "arch/types.h"
 
 #define HANDOFF_MAGIC UINT64_C(0x004f445554534554) /* "TESTUDO" */
-#define HANDOFF_VERSION 8
+#define HANDOFF_VERSION 9
 #define HANDOFF_MAX_CPUS 256
 #define HANDOFF_MAX_RANGES 512
 #define HANDOFF_SLEEP_PORTS 8
@@ -98,6 +98,7 @@ struct handoff {
 	u32 use_vmcs_shadowing;	/* 0: as on a processor that has none */
 	u32 reset_after_panic;	/* 0: halt */
 	u32 trace_kilobytes;	/* of each processor's trace ring; 0: no ring */
+	u32 monitor_key;	/* the byte on the console that opens the monitor; 0: there is none */
 	u32 range_count;
 	u64 hide;		/* bit n: L1 is not shown what row n of boot/hide.def names */
 	struct handoff_console console;

@@ -60,6 +60,16 @@ bool console_shows(enum log_level level)
 	return level <= console.level;
 }
 
+enum log_level console_level(void)
+{
+	return console.level;
+}
+
+void console_set_level(enum log_level level)
+{
+	console.level = level;
+}
+
 static void emit(enum log_level level, const char *text, size_t length)
 {
 	if (console.ring != NULL)

@@ -32,6 +32,9 @@ void console_set_show(console_show *show);
 /* Is a line of that level shown? For callers whose arguments cost something. */
 bool console_shows(enum log_level level);
 
+enum log_level console_level(void);
+void console_set_level(enum log_level level);
+
 /* One line, without its end. What passes 260 characters is cut. */
 void console_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 void console_line_va(enum log_level level, const char *format, va_list arguments);

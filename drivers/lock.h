@@ -13,6 +13,7 @@
 /* All locks of L0, in the order in which one CPU may take them. */
 enum lock_rank {
 	LOCK_RANK_EPT01 = 1,
+	LOCK_RANK_SERIAL,
 	LOCK_RANK_CONSOLE		/* the last: every other holder may print */
 };
 

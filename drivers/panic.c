@@ -13,7 +13,7 @@
 static panic_dumper *dumpers[MAX_DUMPERS];
 static panic_stopper *stop_others;
 static panic_last_act *last_act;
-u64 panic_count;
+u64 stop_reasons;
 static u32 stopped_count;
 
 void panic_register_dumper(panic_dumper *dumper)
@@ -65,7 +65,7 @@ u32 panic_stopped_count(void)
 
 noreturn void panic(const char *format, ...)
 {
-	bool first = __atomic_fetch_add(&panic_count, 1, __ATOMIC_SEQ_CST) == 0;
+	bool first = (__atomic_fetch_add(&stop_reasons, 1, __ATOMIC_SEQ_CST) & STOP_FOR_PANIC) == 0;
 	va_list arguments;
 
 	console_mark_end();

@@ -25,12 +25,18 @@ void panic_set_last_act(panic_last_act *act);
 /* Prints the message and all dumps, stops the other CPUs, halts this one. */
 noreturn void panic(const char *format, ...) printf_like(1, 2);
 
-/* Has a CPU panicked? Every exit asks this: INIT or SIPI makes the others exit. */
-extern hidden u64 panic_count;
+/*
+ * Why no guest is to go on, in one word for every exit to ask, as INIT or SIPI makes the other CPUs
+ * exit: panics are counted in the lower half, and vmx/stop.h has a bit of the upper one.
+ */
+extern hidden u64 stop_reasons;
 
+#define STOP_FOR_PANIC UINT64_C(0xffffffff)
+
+/* Has a CPU panicked? */
 static inline bool panic_is_active(void)
 {
-	return __atomic_load_n(&panic_count, __ATOMIC_RELAXED) != 0;
+	return (__atomic_load_n(&stop_reasons, __ATOMIC_RELAXED) & STOP_FOR_PANIC) != 0;
 }
 
 /* For a CPU that finds another one's panic: says so, and halts. And how many have. */

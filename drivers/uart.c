@@ -10,7 +10,6 @@
 
 static_assert(sizeof(LINE_RED) == sizeof(LINE_GREY), "colours are of one length");
 
-#define MODEM_CONTROL_DTR_RTS 0x03
 #define FIFO_ENABLE_AND_CLEAR 0x07
 /* Tries: a second or so. A byte takes 0.2 s at 50 baud. */
 #define PATIENCE 1000000u

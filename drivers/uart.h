@@ -17,6 +17,9 @@ enum uart_register { UART_DATA = 0, UART_DIVISOR_LOW = 0, UART_INTERRUPTS = 1, U
 #define LINE_CONTROL_8N1 0x03
 #define LINE_CONTROL_FORMAT 0x3f
 #define LINE_CONTROL_DIVISOR 0x80
+#define INTERRUPTS_BYTE 0x01
+#define MODEM_CONTROL_DTR_RTS 0x03
+#define MODEM_CONTROL_LOOP 0x10
 #define LINE_STATUS_BYTE 0x01
 #define LINE_STATUS_BYTE_ERRORS 0x1e		/* overrun, parity, framing, break */
 #define LINE_STATUS_ROOM 0x20

@@ -4,7 +4,7 @@
 
 Every link leads to a file; every path in backquotes that begins with a folder of the tree exists (`tests/unit/test_X.c` and other patterns with
 *, … or a word in capitals are taken for patterns or passed over); every name_with_underscores in backquotes occurs in the sources; every
-`make TARGET` is a target; README's packages are those of tools/packages.
+`make TARGET` is a target; README's packages are those of tools/packages; the monitor's commands are those of its table.
 Prints one verdict line; exit status 0 only if nothing was found.
 """
 import re
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("arch/", "boot/", "docs/", "drivers/", "mm/", "tests/", "tools/", "vmx/")
+FOLDERS = ("arch/", "boot/", "docs/", "drivers/", "mm/", "monitor/", "tests/", "tools/", "vmx/")
 CODE = re.compile(r"`([^`\n]+)`")
 NAME = re.compile(r"[A-Za-z]\w*_\w+$")
 LINK = re.compile(r"\]\(([^)#\s]+)\)")
@@ -70,6 +70,17 @@ def complaints(page, known, words):
             yield "its packages are not those of tools/packages"
 
 
+def monitor_commands():
+    """The table in docs/monitor.md is that of monitor/commands.c."""
+    source = (ROOT / "monitor/commands.c").read_text(encoding="utf-8")
+    rows = re.findall(r'^\t\{ "([^"]+)", "([^"]*)", "([^"]+)", \d', source, re.M)
+    known = [(f"{name} {arguments}".strip(), text) for name, arguments, text in rows]
+    page = (ROOT / "docs/monitor.md").read_text(encoding="utf-8").partition("<!-- commands -->")[2].partition("\n\n")[0]
+    told = [(command.replace("\\|", "|"), text) for command, text in re.findall(r"^\| `([^`]+)` \| (.*) \|$", page, re.M)]
+    if len(known) < 10 or told != known:
+        yield "its commands are not those of monitor/commands.c: " + ", ".join(sorted({c for c, _ in set(told) ^ set(known)}))
+
+
 def main():
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     known, words, found = targets(), words_of_sources(), 0
@@ -77,6 +88,9 @@ def main():
         for complaint in complaints(page, known, words):
             print(f"{page.relative_to(ROOT)}: {complaint}")
             found += 1
+    for complaint in monitor_commands():
+        print(f"docs/monitor.md: {complaint}")
+        found += 1
     print(f"docs: {len(pages)} pages, {found} problems")
     return 1 if found or len(pages) < 2 else 0
 

@@ -9,7 +9,7 @@ flags=(-std=gnu17 -ffreestanding -mgeneral-regs-only -mno-red-zone -fshort-wchar
 	-Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wpointer-arith -Wvla -Wundef)
 efi=(-DGNU_EFI_USE_MS_ABI -isystem "${EFI_INC:-/usr/include/efi}" -isystem "${EFI_INC:-/usr/include/efi}/x86_64")
 
-mapfile -t headers < <(git ls-files -co --exclude-standard 'arch/*.h' 'drivers/*.h' 'mm/*.h' 'vmx/*.h' 'boot/*.h')
+mapfile -t headers < <(git ls-files -co --exclude-standard 'arch/*.h' 'drivers/*.h' 'mm/*.h' 'vmx/*.h' 'monitor/*.h' 'boot/*.h')
 [ ${#headers[@]} -gt 20 ] || { echo "headers: only ${#headers[@]} found: wrong folder?"; exit 1; }
 
 failed=0

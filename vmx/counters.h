@@ -29,7 +29,8 @@ enum counter {
 
 	COUNTER_BY_REASON_L1 = 16,
 	COUNTER_BY_REASON_L2 = COUNTER_BY_REASON_L1 + COUNTED_EXIT_REASONS,
-	COUNTER_END = COUNTER_BY_REASON_L2 + COUNTED_EXIT_REASONS
+	COUNTER_KEPT = COUNTER_BY_REASON_L2 + COUNTED_EXIT_REASONS,	/* of those, after which L2 went on: by reason, for the monitor */
+	COUNTER_END = COUNTER_KEPT + COUNTED_EXIT_REASONS
 };
 
 static_assert(COUNTER_COUNT <= COUNTER_BY_REASON_L1, "the leaf's indices come first");
@@ -64,6 +65,14 @@ static inline void count_exit_reason(bool from_l2, u64 reason)
 		percpu_count(COUNTER_BY_REASON_L2, reason);
 	else
 		percpu_count(COUNTER_BY_REASON_L1, reason);
+}
+
+/* L0 has handled an exit of L2, which goes on. */
+static inline void count_kept(u64 reason)
+{
+	if (unlikely(reason >= COUNTED_EXIT_REASONS))
+		reason = COUNTED_EXIT_REASONS - 1;
+	percpu_count(COUNTER_KEPT, reason);
 }
 
 static inline u64 counter_stored(u32 counter)

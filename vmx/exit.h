@@ -22,6 +22,12 @@ enum {
 /* Of EPT violations, and of what comes in their place: an IRET has ended blocking. SDM "Exit Qualification for EPT Violations". */
 #define QUALIFICATION_NMI_UNBLOCKING BIT(12)
 
+/* SDM "Exit Qualification for I/O Instructions". */
+#define IO_SIZE BITS(2, 0)	/* less 1 */
+#define IO_IN BIT(3)
+#define IO_STRING BIT(4)
+#define IO_PORT BITS(31, 16)
+
 struct vm_exit {
 	u32 reason;			/* the whole field */
 	u16 basic;			/* its low 16 bits: EXIT_... */

@@ -14,6 +14,7 @@
 #include "vmx/nested/nested.h"
 #include "vmx/nested/windows.h"
 #include "vmx/shutdown.h"
+#include "vmx/stop.h"
 
 #define APIC_BASE_BSP BIT(8)
 
@@ -78,6 +79,8 @@ void handle_init_signal(struct vcpu *vcpu, const struct vm_exit *exit)
 	struct nested *nested = vcpu->nested;
 
 	(void)exit;
+	if (unlikely(stop_takes_init(vcpu->cpu)))
+		return;
 	/* Blocked in VMX root operation. SDM "Restrictions on VMX Operation". */
 	if (nested->state != NESTED_OUTSIDE) {
 		nested->waiting |= WAITING_INIT;
@@ -93,6 +96,7 @@ void handle_init_signal(struct vcpu *vcpu, const struct vm_exit *exit)
 	windows_close_nmi(vcpu);
 	apic_disable();
 	reset_registers(vcpu);
+	__atomic_store_n(&vcpu->cpu->waits_for_sipi, true, __ATOMIC_RELEASE);
 }
 
 void handle_sipi(struct vcpu *vcpu, const struct vm_exit *exit)
@@ -104,6 +108,7 @@ void handle_sipi(struct vcpu *vcpu, const struct vm_exit *exit)
 		vmcs_write(&vcpu->vmcs01, VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
 		return;
 	}
+	__atomic_store_n(&vcpu->cpu->waits_for_sipi, false, __ATOMIC_RELEASE);
 	apic_reset();
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CS_SELECTOR, vector << 8);
 	vmcs_write(&vcpu->vmcs01, VMCS_GUEST_CS_BASE, vector << 12);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * I/O instructions of L1 or L2 that touch a port that L0 watches (vmx/sleep_guard.h):
- * carried out as they are, but for the one write that would suspend the machine to
- * RAM. There are no such exits where there is no such port.
+ * I/O instructions of L1 or L2 that touch a port that L0 watches: carried out as they are, but
+ * for the one write that would suspend the machine to RAM (vmx/sleep_guard.h), and the one byte that
+ * opens the monitor (vmx/handle_serial.h). There are no such exits where there is no such port.
  */
 
 #include "arch/bits.h"
@@ -11,15 +11,10 @@
 #include "drivers/console.h"
 #include "vmx/emulate.h"
 #include "vmx/exits.h"
+#include "vmx/handle_serial.h"
 #include "vmx/sleep_guard.h"
 
 static struct line_budget budget;	/* for words about what guests do to watched ports */
-
-/* SDM "Exit Qualification for I/O Instructions". */
-#define IO_SIZE BITS(2, 0)	/* less 1 */
-#define IO_IN BIT(3)
-#define IO_STRING BIT(4)
-#define IO_PORT BITS(31, 16)
 
 static u32 read_port(u16 port, u32 size)
 {
@@ -67,6 +62,8 @@ void handle_io_instruction(struct vcpu *vcpu, const struct vm_exit *exit)
 	u64 *rax = &vcpu->regs.gpr[REG_RAX];
 	u32 value = (u32)(*rax & (BIT(8 * size) - 1));
 
+	if (handle_serial(vcpu, exit))
+		return;
 	if (exit->qualification & IO_STRING) {
 		log_info_within(&budget, "INS or OUTS at port 0x%x, a sleep register, is refused", port);
 		emulate_exception(vcpu, VECTOR_GP, 0);

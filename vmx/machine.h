@@ -9,6 +9,7 @@
 #include "vmx/caps.h"
 
 struct ept01;
+struct vcpu;
 struct handoff;
 
 struct machine {
@@ -20,4 +21,5 @@ struct machine {
 	u64 eptp01;			/* for vmcs01 */
 	void *msr_bitmap;		/* of L1: one page, shared */
 	u8 *io_bitmaps;			/* of L1: two pages, shared; NULL: no port is watched */
+	void (*stop_point)(struct vcpu *vcpu);	/* where a stop of all processors is spent: vmx/stop.h */
 };

@@ -30,6 +30,7 @@ u64 quick_go_on(struct vcpu *vcpu, u32 reason)
 	if (likely(nested_in_l2(vcpu))) {
 		emulate_reinject(vcpu);
 		switch_prepare_resume(vcpu);
+		count_kept(reason);
 	}
 	count_exit_reason(true, reason);
 	return resume(vcpu);
@@ -153,8 +154,8 @@ u64 quick_handle(struct vcpu *vcpu)
 {
 	u64 reason;
 
-	/* panic_is_active() in one instruction: the count is read once, here. */
-	if (unlikely((vcpu->nested->attention | panic_count) != 0))
+	/* In one instruction: the word is read once, here. */
+	if (unlikely((vcpu->nested->attention | stop_reasons) != 0))
 		return handle_with_attention(vcpu);
 	reason = vmcs_read_known(vcpu->running, VMCS_EXIT_REASON);
 	return nested_in_l2(vcpu) ? handle_l2(vcpu, reason) : handle_l1(vcpu, reason);

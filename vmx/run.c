@@ -14,12 +14,14 @@
 #include "vmx/ept01.h"
 #include "vmx/exits.h"
 #include "vmx/handle_ept12.h"
+#include "vmx/handle_serial.h"
 #include "vmx/handle_vmx.h"
 #include "vmx/nested/nested.h"
 #include "vmx/nested/reflect.h"
 #include "vmx/nested/threshold.h"
 #include "vmx/nested/windows.h"
 #include "vmx/nmi.h"
+#include "vmx/stop.h"
 #include "vmx/trace_exits.h"
 
 static struct vm_exit read_exit(const struct vcpu *vcpu)
@@ -36,7 +38,7 @@ static struct vm_exit read_exit(const struct vcpu *vcpu)
 }
 
 /* L0 handled the exit: L2 goes on, unless it came to an exit to L1 after all, or the monitor trap is due. */
-static void resume_l2(struct vcpu *vcpu)
+static void resume_l2(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	const struct vm_exit trap = { .reason = EXIT_MONITOR_TRAP_FLAG, .basic = EXIT_MONITOR_TRAP_FLAG };
 	bool monitor_trap = vcpu->nested->monitor_trap;
@@ -51,6 +53,7 @@ static void resume_l2(struct vcpu *vcpu)
 	}
 	emulate_reinject(vcpu);
 	switch_prepare_resume(vcpu);
+	count_kept(exit->basic);
 }
 
 /* An L2 that finds such an exit may repeat it. */
@@ -75,6 +78,10 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 		switch_note_exit(vcpu);
 	if (!reflect_is_known(exit->basic))
 		tell_unknown(exit);
+	if (unlikely(exit->basic == EXIT_INIT_SIGNAL) && stop_takes_init(vcpu->cpu)) {
+		resume_l2(vcpu, exit);
+		return;
+	}
 
 	nested->question.vmcs12 = nested->current->vmcs12;
 	nested->question.exit = exit;
@@ -83,7 +90,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	if (owner == OWNER_EPT12) {
 		owner = handle_ept12(vcpu, exit);
 		if (owner == OWNER_L0) {
-			resume_l2(vcpu);
+			resume_l2(vcpu, exit);
 			return;
 		}
 	}
@@ -94,11 +101,11 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 		return;
 	}
 	if (owner == OWNER_L2) {
-		resume_l2(vcpu);
+		resume_l2(vcpu, exit);
 		return;
 	}
 	exits_dispatch(vcpu, exit);
-	resume_l2(vcpu);
+	resume_l2(vcpu, exit);
 }
 
 static void handle_l1_exit(struct vcpu *vcpu, const struct vm_exit *exit)
@@ -152,6 +159,16 @@ static enum entry_result enter(struct vcpu *vcpu)
 	return result;
 }
 
+/* What is left to do when an exit has been handled, and the guest that is next could be entered. */
+static void after_exit(struct vcpu *vcpu)
+{
+	handle_serial_look();
+	while (stop_is_wanted()) {
+		vcpu->machine->stop_point(vcpu);
+		handle_serial_resume(vcpu);
+	}
+}
+
 static void handle_exit(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	/* INIT, or SIPI, brought us here from L1 or L2, or we came by ourselves. */
@@ -169,6 +186,7 @@ static void handle_exit(struct vcpu *vcpu, struct vm_exit *exit)
 		handle_l2_exit(vcpu, exit);
 	else
 		handle_l1_exit(vcpu, exit);
+	after_exit(vcpu);
 }
 
 /* The first entry of all, which alone may be refused: the caller then undoes the launch. */

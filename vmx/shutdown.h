@@ -9,3 +9,5 @@
 
 /* Says why, then resets the machine. */
 noreturn void shutdown(const char *why);
+/* Without a word. */
+noreturn void machine_reset(void);

@@ -12,6 +12,7 @@
 #include "mm/phys.h"
 #include "vmx/apic_reset.h"
 #include "vmx/ept01.h"
+#include "vmx/handle_serial.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/sleep_guard.h"
 
@@ -53,11 +54,13 @@ static void fill_msr_bitmap(u8 *bitmap)
 static bool make_io_bitmaps(struct machine *machine)
 {
 	const struct handoff *handoff = machine->handoff;
+	bool for_serial = handoff->monitor_key != 0 && handoff->console.uart.kind == CONSOLE_PORT_16550;
 
-	if (handoff->sleep_port_count == 0)
+	if (handoff->sleep_port_count == 0 && !for_serial)
 		return true;
 	if (!caps_allow(&machine->hardware, WORD_PROC, PROC_USE_IO_BITMAPS)) {
-		log_error("the processor has no I/O bitmaps: suspend to RAM is hidden from L1, but not refused");
+		if (handoff->sleep_port_count != 0)
+			log_error("the processor has no I/O bitmaps: suspend to RAM is hidden from L1, but not refused");
 		return true;
 	}
 	machine->io_bitmaps = page_alloc_contiguous(IO_BITMAP_BYTES / PAGE_SIZE);
@@ -179,6 +182,7 @@ static enum launch_status prepare_once(const struct handoff *handoff, struct mac
 	apic_reset_prepare();
 	if (!make_io_bitmaps(machine))
 		return LAUNCH_NO_MEMORY;
+	handle_serial_init(handoff, machine->io_bitmaps);
 	return ept01_build(machine) ? LAUNCH_OK : LAUNCH_NO_MEMORY;
 }
 

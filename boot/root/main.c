@@ -19,6 +19,8 @@
 #include "drivers/console.h"
 #include "drivers/panic.h"
 #include "mm/page_alloc.h"
+#include "monitor/pause.h"
+#include "monitor/session.h"
 #include "vmx/ept01.h"
 #include "vmx/nested/nested.h"
 #include "vmx/run.h"
@@ -62,7 +64,11 @@ static enum launch_status run_caller_as_guest(struct cpu_area *area)
 		return LAUNCH_NO_MEMORY;
 	self_test(area);
 	log_info("running the firmware as L1; %lu KB of L0's memory are left", page_alloc_remaining() >> 10);
-	return vcpu_run(vcpu);
+	vcpu->machine->stop_point = session_stop_point;
+	pause_add(vcpu);
+	status = vcpu_run(vcpu);
+	pause_remove(vcpu);
+	return status;
 }
 
 static enum launch_status launch(struct cpu_area *area, const struct handoff *handoff)

@@ -17,21 +17,8 @@
 #include "boot/root/vmx_root.h"
 #include "drivers/console.h"
 #include "drivers/panic.h"
-#include "mm/phys.h"
+#include "vmx/ipi.h"
 
-#define APIC_BASE_X2APIC BIT(10)
-#define APIC_BASE_ENABLED BIT(11)
-#define APIC_BASE_ADDRESS BITS(51, 12)
-#define APIC_ICR_LOW 0x300
-#define APIC_ICR_HIGH 0x310
-#define X2APIC_ICR 0x830
-#define XAPIC_ID_MAX 254u		/* 255 is everybody */
-
-#define ICR_INIT 0x500u
-#define ICR_SIPI 0x600u
-#define ICR_ASSERT 0x4000u
-#define ICR_SEND_PENDING 0x1000u
-#define ICR_PATIENCE 1000000u
 /* For the others to say their line, one after the other. */
 #define STOP_PATIENCE 20000000u
 
@@ -68,31 +55,11 @@ static u64 open_apic(u32 highest_id)
 	return base;
 }
 
-static void send_by_memory(u8 *apic, u32 apic_id, u32 command)
-{
-	volatile u32 *low = (volatile u32 *)(void *)(apic + APIC_ICR_LOW);
-
-	for (u32 i = 0; i < ICR_PATIENCE && (*low & ICR_SEND_PENDING); i++)
-		cpu_pause();
-	*(volatile u32 *)(void *)(apic + APIC_ICR_HIGH) = apic_id << 24;
-	*low = command;
-}
-
-static void send(u64 base, u32 apic_id, u32 command)
-{
-	u8 *apic = phys_to_ptr(hpa(base & APIC_BASE_ADDRESS));
-
-	if (base & APIC_BASE_X2APIC)
-		(void)wrmsr_safe(X2APIC_ICR, (u64)apic_id << 32 | command);
-	else if (apic != NULL && apic_id <= XAPIC_ID_MAX) /* a larger one would be somebody else's when cut */
-		send_by_memory(apic, apic_id, command);
-}
-
 static void send_to_all(const struct handoff *handoff, u64 base, u32 command)
 {
 	for (u32 i = 0; i < handoff->cpu_count; i++)
 		if (is_target(i))
-			send(base, handoff->cpus[i].apic_id, command);
+			ipi_send(base, handoff->cpus[i].apic_id, command);
 }
 
 static bool wait_for(u32 targets)
@@ -134,9 +101,9 @@ void stop_other_cpus(void)
 	}
 	base = open_apic(highest_id);
 	if (base != 0) {
-		send_to_all(handoff, base, ICR_ASSERT | ICR_INIT);
+		send_to_all(handoff, base, IPI_INIT);
 		if (!wait_for(targets)) {
-			send_to_all(handoff, base, ICR_ASSERT | ICR_SIPI);
+			send_to_all(handoff, base, IPI_SIPI);
 			(void)wait_for(targets);
 		}
 	}

@@ -373,6 +373,8 @@ void config_defaults(struct config *config)
 		.shadowing = 1,
 		.lastlog = CONFIG_LASTLOG_ON,
 		.screen = 1,
+		.monitor = 1,
+		.hotkey = CONFIG_HOTKEY,
 		.timeout = 5,
 	};
 }

@@ -26,6 +26,7 @@
 #define CONFIG_MAX_CPUS 256
 #define CONFIG_TIMEOUT_NEVER UINT32_MAX
 #define CONFIG_MAX_TIMEOUT 3600
+#define CONFIG_HOTKEY 0x1d		/* Ctrl-] */
 /* KB: what `trace = on` means, and the bounds of a number. */
 #define CONFIG_TRACE_ON 64
 #define CONFIG_MIN_TRACE 8
@@ -74,6 +75,8 @@ struct config {
 	u32 leaves;				/* 1: CPUID 0x40000000... answers */
 	u32 refusals;				/* 1: refused VM entries are told on the console */
 	u32 trace;				/* KB of each processor's trace ring; 0: none */
+	u32 monitor;				/* 1: a key on the console opens the monitor */
+	u32 hotkey;				/* which: the byte that it sends */
 	u32 shadowing;				/* 1: VMCS shadowing is used where the processor has it */
 	u32 check;				/* enum config_check */
 	u32 lastlog;				/* enum config_lastlog */

@@ -40,6 +40,8 @@ const struct key config_keys[KEY_COUNT] = {
 	{ "lastlog", "off, on, always, save", CHOICE, IN_FILE | IN_OPTIONS, AT(lastlog), 0 },
 	{ "panic", "halt, reset", CHOICE, ANYWHERE, AT(panic), 0 },
 	{ "screen", ON_OFF, CHOICE, ANYWHERE, AT(screen), 0 },
+	{ "monitor", ON_OFF, CHOICE, IN_FILE | IN_OPTIONS, AT(monitor), 0 },
+	{ "hotkey", "ctrl-a to ctrl-z, ctrl-\\, ctrl-], ctrl-^, ctrl-_", CONTROL, IN_FILE | IN_OPTIONS, AT(hotkey), 0 },
 	{ "hide", "none"
 #include "boot/hide.def"
 	  , CHOICES, ANYWHERE, AT(hide), 0 },
@@ -159,6 +161,19 @@ static bool assign_baud(struct span value, u32 *chosen)
 	return true;
 }
 
+/* The byte that a terminal sends for such a key; that of ctrl-[ is Escape's, with which other keys' begin. */
+static bool assign_control(struct span value, u32 *chosen)
+{
+	char c = value.size == 6 ? value.at[5] : '\0';
+
+	if (!span_is((struct span){ value.at, value.size - (value.size > 0) }, "ctrl-"))
+		return false;
+	if (!(c >= 'a' && c <= 'z') && !(c >= '\\' && c <= '_'))
+		return false;
+	*chosen = (u32)c & 0x1f;
+	return true;
+}
+
 /* How long the text is with its doubled quotes made one and a path's backslash put in front; written only where `to` is given. */
 static size_t copy_text(char *to, struct span value, bool quoted, bool path)
 {
@@ -210,6 +225,8 @@ bool config_assign(struct config *config, const struct key *key, struct span *va
 		return assign_baud(*value, to);
 	case CONSOLE:
 		return config_console_parse(*value, to);
+	case CONTROL:
+		return assign_control(*value, to);
 	case SECONDS:
 		return assign_number(*value, "never", CONFIG_TIMEOUT_NEVER, 0, CONFIG_MAX_TIMEOUT, to);
 	}

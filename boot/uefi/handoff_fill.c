@@ -80,6 +80,7 @@ EFI_STATUS fill_handoff(struct loader *loader)
 	handoff->reset_after_panic = loader->config.panic == CONFIG_PANIC_RESET;
 	handoff->trace_kilobytes = loader->config.trace;
 	output_console(&handoff->console);
+	handoff->monitor_key = loader->config.monitor ? loader->config.hotkey : 0;
 	handoff->cpu_count = loader->processors;
 	memcpy(handoff->cpus, loader->processor, loader->processors * sizeof(loader->processor[0]));
 	handoff->sleep_port_count = loader->sleep_ports.count;

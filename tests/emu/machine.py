@@ -55,7 +55,7 @@ class Options:
     allow_reset: bool = False           # a reset of the machine does not end the run
     on_line: object = None              # called with (port, line) for each complete serial line, port being 1 or 2
     stop: object = None                 # a threading.Event that ends the run from another thread
-    keys: list = field(default_factory=list)    # (regex, text, port): typed on that serial port when a line of any matches, each once, in this order
+    keys: list = field(default_factory=list)    # (regex, text, port): typed on that serial port when a line of any matches, or the beginning of one, each once, in this order
     on_second: object = None            # called with the seconds since the start, about once a second
 
 
@@ -83,6 +83,7 @@ class Follower:
     """Reads a growing file and hands on its complete lines, without terminal escapes."""
     def __init__(self, path):
         self.path, self.file, self.rest = path, None, ""
+        self.seen = 0   # how much of the line that is not complete yet has been answered by keys
 
     def lines(self, last=False):
         if self.file is None:
@@ -97,6 +98,11 @@ class Follower:
             self.rest = ""
         for line in whole:
             yield ESCAPES.sub("", line).replace("\r", "").rstrip()
+            self.seen = 0
+
+    def unanswered(self):
+        """Of the line that is not complete yet: a prompt has no end."""
+        return ESCAPES.sub("", self.rest[self.seen:])
 
 
 class Port:
@@ -188,6 +194,14 @@ class Machine:
         except OSError:
             return ""
 
+    def type_after(self, text):
+        """Types what is due when this has come in."""
+        if not self.keys or not self.keys[0][0].search(text):
+            return False
+        _, typed, to = self.keys.pop(0)
+        self.ports[to].type(typed)
+        return True
+
     def watch(self):
         """Runs until something ends it; fills in self.result."""
         options, result = self.options, self.result
@@ -216,9 +230,9 @@ class Machine:
                         matched += 1
                         if matched >= options.times:
                             result.end = "until"
-                    if self.keys and self.keys[0][0].search(line):
-                        _, text, to = self.keys.pop(0)
-                        self.ports[to].type(text)
+                    self.type_after(line[follower.seen:])
+                if self.type_after(follower.unanswered()):
+                    follower.seen = len(follower.rest)
             for line in log.lines(ended):
                 self.backend.read_log(line, result)
             if result.end == "reset" and options.allow_reset:

@@ -86,14 +86,18 @@ static void exit_at_once(void)
 {
 	struct model_exit exit = { 0 };
 
-	if ((get(VMCS_ENTRY_INTERRUPTION_INFORMATION) & (INTERRUPTION_VALID | INTERRUPTION_TYPE)) ==
-	    (INTERRUPTION_VALID | (u64)INTERRUPTION_OTHER_EVENT << 8))
+	if (processor.init_pending && get(VMCS_GUEST_ACTIVITY_STATE) != ACTIVITY_WAIT_FOR_SIPI) {
+		processor.init_pending = false;
+		exit.reason = EXIT_INIT_SIGNAL;
+	} else if ((get(VMCS_ENTRY_INTERRUPTION_INFORMATION) & (INTERRUPTION_VALID | INTERRUPTION_TYPE)) ==
+	    (INTERRUPTION_VALID | (u64)INTERRUPTION_OTHER_EVENT << 8)) {
 		exit.reason = EXIT_MONITOR_TRAP_FLAG;
-	else if (has(WORD_PIN, PIN_ACTIVATE_PREEMPTION_TIMER) && get(VMCS_PREEMPTION_TIMER_VALUE) == 0 &&
-		 get(VMCS_GUEST_ACTIVITY_STATE) != ACTIVITY_WAIT_FOR_SIPI)
+	} else if (has(WORD_PIN, PIN_ACTIVATE_PREEMPTION_TIMER) && get(VMCS_PREEMPTION_TIMER_VALUE) == 0 &&
+		   get(VMCS_GUEST_ACTIVITY_STATE) != ACTIVITY_WAIT_FOR_SIPI) {
 		exit.reason = EXIT_PREEMPTION_TIMER;
-	else
+	} else {
 		return;
+	}
 	processor_exit(&exit);
 	processor.exit_pending = true;
 }

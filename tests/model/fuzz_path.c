@@ -12,6 +12,7 @@
 #include "arch/vmx_ops.h"
 #include "arch/x86.h"
 #include "tests/model/guest.h"
+#include "tests/model/look_hands.h"
 #include "tests/model/oracles.h"
 #include "tests/unit/merge_world.h"
 #include "vmx/trace_exits.h"
@@ -438,6 +439,13 @@ static void step(void)
 	}
 }
 
+static void look(u32 number)
+{
+	static const char *const commands[] = { "vmcs 12", "diff 12 02", "where", "ept 02 0", "regs", "ept 12 1000", "vmcs 01" };
+
+	(void)hands_command(commands[number % array_size(commands)]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct builder builder;
@@ -471,8 +479,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		account[n].vmcs12 = builder.vmcs12;
 	}
 	use_region(0);
-	for (u32 i = 0; i < MAX_STEPS && left && !model.ended; i++)
+	hands_begin();
+	for (u32 i = 0; i < MAX_STEPS && left && !model.ended; i++) {
 		step();
+		/* The monitor looks at every eighth, and changes nothing. */
+		if (size % 8 == 5 && !model.ended)
+			look(i);
+	}
 	for (u32 i = choice >> 5; i < VMCS_FIELD_COUNT && *processor_field(VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_ACTIVE; i += 8)
 		check_row(i);
 	return 0;

@@ -12,6 +12,7 @@
 #include "arch/x86.h"
 #include "drivers/console.h"
 #include "drivers/panic.h"
+#include "drivers/uart.h"
 #include "tests/model/model.h"
 #include "vmx/apic_reset.h"
 #include "vmx/shutdown.h"
@@ -145,7 +146,9 @@ bool xsetbv_safe(u32 index, u64 value)
 
 u8 in8(u16 port)
 {
-	return (u8)port;
+	u32 reg = (u32)port - MODEL_UART;
+
+	return reg < sizeof(model.uart) ? model.uart[reg] : (u8)port;
 }
 
 u16 in16(u16 port)
@@ -160,9 +163,21 @@ u32 in32(u16 port)
 
 void out8(u16 port, u8 value)
 {
-	(void)port;
-	(void)value;
+	u32 reg = (u32)port - MODEL_UART;
+
+	if (reg < sizeof(model.uart))
+		model.uart[reg] = value;
 	processor.ports_written++;
+}
+
+u8 uart_port_read(u16 port)
+{
+	return in8(port);
+}
+
+void uart_port_write(u16 port, u8 value)
+{
+	out8(port, value);
 }
 
 void out16(u16 port, u16 value)
@@ -202,6 +217,18 @@ bool console_shows(enum log_level level)
 {
 	(void)level;
 	return true;
+}
+
+static enum log_level console_shown = LOG_INFO;
+
+enum log_level console_level(void)
+{
+	return console_shown;
+}
+
+void console_set_level(enum log_level level)
+{
+	console_shown = level;
 }
 
 void console_line_va(enum log_level level, const char *format, va_list arguments)
@@ -276,7 +303,7 @@ noreturn void panic(const char *format, ...)
 	abort();
 }
 
-u64 panic_count;
+u64 stop_reasons;
 
 noreturn void panic_stop_here(void)
 {

@@ -14,6 +14,7 @@
 
 struct model model;
 u64 model_hide;
+u8 model_monitor_key;
 
 struct percpu *percpu(void)
 {
@@ -75,6 +76,10 @@ static void make_handoff(bool sleep_ports)
 	model.handoff.show_refusals = 1;
 	model.handoff.use_vmcs_shadowing = 1;
 	model.handoff.hide = model_hide;
+	if (model_monitor_key) {
+		model.handoff.monitor_key = model_monitor_key;
+		model.handoff.console.uart = (struct handoff_uart){ .base = MODEL_UART, .kind = CONSOLE_PORT_16550, .stride = 1, .width = 1 };
+	}
 	if (!sleep_ports)
 		return;
 	model.handoff.sleep_port_count = 1;

@@ -30,6 +30,7 @@ struct model {
 	struct handoff handoff;
 	struct machine *machine;
 	bool apic_disabled;
+	u8 uart[8];
 	bool may_panic, panicked;
 	jmp_buf end;
 	const char *ended;		/* why the machine is no more, or NULL */
@@ -42,6 +43,9 @@ struct model {
 extern struct model model;
 /* What the configuration hides from L1, for the machines booted from now on: rows of boot/hide.def. */
 extern u64 model_hide;
+/* A UART at MODEL_UART for the machines booted from now on, with the key for the monitor; 0: none. It answers what model.uart says. */
+extern u8 model_monitor_key;
+#define MODEL_UART 0x3f8
 
 /* Brings L0 up on such a processor; L1 runs afterwards. False: L0 refused. `sleep_ports`: L0 watches a port. */
 bool model_boot(const struct vmx_caps *caps, bool sleep_ports);

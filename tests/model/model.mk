@@ -5,7 +5,7 @@
 # What is the model's own, or part of none of it.
 MODEL_NOT := vmx/apic_reset.c vmx/shutdown.c vmx/run.c
 MODEL_IMPURE := $(filter-out $(PURE) $(MODEL_NOT),$(wildcard vmx/*.c vmx/nested/*.c)) \
-	drivers/lock.c drivers/mca_dump.c boot/root/machine.c boot/root/vmcs01.c
+	monitor/look.c monitor/commands.c drivers/lock.c drivers/mca_dump.c boot/root/machine.c boot/root/vmcs01.c
 MODEL_C := $(MODEL_IMPURE) $(filter-out $(wildcard tests/model/test_*.c tests/model/fuzz_*.c),$(wildcard tests/model/*.c))
 MODEL_CFLAGS := -Itests/model -DTESTUDO_DEBUG
 MODEL_TESTS := $(patsubst tests/model/%.c,$(BUILD)/unit/%,$(wildcard tests/model/test_*.c))

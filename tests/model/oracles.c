@@ -256,7 +256,8 @@ static void require_owners(void)
 	const struct quick_plan *plan = &slot->quick;
 
 	for (u32 reason = 0; reason < EXIT_REASON_COUNT; reason++) {
-		u8 now = (u8)reflect_standing(&question, reason);
+		/* INIT may be L0's own: vmx/stop.h. */
+		u8 now = reason == EXIT_INIT_SIGNAL ? OWNER_L0 : (u8)reflect_standing(&question, reason);
 
 		if (plan->entered)
 			require(plan->owners[reason] == now || (now == OWNER_BITMAPS && plan->owners[reason] == OWNER_UNDECIDED));

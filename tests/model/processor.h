@@ -50,6 +50,7 @@ struct processor {
 	u64 vmreads;			/* that L0 has executed */
 	u32 refuse_with;		/* the next entry to L2 fails with this VM-instruction error */
 	u32 fail_with;			/* the next entry to L2 fails with this exit reason, after loading guest state */
+	bool init_pending;		/* INIT came in root operation, which blocks it */
 	u64 entries, vmfails, entry_failures;
 	u64 injected;			/* VM-entry interruption information of the last entry */
 	u32 injected_error_code;

@@ -183,6 +183,7 @@ static void decide_owners(struct quick_plan *plan, const struct reflect_question
 		memcpy(plan->standing_for, now, sizeof(now));
 		for (u32 reason = 0; reason < EXIT_REASON_COUNT; reason++)
 			plan->standing[reason] = (u8)reflect_standing(question, reason);
+		plan->standing[EXIT_INIT_SIGNAL] = OWNER_L0;	/* not quick: it may be L0's own (vmx/stop.h) */
 	}
 	memcpy(plan->owners, plan->standing, sizeof(plan->owners));
 }

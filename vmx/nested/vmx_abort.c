@@ -49,6 +49,7 @@ void vmx_abort(struct vcpu *vcpu, enum vmx_abort indicator)
 	vcpu->running = &vcpu->vmcs01;
 	vmcs_load(&vcpu->vmcs01);
 	shut_down(vcpu);
+	__atomic_store_n(&vcpu->cpu->waits_for_sipi, true, __ATOMIC_RELEASE);
 	/* Once for each processor: it does not come back. */
 	log_info("VMX abort %u of L1: %s; the processor is shut down until reset - SDM \"VMX Aborts\"", value, reason(indicator));
 }

@@ -91,6 +91,7 @@ DEFINE_ZERO(read_dr1)
 DEFINE_ZERO(read_dr2)
 DEFINE_ZERO(read_dr3)
 DEFINE_ZERO(read_dr6)
+DEFINE_ZERO(read_cr2)
 
 static inline u32 rdpkru(void)
 {
