@@ -36,10 +36,6 @@ $(LINUX)/%.cpio: $(GUEST_BUILD)/%.efi tests/linux/mkguest
 	@mkdir -p $(@D)
 	tests/linux/mkguest $@ $<
 
-# Xen's dom0 in the recipes; Xen itself and the kernel are fetched by the test.
-$(LINUX)/dom0: $(LINUX)/tool tests/recipes/mkdom0 tests/recipes/dom0_init
-	tests/recipes/mkdom0 $@ $<
-
 # --- small UEFI applications of the tests -----------------------------------
 EMULATOR_LIB := $(wildcard tests/emu/lib/*.c)
 $(BUILD)/efi/%.efi: tests/emu/%.c $(EMULATOR_LIB) $(EMULATOR_LIB:.c=.h)
@@ -67,7 +63,7 @@ usb: packages ## build/testudo.img: a disk image for a USB stick (LOADER)
 	@$(MAKE) --no-print-directory $(BUILD)/testudo.img
 
 # --- runs ---------------------------------------------------------------------
-emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(LINUX)/bench.cpio $(LINUX)/dom0 $(EMULATOR_APPS)
+emulator-images: $(BUILD)/BOOTX64.EFI $(LINUX)/initrd $(LINUX)/bench.cpio $(EMULATOR_APPS)
 
 run: packages ## Linux/KVM on Testudo with a Linux guest of its own, on this terminal; CPUS=2 for two processors, TRACE=1 for build/trace.*
 	@$(MAKE) --no-print-directory emulator-images

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What docs/l1 tells to start on Testudo, each tried: EDK2's shell, GRUB then Linux, Xen with Linux as dom0.
+"""What docs/l1 tells to start on Testudo, each tried: EDK2's shell, GRUB then Linux, Xen with Linux as dom0 and as guests.
 
 The programs are Debian's own, fetched by tests/recipes/fetch; one that cannot be had is a SKIP. Linux/KVM and Testudo on Testudo have suites of
 their own (suite_linux.py, and levels/ in suite_loader.py). Must not fetch anything else.
@@ -14,13 +14,17 @@ from suite_loader import expect
 
 GRUB = "EFI/debian"			# where Debian's GRUB looks for its configuration
 DOM0_WORDS = "console=hvc0 quiet mitigations=off cryptomgr.notests lsm= audit=0 init_on_alloc=0 initcall_blacklist=i8042_init"
-# What has to be the same bare and on Testudo: all that Xen says of VMX, and all that dom0 says.
-XEN_LINES = re.compile(r"\(XEN\) (VMX: |HVM: |Brought up| - |Platform timer)|^dom0")
+GUESTS = ("pvh", "one", "shadow")	# of Xen's, as tests/recipes/dom0_init starts them
+# What has to be the same bare and on Testudo, but for time stamps and what depends on them: all that Xen says of VMX, and all that dom0 and guests say.
+XEN_LINES = re.compile(rf"\(XEN\) (VMX: |HVM: |Brought up| - |Platform timer)|^dom0|^({'|'.join(GUESTS)}): ")
+MEASURED = re.compile(r"\[ *\d+\.\d+\] |(?<=kernel log of )\d+ ")
 XEN_WANTED = (r"\(XEN\) Xen version ", r"\(XEN\) VMX: Supported advanced features:", r"\(XEN\)  - Extended Page Tables", r"\(XEN\) HVM: VMX enabled",
               r"\(XEN\) HVM: Hardware Assisted Paging \(HAP\) detected", r"^dom0 userspace: Linux version ",
-              r"^dom0: type = xen", r"^dom0: properties/capabilities = .*hvm-3\.0-x86_64", r"^dom0: end")
+              r"^dom0: type = xen", r"^dom0: properties/capabilities = .*hvm-3\.0-x86_64", r"^dom0: xl list: Domain-0 0 1", r"^dom0: end")
+GUEST_WANTED = (r"guest_type = PVH", r"Hypervisor detected: Xen HVM", r"userspace: Linux version ", r"guest: work on 1 processors: ok",
+                r"guest: kernel log of \d+ lines: ok", r"end$")
 LAUNCHED = r"1 of 1 processors run under Testudo"
-NOT_WELL = (r"PANIC", r"Kernel panic", r"\(XEN\) .*(Fatal|FATAL|Panic|Assertion)")
+NOT_WELL = (r"PANIC", r"Kernel panic", r"\(XEN\) .*(Fatal|FATAL|Panic|Assertion|VMLAUNCH error|crash)", r"^dom0: failed", r"^dom0: xl list: (?!Name |Domain-0)")
 
 
 def fetched(report, *names):
@@ -71,24 +75,29 @@ def grub(report):
                             r"^VERDICT: PASS$"], NOT_WELL)
 
 
-def xen_disk(xen, kernel, testudo):
+def xen_disk(folder, dom0, testudo):
     """The same files both ways; Xen reads its configuration beside itself. It wants a MADT."""
+    subprocess.run([ROOT / "tests/recipes/mkdom0", LINUX / "dom0", LINUX / "tool", LINUX / "kernel/vmlinuz", folder, dom0], check=True)
     settings = "\n".join(["[global]", "default=linux", "", "[linux]",
-                          "options=console=com1 com1=115200,8n1 noreboot dom0_mem=256M", f"kernel=vmlinux {DOM0_WORDS}", "ramdisk=initrd"])
-    files = [f"{L1}/xen.efi={xen}", f"{L1}/xen.cfg:={settings}", f"{L1}/vmlinux={kernel}", f"{L1}/initrd={LINUX}/dom0"]
+                          "options=console=com1 com1=115200,8n1 noreboot dom0_mem=384M apicv=0", f"kernel=vmlinux {DOM0_WORDS}", "ramdisk=initrd"])
+    files = [f"{L1}/xen.efi={folder}/xen.efi", f"{L1}/xen.cfg:={settings}", f"{L1}/vmlinux={dom0}/vmlinux", f"{L1}/initrd={LINUX}/dom0"]
     return disks.with_tables(files + (disks.under_testudo(f"{L1}/xen.efi") if testudo else disks.bare(f"{L1}/xen.efi", "")))
 
 
 def xen(report):
-    """Bare and on Testudo Xen finds the same processor, and dom0 comes to its userspace."""
+    """Bare and on Testudo Xen finds the same processor, dom0 comes to its userspace, and its guests to theirs: one alone, then two at once."""
     files = fetched(report, "xen", "dom0")
     if files is None:
         return
+    wanted = list(XEN_WANTED)
+    for name in GUESTS:
+        wanted += [rf"^dom0: xl create {name}: status 0$"] + [rf"^{name}: {what}" for what in GUEST_WANTED]
     said = {}
     for way in ("bare", "testudo"):
         result = report.machine(way, files=xen_disk(*files, way == "testudo"), cpu="skylake-x", memory=1024, seconds=900)
-        expect(report, result, XEN_WANTED + ((LAUNCHED,) if way == "testudo" else ()), NOT_WELL, way)
-        said[way] = [line for line in result.lines if XEN_LINES.search(line)]
+        more = [LAUNCHED, r"^L0: Testudo ", r"^L0: VM entries refused +0$"] if way == "testudo" else []
+        expect(report, result, wanted + more, NOT_WELL, way)
+        said[way] = [MEASURED.sub("", line) for line in result.lines if XEN_LINES.search(line)]
     bare, testudo = said["bare"], said["testudo"]
     differ = [f"bare only: {line}" for line in bare if line not in testudo] + [f"Testudo only: {line}" for line in testudo if line not in bare]
     report.judge(differ or (["the order of lines differs"] if bare != testudo else [] if bare else ["no lines"]), "compared", f"{len(bare)} lines")

@@ -13,6 +13,8 @@
  *                      where there is no Testudo beneath
  * tool trace           prints the trace rings of all processors (docs/tracing.md); status 1 where there are none
  * tool end             ends the machine
+ *
+ * WHO in the environment is who says so, L1 where there is none.
  */
 #include "lib/below.h"
 #include "lib/l0.h"
@@ -78,32 +80,32 @@ static void print_ticks(const char *name)
 	printf("\n");
 }
 
-static int say_processors(void)
+static int say_processors(const char *who)
 {
 	int list[PROCESSORS_MAX];
 
-	printf("L1 userspace: %d processors\n", processors_list(list));
+	printf("%s userspace: %d processors\n", who, processors_list(list));
 	fflush(stdout);
-	return processors_work("L1");
+	return processors_work(who);
 }
 
 int main(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
+	const char *what = argc > 1 ? argv[1] : "", *who = getenv("WHO") ?: "L1";
 	int status = 0;
 
 	if (argc == 3 && !strcmp(what, "ticks"))
 		print_ticks(argv[2]);
 	else if (argc == 3 && !strcmp(what, "cycle"))
-		status = processors_cycle("L1", atoi(argv[2]));
+		status = processors_cycle(who, atoi(argv[2]));
 	else if (argc == 3 && !strcmp(what, "nmi"))
-		status = interrupts_nmi("L1", atoi(argv[2]));
+		status = interrupts_nmi(who, atoi(argv[2]));
 	else if (argc == 2 && !strcmp(what, "processors"))
-		status = say_processors();
+		status = say_processors(who);
 	else if (argc == 2 && !strcmp(what, "interrupts"))
-		interrupts_print("L1");
+		interrupts_print(who);
 	else if (argc == 2 && !strcmp(what, "log"))
-		status = kernel_log_judge("L1");
+		status = kernel_log_judge(who);
 	else if (argc == 2 && !strcmp(what, "l0"))
 		status = print_l0();
 	else if (argc == 2 && !strcmp(what, "trace"))
