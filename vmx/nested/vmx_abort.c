@@ -9,6 +9,7 @@
 #include "drivers/console.h"
 #include "vmx/events.h"
 #include "vmx/nested/nested.h"
+#include "vmx/shutdown.h"
 
 static const char *reason(enum vmx_abort indicator)
 {
@@ -51,4 +52,7 @@ void vmx_abort(struct vcpu *vcpu, enum vmx_abort indicator)
 	shut_down(vcpu);
 	/* Once for each processor: it does not come back. */
 	log_info("VMX abort %u of L1: %s; the processor is shut down until reset - SDM \"VMX Aborts\"", value, reason(indicator));
+	/* SDM "Miscellaneous Data". The loader launches no second processor there, and the platform answers the only one's shutdown. */
+	if (!(nested->hardware->misc & VMX_MISC_ACTIVITY_WAIT_FOR_SIPI))
+		shutdown("VMX abort");
 }
