@@ -49,7 +49,7 @@ static const char *words_for(EFI_STATUS status)
 	case EFI_VOLUME_FULL: return "the volume is full; cure: delete something there, 64 KB are enough";
 	case EFI_NOT_FOUND: return "there is no such folder on the volume; cure: make it";
 	case EFI_ACCESS_DENIED: return "the file there is only for reading; cure: delete it";
-	default: return "the firmware could not write it; cure: start Testudo from another volume, or read the lines on the serial port";
+	default: return "the firmware could not write it; cure: another volume, or the lines on the serial port";
 	}
 }
 
