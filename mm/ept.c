@@ -115,25 +115,34 @@ static unsigned int leaf_level(const struct ept *ept, u64 gpa, hpa_t to, u64 siz
 	return 1;
 }
 
-/* Maps the first part of the range by one leaf and returns its size, or 0 without a page left. */
-static u64 map_one(struct ept *ept, u64 gpa, hpa_t to, u64 size, u64 attributes)
+/*
+ * Maps the first part of the range by leaves of one size that lie side by side in one table, which is found once; no larger
+ * leaf can begin before that table's end. Returns what they map, or 0 without a page left.
+ */
+static u64 map_some(struct ept *ept, u64 gpa, hpa_t to, u64 size, u64 attributes)
 {
 	unsigned int level = leaf_level(ept, gpa, to, size);
 	u64 *entry = make_entry(ept, gpa, level);
+	u64 step, done = 0;
 
 	/* A table of our own stays: it cannot be freed while another processor may be reading it. */
 	while (entry && is_table(*entry, level) && !(*entry & EPT_SHARED_TABLE))
 		entry = make_entry(ept, gpa, --level);
 	if (!entry)
 		return 0;
-	store(entry, to.value | attributes | (level > 1 ? EPT_LARGE : 0));
-	return ept_level_size(level);
+	step = ept_level_size(level);
+	attributes |= level > 1 ? EPT_LARGE : 0;
+	do {
+		store(entry++, (to.value + done) | attributes);
+		done += step;
+	} while (size - done >= step && index_at(gpa + done, level) && (!is_table(*entry, level) || (*entry & EPT_SHARED_TABLE)));
+	return done;
 }
 
 bool ept_map(struct ept *ept, u64 gpa, hpa_t to, u64 size, u64 attributes)
 {
 	while (size > 0) {
-		u64 done = is_reachable(ept, gpa) ? map_one(ept, gpa, to, size, attributes) : 0;
+		u64 done = is_reachable(ept, gpa) ? map_some(ept, gpa, to, size, attributes) : 0;
 
 		if (done == 0)
 			return false;

@@ -89,18 +89,20 @@ static bool map_block(struct host_paging *paging, u64 base, u64 size, u64 no_exe
 
 static bool map_direct(struct host_paging *paging, u64 base, u64 size, bool has_1g, u64 no_execute)
 {
-	u64 at = 0;
+	u64 at = 0, step = 0, *entry = NULL;
 
 	while (at < paging->direct_map_size) {
 		bool near_block = align_down(at, SIZE_1G) < base + size && align_down(at, SIZE_1G) + SIZE_1G > base;
-		bool large = has_1g && !near_block;
-		u64 *entry = entry_at(paging, DIRECT_MAP_BASE + at, large ? 3 : 2);
+		u64 next = has_1g && !near_block ? SIZE_1G : SIZE_2M;
 
+		/* Beside the last one, if that is of the same size and not the last of its table. */
+		entry = next == step && at % (step * 512) ? entry + 1 : entry_at(paging, DIRECT_MAP_BASE + at, next == SIZE_1G ? 3 : 2);
+		step = next;
 		if (entry == NULL)
 			return false;
-		if (large || at - base >= size)
+		if (step == SIZE_1G || at - base >= size)
 			*entry = at | READ_WRITE | PTE_LARGE | no_execute;
-		at += large ? SIZE_1G : SIZE_2M;
+		at += step;
 	}
 	return true;
 }

@@ -1,37 +1,36 @@
 // SPDX-License-Identifier: MIT
 /*
- * pack FROM TO: packs a file for boot/uefi/unpack.c: its length and the block's sum in 8 bytes each, then one block of the format that the
- * header there tells.
+ * pack TO FILE...: packs files, one behind the other, for boot/uefi/unpack.c, as boot/uefi/packed.h describes it: the length of
+ * all, that of the first if there are more, the block's sum and its length, 8 bytes each, and the block of the format that unpack.h tells.
  *
- * Works backwards: the price of the rest of the file from each position on is that of a literal there, or of a match and what follows it.
- * Must give the same bytes for the same file.
+ * What a sequence costs is known only when the code is made, and the code when the sequences are chosen: so each in turn, some times.
+ * Must give the same bytes for the same files.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot/uefi/unpack.h"
+#include "tools/packing/packing.h"
 
-enum { NEAR = 256, FARTHEST = 65536, TRIES = 512, LONG_ENOUGH = 256, HASH_BITS = 16 };
+enum { ROUNDS = 4, SLACK = 8, HEADER = 32 };
 
-struct choice {
-	uint32_t price;		 /* of everything from here on */
-	uint32_t length, offset; /* length 0: a literal */
+/* Grows at its end; bits from the highest of a byte down. */
+struct output {
+	uint8_t *bytes;
+	size_t count;
+	unsigned int bits;	/* of the last byte that are used; 0: all */
 };
 
 static uint8_t *text;
-static size_t size;
-static uint32_t *earlier;	/* the last position before this one with the same hash, plus 1 */
-static struct choice *best;
+static size_t size, first_size;
 
-static void fail(const char *why)
+void fail(const char *why)
 {
 	fprintf(stderr, "pack: %s\n", why);
 	exit(1);
 }
 
-static void *get(size_t count, size_t each)
+void *get(size_t count, size_t each)
 {
 	void *memory = calloc(count + 1, each);
 
@@ -47,159 +46,165 @@ static void read_file(const char *name)
 
 	if (!file || fseek(file, 0, SEEK_END) || (end = ftell(file)) < 0 || fseek(file, 0, SEEK_SET))
 		fail("cannot read the file");
-	size = (size_t)end;
-	text = get(size, 1);
-	if (fread(text, 1, size, file) != size)
+	text = realloc(text, size + (size_t)end + 1);
+	if (!text)
+		fail("out of memory");
+	if (fread(text + size, 1, (size_t)end, file) != (size_t)end)
 		fail("cannot read the file");
+	size += (size_t)end;
 	fclose(file);
 }
 
-static void link_positions(void)
+static void put_byte(struct output *out, uint32_t byte)
 {
-	uint32_t *last = get(1u << HASH_BITS, sizeof *last);
-
-	earlier = get(size, sizeof *earlier);
-	for (size_t i = 0; i + UNPACK_SHORTEST_NEAR <= size; i++) {
-		uint32_t word = text[i] | (uint32_t)text[i + 1] << 8 | (uint32_t)text[i + 2] << 16;
-
-		word = word * 2654435761u >> (32 - HASH_BITS);
-		earlier[i] = last[word];
-		last[word] = (uint32_t)i + 1;
-	}
-	free(last);
+	out->bytes[out->count++] = (uint8_t)byte;
 }
 
-static uint32_t same(size_t a, size_t b)
+static void put_bits(struct output *out, uint32_t value, uint32_t count)
 {
-	uint32_t n = 0;
-
-	while (b + n < size && text[a + n] == text[b + n])
-		n++;
-	return n;
-}
-
-static uint32_t shortest(uint32_t offset)
-{
-	return offset <= NEAR ? UNPACK_SHORTEST_NEAR : UNPACK_SHORTEST_FAR;
-}
-
-/* Token, offset, and the bytes of a long length. A run of literals shares its token with the match behind it. */
-static uint32_t match_price(uint32_t length, uint32_t offset)
-{
-	uint32_t more = length - shortest(offset), price = offset <= NEAR ? 2 : 3;
-
-	return more < UNPACK_LENGTH ? price : price + 1 + (more - UNPACK_LENGTH) / 255;
-}
-
-/* The nearest of the matches of each length: the search begins there, and the next one has to be longer. */
-static void choose_at(size_t i)
-{
-	struct choice *c = &best[i];
-	uint32_t longest = UNPACK_SHORTEST_NEAR - 1;
-	int tries = TRIES;
-
-	*c = (struct choice){ best[i + 1].price + 1, 0, 0 };
-	/* The last sequence is one of literals. */
-	if (i + 1 == size)
-		return;
-	for (uint32_t next = earlier[i]; next && i - (next - 1) <= FARTHEST && longest < LONG_ENOUGH && tries--; next = earlier[next - 1]) {
-		uint32_t length = same(next - 1, i), offset = (uint32_t)(i - (next - 1));
-
-		if (i + length == size)
-			length--;
-		for (; longest < length; longest++) {
-			uint32_t price;
-
-			if (longest + 1 < shortest(offset))
-				continue;
-			price = match_price(longest + 1, offset) + best[i + longest + 1].price;
-			if (price <= c->price)
-				*c = (struct choice){ price, longest + 1, offset };
-		}
+	while (count--) {
+		if (!out->bits)
+			put_byte(out, 0);
+		out->bits = (out->bits + 1) % 8;
+		out->bytes[out->count - 1] |= (uint8_t)((value >> count & 1) << (8 - out->bits) % 8);
 	}
 }
 
-static void put_rest(FILE *file, uint32_t length, uint32_t in_token)
+static void put_word(struct output *out, uint64_t value, unsigned int bytes)
 {
-	if (length < in_token)
+	for (unsigned int i = 0; i < bytes; i++)
+		put_byte(out, value >> (8 * i) & 255);
+}
+
+static void put_rest(struct output *out, uint32_t length, uint32_t in_symbol)
+{
+	if (length < in_symbol)
 		return;
-	for (length -= in_token; length >= 255; length -= 255)
-		putc(255, file);
-	putc((int)length, file);
+	for (length -= in_symbol; length >= 255; length -= 255)
+		put_byte(out, 255);
+	put_byte(out, length);
 }
 
-static uint32_t at_most(uint32_t value, uint32_t limit)
+static void put_codes(struct output *out, const struct code *codes)
 {
-	return value < limit ? value : limit;
-}
+	for (uint32_t symbol = 0; symbol < UNPACK_SYMBOLS; symbol++) {
+		uint32_t none = 0;
 
-static void put_sequence(FILE *file, size_t from, uint32_t literals, struct choice match)
-{
-	uint32_t more = match.length ? match.length - shortest(match.offset) : 0, offset = match.offset - 1;
-
-	putc((int)((match.length && match.offset <= NEAR ? UNPACK_NEAR : 0) |
-		   at_most(literals, UNPACK_LITERALS) << UNPACK_LITERALS_SHIFT | at_most(more, UNPACK_LENGTH)), file);
-	put_rest(file, literals, UNPACK_LITERALS);
-	fwrite(text + from, 1, literals, file);
-	if (!match.length)
-		return;
-	putc((int)(offset & 255), file);
-	if (match.offset > NEAR)
-		putc((int)(offset >> 8), file);
-	put_rest(file, more, UNPACK_LENGTH);
-}
-
-static void put_word(FILE *file, uint64_t value)
-{
-	for (unsigned int byte = 0; byte < 8; byte++)
-		putc((int)(value >> (8 * byte) & 255), file);
-}
-
-/* Behind the two words stands the block. */
-static void put_sum(FILE *file)
-{
-	long length = ftell(file) - 16;
-	uint8_t *block = get((size_t)length, 1);
-
-	if (fseek(file, 16, SEEK_SET) || fread(block, 1, (size_t)length, file) != (size_t)length || fseek(file, 8, SEEK_SET))
-		fail("cannot read the file again");
-	put_word(file, unpack_sum(block, (uint64_t)length, size));
-	free(block);
-}
-
-static void write_file(const char *name)
-{
-	FILE *file = fopen(name, "w+b");
-	size_t from = 0, i = 0;
-
-	if (!file)
-		fail("cannot write the file");
-	put_word(file, size);
-	put_word(file, 0);
-	while (i < size) {
-		if (!best[i].length) {
-			i++;
+		while (symbol + none < UNPACK_SYMBOLS && none < UNPACK_NONE_SHORTEST + 15 && !codes[symbol + none].bits)
+			none++;
+		if (none < UNPACK_NONE_SHORTEST) {
+			put_bits(out, codes[symbol].bits, 4);
 			continue;
 		}
-		put_sequence(file, from, (uint32_t)(i - from), best[i]);
-		i += best[i].length;
-		from = i;
+		put_bits(out, UNPACK_NONE, 4);
+		put_bits(out, none - UNPACK_NONE_SHORTEST, 4);
+		symbol += none - 1;
 	}
-	put_sequence(file, from, (uint32_t)(i - from), (struct choice){ 0, 0, 0 });
-	put_sum(file);
-	if (ferror(file) || fclose(file))
+}
+
+static void put_sequence(struct output *bits, struct output *bytes, const struct code *codes, struct sequence s, size_t at)
+{
+	const struct code *code = &codes[symbol_of(s)];
+
+	put_bits(bits, code->value, code->bits);
+	if (s.distance)
+		put_bits(bits, s.distance, 31 - (uint32_t)__builtin_clz(s.distance));
+	put_rest(bytes, s.literals, UNPACK_LITERALS);
+	for (uint32_t i = 0; i < s.literals; i++)
+		put_byte(bytes, text[at + i]);
+	if (s.length)
+		put_rest(bytes, s.length - UNPACK_SHORTEST, UNPACK_LENGTH);
+}
+
+static struct output new_output(void)
+{
+	return (struct output){ get(2 * size + 4096, 1), 0, 0 };
+}
+
+static struct output make_block(const struct code *codes, struct sequences found)
+{
+	struct output out = new_output(), bytes = new_output();
+	size_t at = 0, bytes_at;
+
+	put_word(&out, 0, 4);
+	put_codes(&out, codes);
+	for (size_t i = 0; i < found.count; at += found.list[i].literals + found.list[i].length, i++)
+		if (found.list[i].literals || found.list[i].length)
+			put_sequence(&out, &bytes, codes, found.list[i], at);
+	bytes_at = out.count;
+	memcpy(out.bytes + out.count, bytes.bytes, bytes.count);
+	out.count = 0;
+	put_word(&out, bytes_at, 4);
+	out.count = bytes_at + bytes.count + SLACK;
+	free(bytes.bytes);
+	return out;
+}
+
+/* A code that came of the choice before is what the next one is made by. The best block counts, not the last. */
+static struct output pack(void)
+{
+	uint32_t *price = get(UNPACK_SYMBOLS, sizeof *price), *often = get(UNPACK_SYMBOLS, sizeof *often);
+	struct code *codes = get(UNPACK_SYMBOLS, sizeof *codes);
+	struct output best = { NULL, 0, 0 };
+
+	for (uint32_t symbol = 0; symbol < UNPACK_SYMBOLS; symbol++)
+		price[symbol] = UNPACK_CODE_BITS - 3;
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		struct sequences found = parse(text, size, price);
+		struct output block;
+
+		memset(often, 0, UNPACK_SYMBOLS * sizeof *often);
+		for (size_t i = 0; i < found.count; i++)
+			often[symbol_of(found.list[i])] += found.list[i].literals || found.list[i].length;
+		make_codes(often, codes);
+		block = make_block(codes, found);
+		free(found.list);
+		if (!best.bytes || block.count < best.count) {
+			free(best.bytes);
+			best = block;
+		} else {
+			free(block.bytes);
+		}
+		for (uint32_t symbol = 0; symbol < UNPACK_SYMBOLS; symbol++)
+			price[symbol] = codes[symbol].bits ? codes[symbol].bits : UNPACK_CODE_BITS + 2;
+	}
+	free(price);
+	free(often);
+	free(codes);
+	return best;
+}
+
+static void write_file(const char *name, const struct output *block)
+{
+	struct output header = { get(HEADER, 1), 0, 0 };
+	FILE *file = fopen(name, "wb");
+
+	put_word(&header, size, 8);
+	put_word(&header, first_size, 8);
+	put_word(&header, unpack_sum(block->bytes, block->count, unpack_seed(size, first_size)), 8);
+	put_word(&header, block->count, 8);
+	if (!file || fwrite(header.bytes, 1, header.count, file) != header.count ||
+	    fwrite(block->bytes, 1, block->count, file) != block->count || fclose(file))
 		fail("cannot write the file");
+	free(header.bytes);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
-		fail("usage: pack FROM TO");
-	read_file(argv[1]);
-	link_positions();
-	best = get(size + 1, sizeof *best);
-	for (size_t i = size; i-- > 0;)
-		choose_at(i);
-	write_file(argv[2]);
+	struct output block;
+
+	if (argc < 3)
+		fail("usage: pack TO FILE...");
+	for (int i = 2; i < argc; i++) {
+		if (i == 3)
+			first_size = size;
+		read_file(argv[i]);
+	}
+	if (size > UINT32_MAX / 2)
+		fail("the files are too long");
+	block = pack();
+	write_file(argv[1], &block);
+	free(block.bytes);
+	free(text);
 	return 0;
 }

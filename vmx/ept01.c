@@ -7,6 +7,7 @@
 #include "vmx/ept01.h"
 
 #include "arch/ops.h"
+#include "arch/string.h"
 #include "arch/vmx_ops.h"
 #include "arch/x86.h"
 #include "drivers/console.h"
@@ -25,7 +26,7 @@ struct ept01 {
 	u8 physical_address_bits;	/* this and eptp never change */
 	u64 eptp;
 	bool launched;			/* pages come from the reserve */
-	void *reserve[RESERVE_PAGES];
+	void *reserve[RESERVE_PAGES];	/* cleared when taken */
 	u32 reserve_left;
 };
 
@@ -35,7 +36,7 @@ static void *take_page(void *context)
 
 	if (!ept01->launched)
 		return page_alloc();
-	return ept01->reserve_left > 0 ? ept01->reserve[--ept01->reserve_left] : NULL;
+	return ept01->reserve_left > 0 ? memset(ept01->reserve[--ept01->reserve_left], 0, PAGE_SIZE) : NULL;
 }
 
 static void read_mtrrs(struct mtrr_state *state, u8 physical_address_bits)
@@ -76,7 +77,7 @@ static bool hide_block(struct ept01 *ept01, const struct l1_memory *memory)
 static bool fill_reserve(struct ept01 *ept01)
 {
 	for (; ept01->reserve_left < RESERVE_PAGES; ept01->reserve_left++) {
-		ept01->reserve[ept01->reserve_left] = page_alloc();
+		ept01->reserve[ept01->reserve_left] = page_alloc_uncleared(1);
 		if (ept01->reserve[ept01->reserve_left] == NULL)
 			return false;
 	}

@@ -92,6 +92,9 @@ void handle_init_signal(struct vcpu *vcpu, const struct vm_exit *exit)
 	 */
 	if (rdmsr(IA32_APIC_BASE) & APIC_BASE_BSP)
 		shutdown("INIT to the bootstrap processor");
+	/* SDM "Miscellaneous Data". The loader launches no second processor there: L1 has made the bootstrap processor none. */
+	if (!(nested->hardware->misc & VMX_MISC_ACTIVITY_WAIT_FOR_SIPI))
+		shutdown("INIT, and the processor cannot wait for a SIPI in VMX non-root operation");
 	nested->waiting = 0;
 	windows_close_nmi(vcpu);
 	apic_disable();

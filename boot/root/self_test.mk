@@ -31,8 +31,8 @@ $(SELF_TEST_OUT:%=%/linked.elf): %/linked.elf: %/main.o %/self_test.o $(SELF_TES
 $(SELF_TEST_OUT:%=%/testudo.elf): %/testudo.elf: %/linked.elf
 	$(Q)objcopy --strip-all $< $@
 
-$(SELF_TEST_OUT:%=%/packed.asm.o): %/packed.asm.o: boot/uefi/packed.asm %/testudo.packed $(BUILD)/uefi/loader.packed
-	$(Q)$(NASM) -f elf64 -I$(@D)/ -I$(BUILD)/uefi/ -o $@ $<
+$(SELF_TEST_OUT:%=%/packed.asm.o): %/packed.asm.o: boot/uefi/packed.asm %/testudo.packed
+	$(Q)$(NASM) -f elf64 -I$(@D)/ -o $@ $<
 
 $(SELF_TEST_OUT:%=%/first.so): %/first.so: %/packed.asm.o $(FIRST_O)
 	$(Q)$(UEFI_LD)

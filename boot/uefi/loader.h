@@ -13,7 +13,7 @@
 #include "boot/uefi/machine_check.h"
 #include "boot/uefi/sleep_states.h"
 
-struct packed_file;
+struct first_stage;
 
 struct loader {
 	EFI_HANDLE image;
@@ -33,7 +33,7 @@ struct loader {
 	struct machine machine;
 	struct machine_faults faults;
 
-	const struct packed_file *packed_kernel;
+	const struct first_stage *first;
 	u64 boot_number;		/* one more than the newest boot's whose lines are still in memory */
 	u64 block_base, block_size;	/* the reserved block; 0 while there is none */
 	struct elf_image kernel;

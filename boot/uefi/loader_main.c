@@ -20,7 +20,6 @@
 #include "boot/uefi/processors.h"
 #include "boot/uefi/reserve.h"
 #include "boot/uefi/start_l1.h"
-#include "boot/uefi/unpack.h"
 #include "drivers/log_ring.h"
 
 static EFI_GUID loaded_image_protocol = EFI_LOADED_IMAGE_PROTOCOL_GUID;
@@ -54,28 +53,20 @@ static bool goes_on_without(const struct loader *loader)
 	return false;
 }
 
-/* It is unpacked to the end of the block, of which L0 takes pages only later. */
-static const char *place_packed(struct loader *loader)
+static const char *place_image(struct loader *loader)
 {
-	const struct packed_file *kernel = loader->packed_kernel;
-	u64 size = kernel->size, base = loader->block_base + LOG_RING_BYTES;
-	u8 *file = (u8 *)(uintptr_t)(loader->block_base + loader->block_size - size);
-	const char *error;
+	const struct first_stage *first = loader->first;
+	u64 base = loader->block_base + LOG_RING_BYTES;
+	const char *error = first->measure(first->kernel, first->kernel_size, &loader->kernel);
 
-	if (!packed_is_whole(kernel) || size > loader->block_size / 2 ||
-	    unpack(kernel->bytes, kernel->packed_size, file, size) != size)
-		return "the packed kernel image is damaged";
-	error = elf_measure(file, size, &loader->kernel);
 	if (!error && LOG_RING_BYTES + loader->kernel.size + sizeof(struct handoff) + 4096 > loader->block_size / 2)
 		error = "the kernel image does not fit in the reserved block";
-	if (!error)
-		error = elf_place(file, size, &loader->kernel, (u8 *)(uintptr_t)base, base);
-	return error;
+	return error ? error : first->place(first->kernel, first->kernel_size, &loader->kernel, (u8 *)(uintptr_t)base, base);
 }
 
 static EFI_STATUS place_kernel(struct loader *loader)
 {
-	const char *error = place_packed(loader);
+	const char *error = place_image(loader);
 
 	if (error)
 		complain("%s", error);
@@ -108,7 +99,7 @@ static EFI_STATUS go_beneath_firmware(struct loader *loader)
 	return status;
 }
 
-EFI_STATUS loader_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const struct packed_file *kernel)
+EFI_STATUS loader_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const struct first_stage *first)
 {
 	static struct loader loader;
 	EFI_STATUS status;
@@ -116,7 +107,7 @@ EFI_STATUS loader_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const struct 
 	loader.image = image;
 	loader.system = system;
 	loader.boot = system->BootServices;
-	loader.packed_kernel = kernel;
+	loader.first = first;
 	status = loader.boot->HandleProtocol(image, &loaded_image_protocol, (void **)&loader.self);
 	if (EFI_ERROR(status))
 		return status;

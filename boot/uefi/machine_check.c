@@ -232,6 +232,12 @@ void machine_needs(const struct machine *machine, machine_tell *to, void *contex
 	tell_bits(&teller, ept_needed, array_size(ept_needed));
 }
 
+/* SDM "Miscellaneous Data": the activity state wait-for-SIPI. */
+u32 machine_processors(const struct machine *machine, u32 wanted)
+{
+	return !machine->has_vmx || (machine->misc & BIT(8)) ? wanted : 1;
+}
+
 static void add_fault(void *context, const struct machine_finding *finding)
 {
 	struct machine_faults *faults = context;

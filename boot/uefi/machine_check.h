@@ -74,6 +74,9 @@ void machine_needs(const struct machine *machine, machine_tell *tell, void *cont
 /* Tells of each thing that Testudo uses, or hands on to L1, where it is there (machine_options.c). */
 void machine_options(const struct machine *machine, machine_tell *tell, void *context);
 
+/* How many of `wanted` processors can be under Testudo. Where they cannot wait for SIPIs, L1 could start none but the first. */
+u32 machine_processors(const struct machine *machine, u32 wanted);
+
 /* A bit of a word of struct machine, and what it says. */
 struct machine_bit {
 	size_t word;		/* offset in struct machine */

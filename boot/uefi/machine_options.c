@@ -72,7 +72,7 @@ static const struct machine_bit options[] = {
 	ENTRY(22, "load PKRS at entries", "for L1's hypervisor, supervisor protection keys"),
 	EXIT(27, "clear UINV", "for L1's hypervisor, user interrupts"),
 	ENTRY(19, "load UINV", "for L1's hypervisor, user interrupts"),
-	MISC(8, "activity state wait-for-SIPI", "INIT and SIPI, with which L1 starts processors"),
+	MISC(8, "activity state wait-for-SIPI", "more than one processor: L1 starts them by INIT and SIPI"),
 	MISC(29, "VMWRITE to any field", "for L1's hypervisor"),
 	MISC(30, "injection of instructions of length 0", "for L1's hypervisor"),
 };

@@ -16,17 +16,23 @@
 #define ESCAPE 0x1b
 
 /* What a key says: KEY_FIRST + n is the digit n + 1. */
-enum { NO_KEY, KEY_UP, KEY_DOWN, KEY_ENTER, OTHER_KEY, KEY_FIRST };
+enum { NO_KEY, KEY_UP, KEY_DOWN, KEY_ENTER, KEY_SPACE, KEY_FIRST };
 enum { SCAN_CODE_UP = 1, SCAN_CODE_DOWN = 2 };
 
-/* Noise on a line, also on one that the firmware reads, is no key. */
+/* All that the menu knows; what else comes changes nothing, as it may be noise. */
 static int meaning_of(u32 c)
 {
 	if (c == '\r' || c == '\n')
 		return KEY_ENTER;
-	if ((c < ' ' && c != '\t' && c != '\b') || (c >= 0x7f && c < 0xa0))
-		return NO_KEY;
-	return c >= '1' && c <= '9' ? KEY_FIRST + (int)c - '1' : OTHER_KEY;
+	if (c == ' ')
+		return KEY_SPACE;
+	return c >= '1' && c <= '9' ? KEY_FIRST + (int)c - '1' : NO_KEY;
+}
+
+/* No key of a terminal's: a disturbed line, or one at another speed. */
+static bool is_noise(u32 c)
+{
+	return (c < ' ' && c != '\r' && c != '\n' && c != '\t' && c != '\b' && c != ESCAPE) || c >= 0x7f;
 }
 
 static int key_of_firmware(const struct loader *loader)
@@ -38,32 +44,52 @@ static int key_of_firmware(const struct loader *loader)
 		return NO_KEY;
 	if (key.ScanCode == SCAN_CODE_UP || key.ScanCode == SCAN_CODE_DOWN)
 		return key.ScanCode == SCAN_CODE_UP ? KEY_UP : KEY_DOWN;
-	return key.ScanCode ? OTHER_KEY : meaning_of(key.UnicodeChar);
+	return key.ScanCode ? NO_KEY : meaning_of(key.UnicodeChar);
 }
 
 /* Arrows are ESC [ A and ESC O A, and B. */
-static int key_of_port(void)
+static int key_of_byte(u32 c)
 {
 	static u32 escape;
-	char c;
+	u32 before = escape;
 
-	for (u32 i = 0; i < MOST_BYTES && output_receive(&c); i++) {
-		u32 before = escape;
-
-		escape = c == ESCAPE ? 1 : before == 1 && (c == '[' || c == 'O') ? 2 : 0;
-		if (before == 2 && (c == 'A' || c == 'B'))
-			return c == 'A' ? KEY_UP : KEY_DOWN;
-		if (!escape && c > 0 && meaning_of((u8)c) != NO_KEY)
-			return meaning_of((u8)c);
-	}
-	return NO_KEY;
+	escape = c == ESCAPE ? 1 : before == 1 && (c == '[' || c == 'O') ? 2 : 0;
+	if (before == 2 && (c == 'A' || c == 'B'))
+		return c == 'A' ? KEY_UP : KEY_DOWN;
+	return escape ? NO_KEY : meaning_of(c);
 }
 
+/* Keys of the serial port. What comes together with noise is noise, too: otherwise a disturbed line would choose. */
+static int key_of_port(void)
+{
+	static u8 keys[MOST_BYTES];
+	static u32 count, given;
+	bool noise = false;
+	char c;
+
+	if (given < count)
+		return keys[given++];
+	count = given = 0;
+	for (u32 i = 0; i < MOST_BYTES && output_receive(&c); i++) {
+		int key = key_of_byte((u8)c);
+
+		noise |= is_noise((u8)c);
+		if (key != NO_KEY)
+			keys[count++] = (u8)key;
+	}
+	if (noise)
+		count = 0;
+	return count ? keys[given++] : NO_KEY;
+}
+
+/* A digit counts if there is such an entry. */
 static int read_key(const struct loader *loader)
 {
 	int key = key_of_firmware(loader);
 
-	return key == NO_KEY ? key_of_port() : key;
+	if (key == NO_KEY)
+		key = key_of_port();
+	return key >= KEY_FIRST && (u32)(key - KEY_FIRST) >= loader->config.entries ? NO_KEY : key;
 }
 
 static const char *title_of(const struct config_entry *entry)
@@ -79,14 +105,14 @@ static void show_menu(const struct config *config)
 	tell("choose by digit, or by the arrow keys and Enter");
 }
 
-/* One dot a second until a key comes, which it returns, or time is up. */
+/* One dot a second until a key comes that the menu knows, which it returns, or time is up. */
 static int count_down(const struct loader *loader)
 {
 	u32 timeout = loader->config.timeout;
 	int key = NO_KEY;
 
 	if (timeout != CONFIG_TIMEOUT_NEVER)
-		tell("%s is started in %u s; any key stops that",
+		tell("%s is started in %u s; the space bar or an arrow key stops that",
 			 title_of(&loader->config.entry[loader->config.default_entry]), timeout);
 	for (u32 polls = 0; key == NO_KEY; polls++) {
 		if (timeout != CONFIG_TIMEOUT_NEVER && polls == timeout * POLLS_PER_SECOND)
@@ -110,14 +136,14 @@ static u32 ask(const struct loader *loader)
 	/* Its patience is five minutes. */
 	loader->boot->SetWatchdogTimer(0, 0, 0, NULL);
 	/* What was typed before the menu was meant for something else. */
-	for (u32 i = 0; i < MOST_BYTES && read_key(loader) != NO_KEY; i++)
+	for (u32 i = 0; i < 2 * MOST_BYTES && read_key(loader) != NO_KEY; i++)
 		;
 	show_menu(config);
 	key = count_down(loader);
 	if (key == NO_KEY)
 		return chosen;
 	for (; key != KEY_ENTER; key = read_key(loader)) {
-		if (key >= KEY_FIRST && (u32)(key - KEY_FIRST) < config->entries)
+		if (key >= KEY_FIRST)
 			return (u32)(key - KEY_FIRST);
 		if (key == KEY_UP || key == KEY_DOWN) {
 			chosen = (chosen + (key == KEY_UP ? config->entries - 1 : 1)) % config->entries;

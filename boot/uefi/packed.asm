@@ -1,22 +1,18 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The root kernel's ELF file and the loader's, stripped and packed by tools/pack.c, as packed.h describes them. Data only, without pointers:
-; relocations would take a section of the application.
+; The loader's ELF file and the root kernel's, stripped and packed by tools/pack.c, as packed.h describes them. Data only, without
+; pointers, as nobody relocates the application.
 
 section .rodata
 
-%macro packed 2
-global %1:data hidden
+global packed_files:data hidden
 align 8
-%1:
-	incbin %2, 0, 16
-	dq %%end - %%bytes
-%%bytes:
-	incbin %2, 16
-%%end:
-%endmacro
+packed_files:
+	incbin "testudo.packed"
 
-packed kernel_packed, "testudo.packed"
-packed loader_packed, "loader.packed"
+; Firmware wants a table of relocations, be it empty (Microsoft PE format, "The .reloc Section"): a block of a page with two entries
+; that say nothing.
+section .reloc alloc noexec nowrite progbits align=4
+	dd 0, 12, 0
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -43,12 +43,12 @@ static void choose(struct loader *loader, u32 apic_id, UINTN number, bool is_boo
 	loader->processor_number[loader->processors++] = number;
 }
 
-/* How many others than the boot processor the configuration and the handoff allow. */
-static u32 others_allowed(const struct loader *loader)
+/* How many the configuration, the handoff and the processor allow, the boot processor among them. */
+static u32 most_processors(const struct loader *loader)
 {
-	if (loader->config.cpus == CONFIG_ALL_CPUS || loader->config.cpus > HANDOFF_MAX_CPUS)
-		return HANDOFF_MAX_CPUS - 1;
-	return loader->config.cpus - 1;
+	bool all = loader->config.cpus == CONFIG_ALL_CPUS || loader->config.cpus > HANDOFF_MAX_CPUS;
+
+	return machine_processors(&loader->machine, all ? HANDOFF_MAX_CPUS : loader->config.cpus);
 }
 
 EFI_STATUS choose_processors(struct loader *loader)
@@ -56,7 +56,7 @@ EFI_STATUS choose_processors(struct loader *loader)
 	struct mp_services *mp;
 	struct processor_information cpu;
 	UINTN count = count_processors(loader, &mp);
-	u32 others = others_allowed(loader);
+	u32 most = most_processors(loader), others = most - 1;
 
 	if (!count) {
 		say("the firmware has no MP Services: only this processor is launched");
@@ -76,9 +76,14 @@ EFI_STATUS choose_processors(struct loader *loader)
 		others -= !is_boot_processor;
 		choose(loader, (u32)cpu.apic_id, i, is_boot_processor);
 	}
-	if (loader->processors_present <= HANDOFF_MAX_CPUS || loader->config.cpus != CONFIG_ALL_CPUS ||
+	if (loader->processors_present <= most || loader->config.cpus != CONFIG_ALL_CPUS ||
 	    loader->config.unlaunched == CONFIG_UNLAUNCHED_LEAVE)
 		return EFI_SUCCESS;
+	if (most == 1) {
+		complain("there are %u processors, and L1 could start only one: they lack the activity state wait-for-SIPI "
+			 "(IA32_VMX_MISC bit 8); cure: cpus = 1 hides the others from L1", loader->processors_present);
+		return EFI_UNSUPPORTED;
+	}
 	complain("there are %u processors, and Testudo launches at most %u; cure: cpus = %u hides the others from L1",
 		 loader->processors_present, HANDOFF_MAX_CPUS, HANDOFF_MAX_CPUS);
 	return EFI_UNSUPPORTED;

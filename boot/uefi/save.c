@@ -40,15 +40,16 @@ static EFI_STATUS write_new(EFI_FILE *root, u16 *name, const void *bytes, UINTN 
 	return status;
 }
 
+/* Cause and cure. */
 static const char *words_for(EFI_STATUS status)
 {
 	switch (status) {
 	case EFI_SUCCESS: return NULL;
-	case EFI_WRITE_PROTECTED: return "the volume cannot be written to";
-	case EFI_VOLUME_FULL: return "the volume is full";
-	case EFI_NOT_FOUND: return "there is no such folder on the volume";
-	case EFI_ACCESS_DENIED: return "the file or the volume is only for reading";
-	default: return "the firmware could not write it";
+	case EFI_WRITE_PROTECTED: return "the volume is write-protected; cure: take the protection away, or start Testudo from another volume";
+	case EFI_VOLUME_FULL: return "the volume is full; cure: delete something there, 64 KB are enough";
+	case EFI_NOT_FOUND: return "there is no such folder on the volume; cure: make it";
+	case EFI_ACCESS_DENIED: return "the file there is only for reading; cure: delete it";
+	default: return "the firmware could not write it; cure: another volume, or the lines on the serial port";
 	}
 }
 
@@ -62,7 +63,7 @@ const char *save_file(const struct loader *loader, const char *path, const void 
 	if (!loader->self->DeviceHandle ||
 	    EFI_ERROR(loader->boot->HandleProtocol(loader->self->DeviceHandle, &file_system_protocol, (void **)&volume)) ||
 	    EFI_ERROR(volume->OpenVolume(volume, &root)))
-		return "Testudo was not started from a volume with files";
+		return "Testudo was not started from a volume with files; cure: read the lines on the serial port";
 	text_to_ucs2(name, PATH_UNITS, path);
 	delete_old(root, name);
 	status = write_new(root, name, bytes, size);

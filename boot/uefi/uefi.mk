@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-# The UEFI application: boot/uefi/first.c with the loader and the root kernel, both packed, inside. It is linked by gnu-efi's script and turned
-# into a PE image; the loader, which is the rest of boot/uefi, is a file of the kernel's kind.
+# The UEFI application: boot/uefi/first.c with the loader and the root kernel, both packed, inside. It is linked by gnu-efi's script, without
+# anything to relocate, and turned into a PE image; the loader, which is the rest of boot/uefi, is a file of the kernel's kind.
 
 EFI_INC ?= /usr/include/efi
 EFI_LIB ?= /usr/lib
 
-LOADER_C := $(filter-out boot/uefi/first.c,$(wildcard boot/uefi/*.c)) arch/string.c drivers/log_ring.c drivers/uart.c drivers/uart_port.c
+LOADER_C := $(filter-out $(addprefix boot/uefi/,first.c unpack.c elf_load.c),$(wildcard boot/uefi/*.c)) arch/string.c drivers/log_ring.c \
+	drivers/uart.c drivers/uart_port.c
 LOADER_O := $(LOADER_C:%.c=$(BUILD)/uefi/%.o) $(BUILD)/uefi/boot/uefi/launch_cpu.asm.o
 FIRST_O := $(patsubst %,$(BUILD)/uefi/%.o,boot/uefi/first boot/uefi/executable boot/uefi/unpack boot/uefi/elf_load arch/string)
 UEFI_O := $(FIRST_O) $(BUILD)/uefi/boot/uefi/packed.asm.o
 UEFI_CFLAGS := $(FREESTANDING) -Os -fpic -fshort-wchar -fvisibility=hidden $(WARN) -DGNU_EFI_USE_MS_ABI -I. -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
 UEFI_LIMIT := 524288
-UEFI_LD = ld -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -T $(EFI_LIB)/elf_x86_64_efi.lds \
-	$(EFI_LIB)/crt0-efi-x86_64.o $^ -L$(EFI_LIB) -lgnuefi -o $@
-UEFI_OBJCOPY := objcopy -j .text -j .sdata -j .data -j .dynamic -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
-	--target=efi-app-x86_64
+UEFI_LD = ld -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -e efi_main \
+	-T $(EFI_LIB)/elf_x86_64_efi.lds $^ -o $@ && ! readelf --relocs --wide $@ | grep R_X86_64
+UEFI_OBJCOPY := objcopy -j .text -j .data -j .reloc --target=efi-app-x86_64
 
 $(BUILD)/uefi/%.o: %.c boot/uefi/uefi.mk
 	@mkdir -p $(@D)
@@ -35,9 +35,10 @@ $(SMALL:%=$(BUILD)/kernel/%.o): KERNEL_CFLAGS += -Os
 # The only part of the loader that works for long.
 $(BUILD)/uefi/boot/uefi/unpack.o: UEFI_CFLAGS += -O2
 
-$(BUILD)/tools/%: tools/%.c boot/uefi/unpack.h
+$(BUILD)/tools/pack: tools/pack.c $(wildcard tools/packing/*.[ch]) boot/uefi/unpack.h
+$(BUILD)/tools/%: tools/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -O2 $(WARN) -I. $< -o $@
+	$(Q)$(CC) -std=gnu17 -O2 $(WARN) -I. $(filter %.c,$^) -o $@
 
 # Of the loader's own parser; it has room for every line's note.
 $(BUILD)/tools/config: tools/config.c $(wildcard boot/uefi/config*.? boot/uefi/text.?) boot/hide.def
@@ -50,8 +51,9 @@ $(BUILD)/tools/check_machine: tools/check_machine.c $(wildcard boot/uefi/machine
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -O2 -g $(WARN) -DHOST_TEST -I. $(filter-out %/machine_look.c,$(filter %.c,$^)) -o $@
 
-$(BUILD)/%/testudo.packed: $(BUILD)/%/testudo.elf $(BUILD)/tools/pack
-	$(Q)$(BUILD)/tools/pack $< $@
+$(BUILD)/%/testudo.packed: $(BUILD)/uefi/loader.stripped $(BUILD)/%/testudo.elf $(BUILD)/tools/pack
+	@echo "  PACK  $@"
+	$(Q)$(BUILD)/tools/pack $@ $(wordlist 1,2,$^)
 
 $(BUILD)/uefi/loader.elf: $(LOADER_O)
 	@echo "  LD    $@"
@@ -61,10 +63,7 @@ $(BUILD)/uefi/loader.elf: $(LOADER_O)
 $(BUILD)/uefi/loader.stripped: $(BUILD)/uefi/loader.elf
 	$(Q)objcopy --strip-all $< $@
 
-$(BUILD)/uefi/loader.packed: $(BUILD)/uefi/loader.stripped $(BUILD)/tools/pack
-	$(Q)$(BUILD)/tools/pack $< $@
-
-$(BUILD)/uefi/boot/uefi/packed.asm.o: $(BUILD)/uefi/testudo.packed $(BUILD)/uefi/loader.packed
+$(BUILD)/uefi/boot/uefi/packed.asm.o: $(BUILD)/uefi/testudo.packed
 
 $(BUILD)/uefi/%.asm.o: %.asm
 	@mkdir -p $(@D)

@@ -38,6 +38,7 @@ class Options:
     features: str = ""                  # Bochs: what the CPU model has besides, "cet pks"
     variables: Path = None              # QEMU: OVMF's variables to begin with, in a flash of their own
     secure_boot: bool = False           # ... and OVMF's build with Secure Boot, for which they have keys
+    read_only: bool = False             # QEMU: the disk cannot be written to
     network: str = ""                   # QEMU: a network of its own with a DHCP server, and what else -netdev user shall do
     network_boot: bool = False          # ... and the firmware tries it after the disk
     screen: bool = False                # Bochs: a graphics card that OVMF knows; what it shows at the end is the result's
@@ -55,7 +56,8 @@ class Options:
     allow_reset: bool = False           # a reset of the machine does not end the run
     on_line: object = None              # called with (port, line) for each complete serial line, port being 1 or 2
     stop: object = None                 # a threading.Event that ends the run from another thread
-    keys: list = field(default_factory=list)    # (regex, text, port): typed on that serial port when a line of any matches, or the beginning of one, each once, in this order
+    # (regex, text, port): typed on that serial port (0: QEMU's monitor) when a line of any matches, or the beginning of one, each once, in this order
+    keys: list = field(default_factory=list)
     on_second: object = None            # called with the seconds since the start, about once a second
 
 
@@ -173,6 +175,7 @@ class Machine:
         self.process = self.terminal = None
         # Only where something is to be typed: files are simpler.
         numbers = ([1, 2] if options.log2 else [1]) if options.keys else []
+        numbers += [0] if any(port == 0 for _, _, port in options.keys) else []
         self.ports = {number: Port(self.work / f"com{number}") for number in numbers}
         self.keys = [(re.compile(pattern), text, port) for pattern, text, port in options.keys]
         self.backend.devices = {number: port.device for number, port in self.ports.items()}

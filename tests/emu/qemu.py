@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """QEMU as a back end: TCG, which has no VMX and shows the refusals, and KVM, where the host offers nested VMX.
 
-Port 0x8900 is QEMU's debug-exit device here, so the word "Shutdown" ends this machine as it ends Bochs. Disk changes are thrown away.
+Port 0x8900 is QEMU's debug-exit device here, so the word "Shutdown" ends this machine as it ends Bochs. Disk changes are thrown away. What is
+typed on port 0 goes to QEMU's monitor, whose `sendkey` presses a key of the keyboard.
 """
 import shutil
 import sys
@@ -44,9 +45,14 @@ class Qemu:
         cpu = options.cpu or ("host,+vmx" if kvm else "max")
         return [self.program, "-machine", "q35,accel=" + ("kvm" if kvm else "tcg") + (",smm=on" if options.secure_boot else ""), "-cpu", cpu,
                 "-smp", str(options.cpus), "-m", str(options.memory), *self.firmware(work),
-                "-drive", f"file={image},format=raw,snapshot=on,if=none,id=disk", "-device", "ide-hd,drive=disk,bootindex=0",
+                *self.disk(image),
                 "-device", "isa-debug-exit,iobase=0x8900,iosize=0x01", *self.network(), "-display", "none", "-no-reboot",
-                "-serial", self.port(work, 1), *self.second(work), "-monitor", "none", "-D", str(work / "emulator.log")]
+                "-serial", self.port(work, 1), *self.second(work), "-monitor", self.devices.get(0) or "none", "-D", str(work / "emulator.log")]
+
+    def disk(self, image):
+        """An IDE disk, which QEMU has for writing only."""
+        keeping, kind = ("readonly=on", "virtio-blk-pci") if self.options.read_only else ("snapshot=on", "ide-hd")
+        return "-drive", f"file={image},format=raw,{keeping},if=none,id=disk", "-device", f"{kind},drive=disk,bootindex=0"
 
     def port(self, work, number):
         return self.devices.get(number) or f"file:{work / f'com{number}'}"

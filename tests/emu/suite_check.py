@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The setting `check`: each thing that Testudo needs or can use is found, or missing with cause and cure, and nothing is changed."""
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -59,6 +60,35 @@ def saves(report):
     report.judge([] if said and said == saved else [f"{len(said)} lines were said, {len(saved)} are in the file"], "file", f"{len(saved)} lines")
 
 
+NOT_SAVED = r"check: \\EFI\\testudo\\check\.txt is not saved: "
+
+
+def fill(image, left):
+    """Leaves so many bytes on a disk."""
+    told = subprocess.run(["mdir", "-i", image, "::"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    free = int(re.search(r"([\d ]+) bytes free", told)[1].replace(" ", ""))
+    with tempfile.NamedTemporaryFile() as filler:
+        filler.truncate(free - left)
+        subprocess.run(["mcopy", "-i", image, filler.name, "::filler"], check=True)
+
+
+def saves_nothing(why, left=None, **machine):
+    """On a volume that takes no file: all lines are on the console, then why it is not saved, and the firmware gets control back as ever; no part
+    of the file is there."""
+    def test(report):
+        with tempfile.TemporaryDirectory() as folder:
+            image = Path(folder) / "esp.img"
+            script = "\r\n".join(["@echo -off", "fs0:", "t.efi check=save", "echo lasterror %lasterror%", "ls EFI\\testudo\\check.txt", "echo still here"])
+            subprocess.run([disks.ROOT / "tools" / "mkesp", image, f"t.efi={disks.LOADER}", f"startup.nsh:={script}",
+                            "EFI/testudo/testudo.cfg:=log = info"], check=True)
+            if left is not None:
+                fill(image, left)
+            result = report.machine(image=image, backend="qemu-tcg", seconds=240, until=STILL, **machine)
+        expect(report, result, [NOT_SAVED + why, END, r"^lasterror 0x3", r"File Not Found", STILL], [r"check: saved as"], ends=("until",))
+        report.judge([] if sum(states(result.lines)) >= 79 else [f"only {sum(states(result.lines))} lines"], "lines")
+    return test
+
+
 def on_linux(report):
     """tools/check-machine on the machine that runs the tests, whatever it has: status, verdict and lines agree."""
     status, output = report.command(["tools/check-machine"], 120)
@@ -115,6 +145,8 @@ def add(suite):
          r"verdict: Testudo cannot run here"], [STARTED, r"found    all that is needed"], cpus=2))
     suite.add("check/changes-nothing", changes_nothing)
     suite.add("check/saves", saves)
+    suite.add("check/saves-nothing-on-a-full-volume", saves_nothing(r"the volume is full; cure: delete", left=2048))
+    suite.add("check/saves-nothing-write-protected", saves_nothing(r"the volume is write-protected; cure: take", read_only=True))
     suite.add("check/under-testudo", check(
         [r"1 of 1 processors run", r"hypervisor: Testudo is beneath", r"found: 22 of 22 needed", r"verdict: Testudo can run here"],
         unwanted=(), setting=f"l1 = {disks.efi_path(disks.FIRST)}\noptions = check"))

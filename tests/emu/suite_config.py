@@ -16,7 +16,7 @@ HELLO = disks.efi_path(f"{L1}/hello.efi")
 EXAMPLE = disks.ROOT / "docs" / "testudo.cfg.example"
 SETTINGS = ["unsupported = boot", "default = second", "timeout = 3"]
 ENTRIES = ["[first]", "title = The first one", f"l1 = {HELLO}", "options = I am one", "[second]", f"l1 = {HELLO}", "options = I am two"]
-READY = "any key stops that"
+READY = "arrow key stops that"
 UP, DOWN, ENTER = "\x1b[A", "\x1b[B", "\r"
 
 
@@ -191,9 +191,14 @@ def add(suite):
                                          keys=[(READY, DOWN, 1), (r"->  1  ", UP, 1), (r"->  2  ", UP, 1), (r"->  1  ", ENTER, 1)]))
     suite.add("config/menu-on-its-own-port", menu(ONE, keys=[(READY, DOWN, 2), (r"->  1  ", ENTER, 2)], **OWN_PORT))
     suite.add("config/menu-noise-is-no-key", menu(TWO, keys=[(READY, "\x00\x07\x85\xfe", 2)], **OWN_PORT))
+    suite.add("config/menu-unknown-keys", menu(TWO, [r"->  1  "], keys=[("choose by digit", "\x001\xff", 2), (READY, "xA[;9?", 1)],
+                                                              **OWN_PORT))
+    suite.add("config/menu-keyboard", menu(ONE + [r"->  1  The first one$"], keys=[(READY, "sendkey down\n", 0), (r"->  1  ", "sendkey ret\n", 0)]))
+    suite.add("config/menu-keyboard-and-port", menu(ONE, keys=[(READY, "sendkey down\n", 0), (r"->  1  ", "sendkey up\n", 0),
+                                                                 (r"->  2  ", DOWN, 1), (r"->  1  ", ENTER, 1)]))
     suite.add("config/menu-quiet", menu(SHOWN + [TWO[0]], [r"entry second"], settings=["log = quiet"]))
     suite.add("config/no-time-no-menu", menu(TWO, [r"The first one"], settings=["timeout = 0"]))
-    suite.add("config/entry-by-load-option", from_shell("entry=first log=debug", ONE, [r"any key stops", r"back in the shell"]))
+    suite.add("config/entry-by-load-option", from_shell("entry=first log=debug", ONE, [r"key stops that", r"back in the shell"]))
     suite.add("config/unknown-entry", from_shell("entry=third", [r"load options: there is no entry .third.; there are first, second, self"] + TWO))
     suite.add("config/entry-within-itself", from_shell("entry=self", [r"entry self is what this Testudo was started by", r"^back in the shell",
                                                                       r'^hello: options "EFI']))

@@ -197,6 +197,19 @@ static void a_processor_after_an_abort_stands_still(void **state)
 	assert_false(processor.injected & INTERRUPTION_VALID);
 }
 
+/* Expect: the only processor's shutdown, which the platform answers; no VM entry that the processor refuses. */
+static void an_abort_without_wait_for_sipi_ends_the_machine(void **state)
+{
+	(void)state;
+	begin_with_lists(1, 0);
+	scene.hardware.misc &= ~VMX_MISC_ACTIVITY_WAIT_FOR_SIPI;
+	put(STORE, 0, 0x1234567, 0);
+	scene_enter();
+	assert_false(model_exit_for(EXIT_CPUID, 0));
+	assert_string_equal(model.ended, "VMX abort");
+	assert_int_equal(abort_indicator(), ABORT_SAVE_MSRS);
+}
+
 static void performance_counters_are_loaded(void **state)
 {
 	(void)state;
@@ -346,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_bad_pdpte_of_l1_is_an_abort),
 		cmocka_unit_test(a_mode_that_l1_does_not_have_is_an_abort),
 		cmocka_unit_test(a_processor_after_an_abort_stands_still),
+		cmocka_unit_test(an_abort_without_wait_for_sipi_ends_the_machine),
 		cmocka_unit_test(performance_counters_are_loaded),
 		cmocka_unit_test(exits_without_vpid_flush_l1),
 		cmocka_unit_test(the_mode_of_an_unrestricted_guest_is_saved),

@@ -4,6 +4,8 @@
  * and that vmcs02 is bent no longer than that takes. SDM "Priority Among Concurrent
  * Events", docs/architecture.md "Interruptions".
  */
+#include <string.h>
+
 #include "tests/model/scene.h"
 
 static const struct model_exit nmi_exit = { .reason = EXIT_EXCEPTION_OR_NMI, .interruption_information = (u32)EVENT_NMI };
@@ -64,6 +66,19 @@ static void an_nmi_for_l1_waits_for_its_window(void **state)
 	assert_int_equal(processor.injected, EVENT_NMI);
 	assert_false(window_is_open());
 	assert_false(scene_running(VMCS_PIN_BASED_CONTROLS) & PIN_NMI_EXITING);
+}
+
+/* Expect: an end in plain words, not a VM entry that the processor refuses. */
+static void without_the_state_to_wait_for_sipi_init_ends_the_machine(void **state)
+{
+	(void)state;
+	scene_begin(BUILD_LONG);
+	scene.hardware.misc &= ~VMX_MISC_ACTIVITY_WAIT_FOR_SIPI;
+	assert_true(model_boot(&scene.hardware, false));
+	assert_false(model_exit_for(EXIT_INIT_SIGNAL, 0));
+	assert_non_null(model.ended);
+	assert_non_null(strstr(model.ended, "SIPI"));
+	assert_false(model.panicked);
 }
 
 static void init_and_sipi_start_l1_anew(void **state)
@@ -300,6 +315,7 @@ int main(void)
 		cmocka_unit_test(an_nmi_for_l1_is_injected),
 		cmocka_unit_test(an_nmi_for_l1_waits_for_its_window),
 		cmocka_unit_test(init_and_sipi_start_l1_anew),
+		cmocka_unit_test(without_the_state_to_wait_for_sipi_init_ends_the_machine),
 		cmocka_unit_test(an_nmi_that_l1_does_not_want_is_l2s),
 		cmocka_unit_test(an_nmi_that_l1_wants_comes_at_l2s_window),
 		cmocka_unit_test(an_nmi_at_an_open_window_is_one),

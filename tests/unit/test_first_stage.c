@@ -17,21 +17,25 @@
 
 /* The application's own, and the firmware's paging. */
 static union {
-	struct packed_file file;
+	struct packed_files files;
 	u8 bytes[PACKED_LIMIT + 4096];
-} packed_loader, packed_kernel;
+} packed;
 static u64 firmware_cr3, firmware_cr4;
 
-#define loader_packed packed_loader.file
-#define kernel_packed packed_kernel.file
+#define packed_files packed.files
 #define read_cr3() firmware_cr3
 #define read_cr4() firmware_cr4
 #include "boot/uefi/executable.c"
 #include "boot/uefi/first.c"
+#undef packed_files
 #undef read_cr3
 #undef read_cr4
 
-#define ANSWER 0x1234
+#define ANSWER UINT64_C(0x1234)
+
+/* What is in it, which the loader adds to its answer. */
+static const u8 kernel[8] = { 0x11, 0x22, 0x33 };
+#define KERNEL UINT64_C(0x332211)
 
 /* A file whose only segment is code that returns a number. */
 struct loader_file {
@@ -45,7 +49,7 @@ struct loader_file {
 		u32 type, flags;
 		u64 offset, address, physical, file_size, memory_size, alignment;
 	} segment[2];
-	u8 code[16];
+	u8 code[24];
 	u64 dynamic[2];
 };
 
@@ -133,7 +137,7 @@ static EFI_STATUS start(void)
 	return status;
 }
 
-/* The file as literals only. */
+/* A file and a kernel of 8 bytes as literals of one sequence, whose symbol is the lower of two of one bit. */
 static void make_loader(u64 answer)
 {
 	struct loader_file file = {
@@ -144,26 +148,41 @@ static void make_loader(u64 answer)
 			{ 1, 5, 0, 0, 0, sizeof(file), sizeof(file), 4096 },
 			{ 2, 4, 0, offsetof(struct loader_file, dynamic), 0, sizeof(file.dynamic), sizeof(file.dynamic), 8 },
 		},
-		.code = { 0x48, 0xb8, [10] = 0xc3 },
+		/* mov rax, answer; mov rdx, [rdx]; add rax, [rdx]; ret: the kernel is what the third argument points to first. */
+		.code = { 0x48, 0xb8, [10] = 0x48, 0x8b, 0x12, 0x48, 0x03, 0x02, 0xc3 },
 	};
-	const u64 more = sizeof(file) - UNPACK_LITERALS;
-	u8 *to = packed_loader.file.bytes;
+	const u32 nones = (UNPACK_SYMBOLS - 8) / 17, last = (UNPACK_SYMBOLS - 8) % 17, bytes_at = 4 + 4 + nones + 2;
+	const u64 more = sizeof(file) + sizeof(kernel) - UNPACK_LITERALS;
+	u8 *to = packed.files.bytes;
 
 	memcpy(file.code + 2, &answer, 8);
-	*to++ = UNPACK_LITERALS << UNPACK_LITERALS_SHIFT;
+	memset(&packed, 0, 8192);
+	memcpy(to, &bytes_at, 4);
+	to += 4;
+	/* 6 symbols without a code, two with one of a bit, and the others. */
+	*to++ = UNPACK_NONE << 4 | (6 - UNPACK_NONE_SHORTEST);
+	*to++ = 0x11;
+	for (u32 i = 0; i < nones; i++)
+		*to++ = UNPACK_NONE << 4 | 15;
+	*to++ = (u8)(UNPACK_NONE << 4 | (last - UNPACK_NONE_SHORTEST));
+	*to = 0x80;
+	to = packed.files.bytes + bytes_at;
 	if (more >= 255)
 		*to++ = 255;
 	*to++ = (u8)(more % 255);
 	memcpy(to, &file, sizeof(file));
-	packed_loader.file.size = sizeof(file);
-	packed_loader.file.packed_size = (u64)(to + sizeof(file) - packed_loader.file.bytes);
-	packed_loader.file.sum = unpack_sum(packed_loader.file.bytes, packed_loader.file.packed_size, packed_loader.file.size);
+	memcpy(to + sizeof(file), kernel, sizeof(kernel));
+	packed.files.size = sizeof(file) + sizeof(kernel);
+	packed.files.loader_size = sizeof(file);
+	packed.files.packed_size = (u64)(to + sizeof(file) + sizeof(kernel) + 8 - packed.files.bytes);
+	packed.files.sum = unpack_sum(packed.files.bytes, packed.files.packed_size,
+				      unpack_seed(packed.files.size, packed.files.loader_size));
 }
 
 static int fresh(void **state)
 {
 	(void)state;
-	make_loader(ANSWER);
+	make_loader(ANSWER - KERNEL);
 	memset(tables, 0, sizeof(tables));
 	firmware_cr3 = (u64)(uintptr_t)tables[1];
 	firmware_cr4 = 0;
@@ -206,23 +225,23 @@ static void nothing_runs_where_it_cannot(void **state)
 static void pages_that_a_processor_may_come_back_to_stay(void **state)
 {
 	(void)state;
-	make_loader(EFI_TIMEOUT);
+	make_loader(EFI_TIMEOUT - KERNEL);
 	assert_true(start() == EFI_TIMEOUT);
-	make_loader(EFI_ABORTED);
+	make_loader(EFI_ABORTED - KERNEL);
 	allocated = 0;
 	assert_true(start() == EFI_ABORTED);
 }
 
 static void a_damaged_loader_is_not_run(void **state)
 {
-	const u64 length = sizeof(struct packed_file) + packed_loader.file.packed_size;
+	const u64 length = sizeof(packed.files) + packed.files.packed_size;
 
 	(void)state;
 	for (u64 i = 0; i < length; i++)
 		for (u32 bit = 0; bit < 8; bit++) {
-			packed_loader.bytes[i] ^= (u8)(1u << bit);
+			packed.bytes[i] ^= (u8)(1u << bit);
 			assert_true(start() == EFI_LOAD_ERROR);
-			packed_loader.bytes[i] ^= (u8)(1u << bit);
+			packed.bytes[i] ^= (u8)(1u << bit);
 		}
 	assert_int_equal(said, 8 * length);
 	assert_int_equal(allocated, 0);

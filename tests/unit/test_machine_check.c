@@ -331,6 +331,21 @@ static void under_a_hypervisor_the_advice_is_for_the_hypervisor(void **state)
 	assert_only_fault(&machine, "the hypervisor that this machine runs under");
 }
 
+/* SDM "Miscellaneous Data": bit 8 is the activity state wait-for-SIPI. Without VMX nothing is known of it. */
+static void without_wait_for_sipi_there_is_one_processor(void **state)
+{
+	struct machine machine = good();
+
+	(void)state;
+	machine.misc = ~BIT(8);
+	assert_int_equal(machine_processors(&machine, 256), 1);
+	assert_int_equal(machine_processors(&machine, 1), 1);
+	machine.misc = BIT(8);
+	assert_int_equal(machine_processors(&machine, 256), 256);
+	machine = (struct machine){ 0 };
+	assert_int_equal(machine_processors(&machine, 3), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup(without_ept_its_details_are_not_listed, fresh),
 		cmocka_unit_test_setup(other_lacks_are_named, fresh),
 		cmocka_unit_test_setup(under_a_hypervisor_the_advice_is_for_the_hypervisor, fresh),
+		cmocka_unit_test(without_wait_for_sipi_there_is_one_processor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,6 +142,7 @@ void ept02_init(struct ept02 *ept02, const struct l1_memory *memory, const struc
 	for (u32 i = 0; i < EPT02_ROOTS; i++) {
 		u32 number = (u32)own_pages + 2 * i;
 
+		ept02->roots[i].asked_eptp12 = ~UINT64_C(0);
 		ept02->roots[i].table = clean(ept02, number);
 		ept02->roots[i].spp_table = clean(ept02, number + 1);
 		forget_windows(&ept02->roots[i]);
@@ -214,10 +215,9 @@ static void begin_root(struct ept02 *ept02, struct ept02_root *root, u64 key)
 	root->eptp02 = ept_pointer(&tables, write_back ? MEMORY_WB : MEMORY_UC, (key & EPTP_ACCESSED_DIRTY) != 0);
 }
 
-/* The recent one is the last that was used: uses of it need not be noted. */
-struct ept02_root *ept02_find_root(struct ept02 *ept02, u64 eptp12)
+/* The one with these bits of EPTP12, or the oldest, begun afresh. */
+static struct ept02_root *root_with(struct ept02 *ept02, u64 key)
 {
-	u64 key = key_of(ept02, eptp12);
 	struct ept02_root *found = &ept02->roots[0];	/* a slot never used has the age 0 */
 
 	for (unsigned int i = 0; i < EPT02_ROOTS && found->eptp12 != key; i++) {
@@ -228,6 +228,20 @@ struct ept02_root *ept02_find_root(struct ept02 *ept02, u64 eptp12)
 	}
 	if (found->eptp12 != key)
 		begin_root(ept02, found, key);
+	return found;
+}
+
+/* The recent one is the last that was used: uses of it need not be noted. */
+struct ept02_root *ept02_find_root(struct ept02 *ept02, u64 eptp12)
+{
+	struct ept02_root *found = ept02->roots, *end = ept02->roots + EPT02_ROOTS;
+
+	while (found < end && found->asked_eptp12 != eptp12)
+		found++;
+	if (unlikely(found == end)) {
+		found = root_with(ept02, key_of(ept02, eptp12));
+		found->asked_eptp12 = eptp12;
+	}
 	found->last_used = ++ept02->clock;
 	ept02->recent = found;
 	ept02->recent_eptp12 = eptp12;

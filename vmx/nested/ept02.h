@@ -95,6 +95,7 @@ struct ept02_window {
 
 struct ept02_root {
 	u64 eptp12;			/* the bits of it that matter, with EPT02_MODE_BASED; 0: free */
+	u64 asked_eptp12;		/* as it was asked for last: the same has the same bits that matter */
 	u64 eptp02;			/* hardware's */
 	u64 all;			/* the permissions that an entry can have */
 	u64 told;			/* of the qualification that hardware gives, what L1 gets as it is */

@@ -9,6 +9,7 @@
 #include "drivers/console.h"
 #include "vmx/events.h"
 #include "vmx/nested/nested.h"
+#include "vmx/shutdown.h"
 
 static const char *reason(enum vmx_abort indicator)
 {
@@ -52,4 +53,7 @@ void vmx_abort(struct vcpu *vcpu, enum vmx_abort indicator)
 	__atomic_store_n(&vcpu->cpu->waits_for_sipi, true, __ATOMIC_RELEASE);
 	/* Once for each processor: it does not come back. */
 	log_info("VMX abort %u of L1: %s; the processor is shut down until reset - SDM \"VMX Aborts\"", value, reason(indicator));
+	/* SDM "Miscellaneous Data". The loader launches no second processor there, and the platform answers the only one's shutdown. */
+	if (!(nested->hardware->misc & VMX_MISC_ACTIVITY_WAIT_FOR_SIPI))
+		shutdown("VMX abort");
 }
