@@ -45,7 +45,7 @@ static const char *words_for(EFI_STATUS status)
 {
 	switch (status) {
 	case EFI_SUCCESS: return NULL;
-	case EFI_WRITE_PROTECTED: return "the volume is write-protected; cure: take the protection away, or start Testudo from another volume";
+	case EFI_WRITE_PROTECTED: return "the volume is write-protected; cure: take that away, or start Testudo from another volume";
 	case EFI_VOLUME_FULL: return "the volume is full; cure: delete something there, 64 KB are enough";
 	case EFI_NOT_FOUND: return "there is no such folder on the volume; cure: make it";
 	case EFI_ACCESS_DENIED: return "the file there is only for reading; cure: delete it";

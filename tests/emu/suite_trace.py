@@ -99,6 +99,23 @@ def guest(setting, shadowing):
     return test
 
 
+def two_processors(report):
+    """A ring for each processor, both whole; the newest of the other's are the CPUIDs that the guest had it execute."""
+    result = report.machine("testudo", files=disks.guest("trace", 1, [f"trace = {KILOBYTES}", "log = debug"]), cpu=CPU, cpus=2, seconds=SECONDS)
+    wrong = [f"the run ended by {result}"] if result.end != "shutdown" else []
+    wrong += [f"{name} is not as it should be" for name in complaints(result.lines)]
+    wrong += [] if any(re.match(r"DONE passed=\d+ failed=0$", line) for line in result.lines) else ["a scenario failed"]
+    wrong += [] if "trace.others" in results(result.lines) else ["nothing was told of the other processor"]
+    rings, told = from_lines("\n".join(result.lines).encode())
+    wrong += told + [complaint for ring in rings for complaint in ring.complaints]
+    last = [[(r.cpu, r.level, r.next, r.reason) for r in ring.transitions][-7:] for ring in rings]
+    if [ring.cpu for ring in rings] != [0, 1] or last[1] != 7 * [(1, 1, 1, CPUID)] or {r[0] for r in last[0]} != {0}:
+        wrong.append(f"rings of {[ring.cpu for ring in rings]}, which end with {last}")
+    report.judge(wrong, good=" and ".join(f"{len(ring.records)} records" for ring in rings))
+    log = report.log.with_name(f"{report.log.stem}-testudo.log")
+    report.judge(wrong_files(report, log.parent, log), "files", "text, events, picture and memory of both")
+
+
 def off(report):
     """Without the setting there is no ring, and the leaf has zeros."""
     result = report.machine("testudo", files=disks.guest("trace", 1, ["log = debug"]), cpu=CPU, seconds=SECONDS)
@@ -127,4 +144,5 @@ def add(suite):
     suite.add("trace/off", off)
     suite.add("trace/guest", guest("", True))
     suite.add("trace/without-shadowing", guest("shadowing = off", False))
+    suite.add("trace/two-processors", two_processors)
     suite.add("trace/run", run)

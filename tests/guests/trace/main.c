@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * trace: exits that are known, and what Testudo's trace ring (docs/tracing.md) has of
- * them. At the end it prints the ring as the lines of a dump, for tools/trace.
+ * them. At the end it prints the ring as the lines of a dump, for tools/trace, and so those of all other processors.
  */
+#include "tests/guests/lib/machine.h"
 #include "tests/guests/lib/ops.h"
 #include "tests/guests/lib/report.h"
+#include "tests/guests/lib/smp.h"
 #include "tests/guests/lib/vm.h"
 #include "tests/guests/lib/vmx_ops.h"
 
@@ -204,11 +206,16 @@ static void put_hex(char *to, const u8 *bytes, u64 size)
 	*to = '\0';
 }
 
+typedef void reader(u64 offset, void *to, u64 size);
+
 /* The lines of a dump, as Testudo itself prints them. */
-static void print_ring(void)
+static void print_ring(reader *read)
 {
-	struct header header = read_header();
-	u64 records = header.count < header.capacity ? header.count : header.capacity;
+	struct header header;
+	u64 records;
+
+	read(0, &header, sizeof(header));
+	records = header.count < header.capacity ? header.count : header.capacity;
 
 	for (u64 line = 0; line < HEADER_SIZE / RECORD_SIZE + records; line++) {
 		struct {
@@ -218,13 +225,65 @@ static void print_ring(void)
 		char hex[2 * RECORD_SIZE + 1], sum_hex[9];
 		u32 sum;
 
-		read_ring(line * RECORD_SIZE, whole.bytes, RECORD_SIZE);
+		read(line * RECORD_SIZE, whole.bytes, RECORD_SIZE);
 		sum = __builtin_bswap32(checksum((const u8 *)&whole, sizeof(whole)));
 		put_hex(hex, whole.bytes, RECORD_SIZE);
 		put_hex(sum_hex, (const u8 *)&sum, sizeof(sum));
 		info("trace %u %lu %s %s", header.cpu, line, hex, sum_hex);
 	}
 }
+
+/* --- other processors, each of which can read its own ring only ------------------ */
+
+#define OTHER_CPUIDS 7
+#define RING_ROOM 65536
+
+static u8 other_ring[RING_ROOM];
+static u64 other_first;		/* its count before */
+
+static void read_other(u64 offset, void *to, u64 size)
+{
+	__builtin_memcpy(to, other_ring + offset, size);
+}
+
+/* On the other processor: exits that are known, and its ring. */
+static void work_on_other(void *unused)
+{
+	struct header header = read_header();
+
+	(void)unused;
+	other_first = header.count;
+	for (u32 i = 0; i < OTHER_CPUIDS; i++)
+		(void)cpuid(0, 0);
+	read_ring(0, other_ring, HEADER_SIZE + (u64)header.capacity * RECORD_SIZE);
+}
+
+static void others_have_their_own(void)
+{
+	struct header own = read_header(), header;
+
+	for (u32 cpu = 1; cpu < cpu_count(); cpu++) {
+		expect(HEADER_SIZE + (u64)own.capacity * RECORD_SIZE <= RING_ROOM);
+		if (HEADER_SIZE + (u64)own.capacity * RECORD_SIZE > RING_ROOM)
+			return;
+		cpu_call(cpu, work_on_other, NULL);
+		read_other(0, &header, sizeof(header));
+		expect(header.cpu != own.cpu && header.capacity == own.capacity && header.count == other_first + OTHER_CPUIDS);
+		for (u64 at = header.count - OTHER_CPUIDS; at < header.count; at++) {
+			struct transition record;
+
+			read_other(HEADER_SIZE + at % header.capacity * RECORD_SIZE, &record, sizeof(record));
+			expect(record.kind == 2 && record.level == 1 && record.next == 1 && record.reason == REASON_CPUID);
+			expect(record.cpu == header.cpu && record.vmcs == NO_ADDRESS);
+		}
+		print_ring(read_other);
+	}
+	say("%u other rings", cpu_count() - 1);
+}
+
+static const struct scenario others[] = {
+	{ "trace.others", others_have_their_own, NULL, NULL },
+};
 
 static const struct scenario scenarios[] = {
 	{ "trace.header", header_is_sound, "version 1, 96 and 48 bytes, on", NULL },
@@ -243,6 +302,8 @@ void guest_main(void)
 	vmx_prepare();
 	vmx_on();
 	scenarios_run(scenarios, ARRAY_SIZE(scenarios));
-	print_ring();
+	print_ring(read_ring);
 	vmx_off();
+	if (machine_firmware_cpus() > 1 && smp_start())
+		scenarios_run(others, ARRAY_SIZE(others));
 }
