@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The debug registers as the processor compares them with a data access: for
- * operands that L0 reads and writes in a guest's place. Pure.
+ * The debug registers as the processor compares them with an access to data or ports: for
+ * what L0 reads and writes in a guest's place. Pure.
  */
 #pragma once
 
@@ -20,3 +20,6 @@ struct breakpoints {
  * breakpoint lies in it. SDM "Guest Non-Register State".
  */
 u64 breakpoints_hit(const struct breakpoints *breakpoints, u64 linear, u32 size, bool write);
+
+/* The same for IN and OUT, where CR4.DE is set. */
+u64 breakpoints_hit_port(const struct breakpoints *breakpoints, u16 port, u32 size);

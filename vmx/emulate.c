@@ -5,6 +5,7 @@
 
 #include "arch/ops.h"
 #include "arch/x86.h"
+#include "vmx/breakpoints.h"
 #include "vmx/events.h"
 #include "vmx/insn_info.h"
 #include "vmx/nested/nested.h"
@@ -40,6 +41,22 @@ void emulate_advance(struct vcpu *vcpu)
 	/* SDM "Monitor Trap Flag": the instruction that L0 carried out counts as one. */
 	if (nested_in_l2(vcpu))
 		vcpu->nested->monitor_trap = vmcs12_has(vcpu->nested->current->vmcs12, WORD_PROC, PROC_MONITOR_TRAP_FLAG);
+}
+
+void emulate_port_breakpoints(struct vcpu *vcpu, u16 port, u32 size)
+{
+	struct breakpoints breakpoints = { .dr7 = vmcs_read(vcpu->running, VMCS_GUEST_DR7) };
+	u64 hit;
+
+	if (likely(!(breakpoints.dr7 & DR7_ENABLES)) || !(vmcs_read(vcpu->running, VMCS_GUEST_CR4) & CR4_DE))
+		return;
+	breakpoints.address[0] = read_dr0();
+	breakpoints.address[1] = read_dr1();
+	breakpoints.address[2] = read_dr2();
+	breakpoints.address[3] = read_dr3();
+	hit = breakpoints_hit_port(&breakpoints, port, size);
+	if (hit != 0)
+		nested_write(vcpu, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, vmcs_read(vcpu->running, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | hit);
 }
 
 /* Would this exception in L2 be an exit to L1? Not asked for #PF, which L0 never raises there. */

@@ -13,6 +13,9 @@
 /* Steps over the instruction that exited, as its completion would. */
 void emulate_advance(struct vcpu *vcpu);
 
+/* After the IN or OUT: a breakpoint on these ports is due. SDM "Debug Registers". */
+void emulate_port_breakpoints(struct vcpu *vcpu, u16 port, u32 size);
+
 /* Raises an exception (error code where the vector has one) instead. */
 void emulate_exception(struct vcpu *vcpu, u8 vector, u32 error_code);
 

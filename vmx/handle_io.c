@@ -74,4 +74,5 @@ void handle_io_instruction(struct vcpu *vcpu, const struct vm_exit *exit)
 	else
 		write_port(port, size, filter(vcpu, port, size, value));
 	emulate_advance(vcpu);
+	emulate_port_breakpoints(vcpu, port, size);
 }

@@ -88,6 +88,7 @@ bool handle_serial(struct vcpu *vcpu, const struct vm_exit *exit)
 	else
 		carry_out_out(vcpu, port);
 	emulate_advance(vcpu);
+	emulate_port_breakpoints(vcpu, port, 1);
 	return true;
 }
 

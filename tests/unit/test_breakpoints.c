@@ -92,6 +92,20 @@ static void one_must_be_enabled(void **state)
 	assert_true(breakpoints_hit(&breakpoints, 0x1000, 4, true) == 0);
 }
 
+/* Expect: a port meets the conditions of ports, and an address does not. */
+static void ports_are_no_addresses(void **state)
+{
+	(void)state;
+	for (u64 condition = EXECUTE; condition <= READ_WRITE; condition++) {
+		reset();
+		set(3, 0x3fc, condition, FOUR);
+		enable(7);
+		assert_true(breakpoints_hit_port(&breakpoints, 0x3fd, 1) == (condition == IO ? HIT(3) : 0));
+		assert_true(breakpoints_hit_port(&breakpoints, 0x3fb, 2) == (condition == IO ? HIT(3) : 0));
+		assert_true(breakpoints_hit_port(&breakpoints, 0x3fb, 1) == 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +113,7 @@ int main(void)
 		cmocka_unit_test(the_length_decides_what_overlaps),
 		cmocka_unit_test(the_ends_of_the_address_space_count),
 		cmocka_unit_test(one_must_be_enabled),
+		cmocka_unit_test(ports_are_no_addresses),
 	};
 
 	return cmocka_run_group_tests_name("breakpoints", tests, NULL, NULL);

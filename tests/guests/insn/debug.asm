@@ -56,6 +56,27 @@ debug_step_%1_end:
 	ret
 %endmacro
 
+; IN from port a.
+global debug_in:function hidden
+global debug_in_end:data hidden
+debug_in:
+	mov edx, edi
+	in al, dx
+debug_in_end:
+	nop
+	xor eax, eax
+	ret
+
+global debug_step_in:function hidden
+global debug_step_in_end:data hidden
+debug_step_in:
+	mov edx, edi
+	set_flag RFLAGS_TF
+	in al, dx
+debug_step_in_end:
+	clear_tf
+	ret
+
 	traced vmptrst, vmptrst [rdi]
 	traced vmptrld, vmptrld [rdi]
 	traced vmread, vmread [rdi], rsi

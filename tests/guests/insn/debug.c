@@ -82,6 +82,8 @@ TRACED(vmwrite);
 TRACED(vmclear);
 TRACED(invept);
 TRACED(resumed);
+u32 debug_in(u64 a, u64 b), debug_step_in(u64 a, u64 b);
+extern const u8 debug_in_end[], debug_step_in_end[];
 STEPPED(vmptrst);
 STEPPED(vmread);
 STEPPED(vmwrite);
@@ -201,6 +203,26 @@ static void together(void)
 	check_said("debug.resume_flag", "#1 at 0 dr6=2");
 }
 
+/* COM1's modem control, which a hypervisor below may watch. SDM "Debug Registers": CR4.DE is set. */
+static void port_breakpoints(void)
+{
+	const u64 port = 0x3fc;
+
+	write_dr01(port, 0);
+	write_dr7(first(ON_IO, BYTES_1));
+	run(debug_in, debug_in_end, port, 0);
+	check_said("debug.port", "#1 at 0 dr6=1");
+	write_dr7(first(ON_IO, BYTES_4));
+	run(debug_in, debug_in_end, port - 1, 0);
+	check_said("debug.port_beside", "no trap, dr6=0");
+	write_dr7(first(ON_ACCESS, BYTES_4));
+	run(debug_in, debug_in_end, port, 0);
+	check_said("debug.port_is_no_address", "no trap, dr6=0");
+	write_dr7(first(ON_IO, BYTES_4));
+	run(debug_step_in, debug_step_in_end, port, 0);
+	check_said("debug.step_and_port", "#1 at 0 dr6=0x4001");
+}
+
 void group_debug(void)
 {
 	u64 vmcs = vmx_region_alloc();
@@ -211,6 +233,7 @@ void group_debug(void)
 	data_breakpoints(vmcs);
 	data_breakpoint_places();
 	together();
+	port_breakpoints();
 	vmclear(vmcs);
 	say("complete");
 }
