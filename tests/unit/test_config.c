@@ -134,7 +134,8 @@ static void an_unknown_key_is_named_with_its_line(void **state)
 	file("log = info\n\nconsle = com1\n");
 	assert_noted(3, CONFIG_UNKNOWN_KEY, "testudo.cfg line 3: there is no key \"consle\" here; there are l1, options, "
 		     "default, timeout, console, baud, timestamps, colours, log, "
-		     "cpus, unsupported, unlaunched, check, leaves, refusals, shadowing, trace, lastlog, panic, screen, monitor, hotkey, hide; ignored");
+		     "cpus, unsupported, unlaunched, check, leaves, refusals, shadowing, trace, "
+		     "lastlog, panic, screen, monitor, hotkey, hide; ignored");
 }
 
 /* Expect: a note with what is allowed; the setting stays as it was. */
