@@ -56,7 +56,8 @@ void emulate_port_breakpoints(struct vcpu *vcpu, u16 port, u32 size)
 	breakpoints.address[3] = read_dr3();
 	hit = breakpoints_hit_port(&breakpoints, port, size);
 	if (hit != 0)
-		nested_write(vcpu, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, vmcs_read(vcpu->running, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | hit);
+		nested_write(vcpu, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+			     vmcs_read(vcpu->running, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | hit);
 }
 
 /* Would this exception in L2 be an exit to L1? Not asked for #PF, which L0 never raises there. */
