@@ -17,12 +17,20 @@ enum log_level { LOG_QUIET, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
 enum console_kind { CONSOLE_NONE, CONSOLE_PORT_16550, CONSOLE_MEMORY_16550 };
 
-/* The loader has set its speed. */
-struct handoff_console {
+/* Where it is; the loader has set its speed. */
+struct handoff_uart {
 	u64 base;		/* I/O port, or hpa of a register file within one page that is no memory */
 	u8 kind;		/* enum console_kind */
 	u8 stride;		/* bytes from one register to the next: 1, 2, 4 or 8 */
 	u8 width;		/* bytes of an access: 1, or in memory 4 */
+};
+
+struct handoff_console {
+	struct handoff_uart uart;
+	u32 colours;		/* 1: escape sequences by the lines' levels, for terminals */
+	u32 timestamps;		/* 1: each line begins with its time */
+	u64 tsc_start;		/* TSC at the beginning of time */
+	u64 tsc_hz;		/* its ticks a second; 0: not known */
 };
 
 /* One range of physical memory, as the firmware's memory map has it. */

@@ -6,15 +6,17 @@
  */
 #include "drivers/console.h"
 
+#include "arch/ops.h"
 #include "arch/percpu.h"
 #include "arch/string.h"
+#include "drivers/line_style.h"
 #include "drivers/lock.h"
 #include "drivers/panic.h"
 #include "drivers/printk.h"
 #include "drivers/uart.h"
 
 #define RING_BYTES 65536
-#define LINE_BYTES 280
+#define LINE_BYTES 304
 /* Tries: seconds, for every other CPU may have a line to print first; while one panics, less. */
 #define LOCK_PATIENCE 100000000u
 #define LOCK_PATIENCE_IN_PANIC 5000000u
@@ -29,6 +31,7 @@ static struct console_ring ring;
 
 static struct {
 	enum log_level level;
+	struct handoff_console how;
 	struct uart uart;
 	bool lock_is_lost;		/* its owner is gone: nobody waits for it any more */
 } console = { .level = LOG_INFO };
@@ -40,7 +43,8 @@ void console_init(const struct handoff_console *wanted, enum log_level level)
 	/* Not an initialiser: the ring would then be in the file. */
 	memcpy(ring.signature, "TESTUDO-CONSOLE", sizeof(ring.signature));
 	console.level = level;
-	console.uart.at = *wanted;
+	console.how = *wanted;
+	console.uart.at = wanted->uart;
 	if (!uart_answers(&console.uart))
 		console.uart.at.kind = CONSOLE_NONE;
 }
@@ -60,11 +64,11 @@ void console_set_level(enum log_level level)
 	console.level = level;
 }
 
-static void emit(const char *text, size_t length)
+static void emit(enum log_level level, const char *text, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
 		ring.text[ring.written++ % RING_BYTES] = text[i];
-	uart_write(&console.uart, text, length);
+	uart_write_line(&console.uart, console.how.colours ? line_colour(level) : NULL, text, length);
 }
 
 /* False: go on without. This CPU was in the middle of a line when the exception came, or another one halted there. */
@@ -80,6 +84,17 @@ static bool lock_if_possible(void)
 	return false;
 }
 
+static size_t put_time(char *line, size_t size)
+{
+	struct uptime time = uptime_at(&console.how, rdtsc());
+
+	if (!console.how.timestamps)
+		return 0;
+	if (console.how.tsc_hz == 0)
+		return format_text(line, size, "[%lu] ", time.seconds);
+	return format_text(line, size, "[%5lu.%06u] ", time.seconds, time.microseconds);
+}
+
 void console_line_va(enum log_level level, const char *format, va_list arguments)
 {
 	char line[LINE_BYTES];
@@ -89,7 +104,8 @@ void console_line_va(enum log_level level, const char *format, va_list arguments
 
 	if (!console_shows(level))
 		return;
-	length = format_text(line, room, "testudo[%u]: ", percpu()->index);
+	length = put_time(line, room);
+	length += format_text(line + length, room - length, "testudo[%u]: ", percpu()->index);
 	length += format_text_va(line + length, room - length, format, arguments);
 	if (length > room - 1)
 		length = room - 1;
@@ -97,7 +113,7 @@ void console_line_va(enum log_level level, const char *format, va_list arguments
 	line[length++] = '\n';
 
 	locked = lock_if_possible();
-	emit(line, length);
+	emit(level, line, length);
 	if (locked)
 		lock_release(&console_lock);
 }

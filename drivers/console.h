@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * L0's console: a serial port and a ring in memory. Lines come whole, in the
- * form `testudo[cpu]: message`; no lock is one that a panic could hang on.
+ * form `testudo[cpu]: message`, with the time in front where that is wanted; no lock is one that a panic could hang on.
  */
 #pragma once
 

@@ -5,6 +5,11 @@
  */
 #include "drivers/uart.h"
 
+#include "arch/compiler.h"
+#include "drivers/line_style.h"
+
+static_assert(sizeof(LINE_RED) == sizeof(LINE_GREY), "colours are of one length");
+
 #define FIFO_ENABLE_AND_CLEAR 0x07
 /* Tries: a second or so. A byte takes 0.2 s at 50 baud. */
 #define PATIENCE 1000000u
@@ -90,6 +95,19 @@ void uart_write(struct uart *uart, const char *text, size_t length)
 		uart_put(uart, UART_DATA, (u8)text[i]);
 	if (line_control & LINE_CONTROL_DIVISOR)
 		uart_put(uart, UART_LINE_CONTROL, line_control);
+}
+
+void uart_write_line(struct uart *uart, const char *colour, const char *line, size_t length)
+{
+	static const char end[] = LINE_PLAIN "\r\n";
+
+	if (colour == NULL) {
+		uart_write(uart, line, length);
+		return;
+	}
+	uart_write(uart, colour, sizeof(LINE_RED) - 1);
+	uart_write(uart, line, length - 2);
+	uart_write(uart, end, sizeof(end) - 1);
 }
 
 bool uart_receive(const struct uart *uart, u8 *byte)

@@ -23,15 +23,17 @@ enum uart_register { UART_DATA = 0, UART_DIVISOR_LOW = 0, UART_INTERRUPTS = 1, U
 #define LINE_STATUS_BYTE 0x01
 #define LINE_STATUS_BYTE_ERRORS 0x1e		/* overrun, parity, framing, break */
 #define LINE_STATUS_ROOM 0x20
+/* A register file in memory lies below: where canonical addresses of 48 bits have their lower half's end. */
+#define UART_ADDRESS_END (UINT64_C(1) << 47)
 #define UART_MAX_BAUD 115200u			/* with a clock of 1.8432 MHz */
 
 struct uart {
-	struct handoff_console at;		/* of kind CONSOLE_NONE: every text is lost */
+	struct handoff_uart at;		/* of kind CONSOLE_NONE: every text is lost */
 	bool stuck;				/* it has kept us waiting in vain, and is waited for no more until it has room */
 };
 
 /* How many bytes of ports or memory it takes from at->base on. */
-static inline u64 uart_span(const struct handoff_console *at)
+static inline u64 uart_span(const struct handoff_uart *at)
 {
 	return (u64)at->stride * (UART_REGISTERS - 1) + at->width;
 }
@@ -50,6 +52,9 @@ bool uart_prepare(const struct uart *uart, u32 baud);
 
 /* What does not get out in bounded time is dropped. */
 void uart_write(struct uart *uart, const char *text, size_t length);
+
+/* A line that ends in "\r\n", in a colour of line_style.h, or in none: NULL. */
+void uart_write_line(struct uart *uart, const char *colour, const char *line, size_t length);
 
 /* A byte, if there is one; 0 in place of one that came in damaged. */
 bool uart_receive(const struct uart *uart, u8 *byte);

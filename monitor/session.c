@@ -35,7 +35,7 @@ static struct {
 /* --- the terminal --------------------------------------------------------------------- */
 
 /* No interrupt comes of what the user types; with the guest's enables an empty transmitter makes it one anew. */
-static void take_uart(const struct handoff_console *at)
+static void take_uart(const struct handoff_uart *at)
 {
 	struct uart *uart = &session.uart;
 
@@ -166,7 +166,7 @@ static void open(struct vcpu *vcpu)
 	session.monitor.out = &session.out;
 	session.monitor.handoff = vcpu->machine->handoff;
 	session.monitor.home = session.monitor.cpu = vcpu->cpu->index;
-	take_uart(&vcpu->machine->handoff->console);
+	take_uart(&vcpu->machine->handoff->console.uart);
 	converse();
 	give_uart_back();
 	give_rest_back();

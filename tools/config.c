@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "boot/uefi/config.h"
+#include "boot/uefi/config_console.h"
 #include "boot/uefi/config_keys.h"
 
 enum { PATH_SIZE = 4096 };
@@ -146,6 +147,14 @@ static void print_word(const char *listed, u32 number)
 	printf("%.*s", (int)strcspn(listed, ","), listed);
 }
 
+static void print_console(const struct config_console *console)
+{
+	char place[CONFIG_CONSOLE_TEXT];
+
+	config_console_text(console, place, sizeof(place));
+	printf("%s", place);
+}
+
 /* What the settings of a place are, in the words of the file; texts have lines of their own. */
 static void print_settings(const struct config *in_force, enum place place, enum place not)
 {
@@ -163,6 +172,10 @@ static void print_settings(const struct config *in_force, enum place place, enum
 			print_word(key->allowed, *(const u32 *)at);
 		else if (key->kind == CHOICES)
 			print_words(key->allowed, *(const u64 *)at);
+		else if (key->kind == CONSOLE)
+			print_console(at);
+		else if (key->kind == BAUD && *(const u32 *)at == CONFIG_BAUD_KEEP)
+			printf("keep");
 		else if (*(const u32 *)at == (key->kind == CPUS ? CONFIG_ALL_CPUS : CONFIG_TIMEOUT_NEVER))
 			printf(key->kind == CPUS ? "all" : "never");
 		else

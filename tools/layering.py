@@ -17,7 +17,7 @@ LOOP_LEVEL = 5
 # vmx/ files around the loop: they may know the nested part.
 LOOP = re.compile(r"vmx/(run|quick|exits|trace_exits|handle_\w+|handlers?|emulate|nmi|inject|vmx_operand)\.[ch]$")
 HANDOFF = ("boot/handoff.h", "boot/hide.def")
-UEFI_MAY = re.compile(r"boot/(uefi/.*|handoff\.h|hide\.def)$|arch/(types|compiler|bits|x86|string|version)\.h$|drivers/uart\.h$|arch/string\.c$")
+UEFI_MAY = re.compile(r"boot/(uefi/.*|handoff\.h|hide\.def)$|arch/(types|compiler|bits|x86|string|version)\.h$|drivers/(uart|line_style)\.h$|arch/string\.c$")
 
 
 def level(path):

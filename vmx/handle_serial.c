@@ -23,7 +23,7 @@ void handle_serial_init(const struct handoff *handoff, u8 *bitmaps)
 {
 	u8 key = (u8)handoff->monitor_key;
 
-	serial_watch_init(&serial.watch, &handoff->console, key, bitmaps);
+	serial_watch_init(&serial.watch, &handoff->console.uart, key, bitmaps);
 	if (serial.watch.key != 0)
 		log_info("monitor: Ctrl-%c on this serial port opens it", key | 0x40);
 }

@@ -35,7 +35,7 @@ static void set_bit(const struct serial_watch *watch, u32 reg, bool exits)
 		(void)__atomic_fetch_and(&watch->bitmaps[port / 8], (u8)~bit, __ATOMIC_SEQ_CST);
 }
 
-void serial_watch_init(struct serial_watch *watch, const struct handoff_console *at, u8 key, u8 *bitmaps)
+void serial_watch_init(struct serial_watch *watch, const struct handoff_uart *at, u8 key, u8 *bitmaps)
 {
 	*watch = (struct serial_watch){ .uart.at = *at };
 	if (key == 0 || !uart_answers(&watch->uart))

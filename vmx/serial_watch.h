@@ -29,7 +29,7 @@ struct serial_watch {
 };
 
 /* `bitmaps` get their bits. Without a key nothing is watched. */
-void serial_watch_init(struct serial_watch *watch, const struct handoff_console *at, u8 key, u8 *bitmaps);
+void serial_watch_init(struct serial_watch *watch, const struct handoff_uart *at, u8 key, u8 *bitmaps);
 
 /* Gives it up: the guest does what L0 cannot follow. */
 void serial_watch_end(struct serial_watch *watch);

@@ -7,6 +7,7 @@
 
 #include "arch/ops.h"
 #include "drivers/console.h"
+#include "drivers/line_style.h"
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
 #include "vmx/exit.h"
@@ -16,7 +17,6 @@
 #define LEAF_TSC 0x15
 #define LEAF_FREQUENCY 0x16
 
-/* SDM "CPUID-CPU Identification": by the crystal's, or the base frequency, which the TSC has where that is not told. */
 static u64 ticks_per_second(void)
 {
 	u32 last = cpuid(0, 0).eax;
@@ -24,9 +24,7 @@ static u64 ticks_per_second(void)
 
 	if (last >= LEAF_TSC)
 		tsc = cpuid(LEAF_TSC, 0);
-	if (tsc.eax && tsc.ebx && tsc.ecx)
-		return (u64)tsc.ecx * tsc.ebx / tsc.eax;
-	return last >= LEAF_FREQUENCY ? (cpuid(LEAF_FREQUENCY, 0).eax & 0xffff) * UINT64_C(1000000) : 0;
+	return tsc_hz_told(tsc.eax, tsc.ebx, tsc.ecx, last >= LEAF_FREQUENCY ? cpuid(LEAF_FREQUENCY, 0).eax : 0);
 }
 
 bool trace_prepare(struct vcpu *vcpu)

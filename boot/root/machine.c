@@ -54,7 +54,7 @@ static void fill_msr_bitmap(u8 *bitmap)
 static bool make_io_bitmaps(struct machine *machine)
 {
 	const struct handoff *handoff = machine->handoff;
-	bool for_serial = handoff->monitor_key != 0 && handoff->console.kind == CONSOLE_PORT_16550;
+	bool for_serial = handoff->monitor_key != 0 && handoff->console.uart.kind == CONSOLE_PORT_16550;
 
 	if (handoff->sleep_port_count == 0 && !for_serial)
 		return true;

@@ -14,9 +14,6 @@
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
 
-/* Of canonical addresses with 48 bits. */
-#define LOW_HALF_END (UINT64_C(1) << 47)
-
 static struct {
 	struct once once;
 	u64 status;			/* enum launch_status */
@@ -27,12 +24,12 @@ static struct {
 /* A console in memory is mapped at VA = PA, and must not give a way to what is not the device's. */
 static bool console_is_sound(const struct handoff *handoff)
 {
-	const struct handoff_console *console = &handoff->console;
-	u64 page = align_down(console->base, PAGE_SIZE);
+	const struct handoff_uart *uart = &handoff->console.uart;
+	u64 page = align_down(uart->base, PAGE_SIZE);
 
-	if (console->kind != CONSOLE_MEMORY_16550)
-		return console->kind <= CONSOLE_MEMORY_16550;
-	if (page == 0 || page >= LOW_HALF_END || uart_span(console) > page + PAGE_SIZE - console->base ||
+	if (uart->kind != CONSOLE_MEMORY_16550)
+		return uart->kind <= CONSOLE_MEMORY_16550;
+	if (page == 0 || page >= UART_ADDRESS_END || uart_span(uart) > page + PAGE_SIZE - uart->base ||
 	    page - handoff->block_base < handoff->block_size)
 		return false;
 	for (u32 i = 0; i < handoff->range_count; i++)
@@ -105,8 +102,8 @@ static u64 prepare_once(const struct handoff *handoff)
 	phys_init(base, handoff->block_size, 0);
 	if (!host_paging_build(&prepared.paging, base, handoff->block_size, end_of_ram(handoff)))
 		return LAUNCH_NO_MEMORY;
-	if (handoff->console.kind == CONSOLE_MEMORY_16550 &&
-	    !host_paging_map_device(&prepared.paging, hpa(align_down(handoff->console.base, PAGE_SIZE))))
+	if (handoff->console.uart.kind == CONSOLE_MEMORY_16550 &&
+	    !host_paging_map_device(&prepared.paging, hpa(align_down(handoff->console.uart.base, PAGE_SIZE))))
 		return LAUNCH_NO_MEMORY;
 	for (u32 i = 0; i < handoff->cpu_count; i++) {
 		prepared.area[i] = make_cpu_area(handoff, i);

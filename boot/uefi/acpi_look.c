@@ -10,6 +10,7 @@
 #include "boot/uefi/acpi.h"
 #include "boot/uefi/madt.h"
 #include "boot/uefi/output.h"
+#include "boot/uefi/spcr.h"
 #include "boot/uefi/text.h"
 
 /* 52 bits: no processor has more. */
@@ -86,6 +87,18 @@ void look_for_sleep(struct loader *loader)
 	while (acpi_walk_next(&walk, &table))
 		if (acpi_is(&table, "FACP"))
 			sleep_find_ports(&table, &loader->sleep_types, &loader->sleep_ports);
+}
+
+bool firmware_console(const struct loader *loader, struct handoff_uart *uart)
+{
+	struct acpi_walk walk;
+	struct acpi_table table;
+
+	acpi_walk_begin(&walk, &memory, acpi_root(loader->system));
+	while (acpi_walk_next(&walk, &table))
+		if (spcr_read(&table, uart))
+			return true;
+	return false;
 }
 
 static void complain_of_sleep(const struct loader *loader)

@@ -9,6 +9,9 @@
 /* The ACPI root pointer's address, or 0. */
 u64 acpi_root(const EFI_SYSTEM_TABLE *system);
 
+/* The port of the firmware's own console (SPCR); false: it names none that is a 16550. */
+bool firmware_console(const struct loader *loader, struct handoff_uart *uart);
+
 /* Fills loader->sleep; changes nothing. */
 void look_for_sleep(struct loader *loader);
 

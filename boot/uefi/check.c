@@ -34,7 +34,7 @@ static EFI_GUID global_variable = { 0x8be4df61, 0x93ca, 0x11d2, { 0xaa, 0x0d, 0x
 static void put(void *context, const char *line)
 {
 	(void)context;
-	complain("%s", line);
+	tell("%s", line);
 }
 
 static bool finding(bool found, const char *what, const char *purpose, const char *cause, const char *cure)
@@ -66,9 +66,9 @@ static void tell_of_firmware(const struct loader *loader)
 		length++;
 	if (length)
 		text_from_ucs2(vendor, sizeof(vendor), system->FirmwareVendor, length);
-	complain("firmware: \"%s\", revision 0x%x, UEFI %u.%u", vendor, system->FirmwareRevision, system->Hdr.Revision >> 16,
+	tell("firmware: \"%s\", revision 0x%x, UEFI %u.%u", vendor, system->FirmwareRevision, system->Hdr.Revision >> 16,
 		 (system->Hdr.Revision & 0xffff) / 10);
-	complain("Secure Boot: %s", state_of_secure_boot(loader));
+	tell("Secure Boot: %s", state_of_secure_boot(loader));
 }
 
 /* SDM "Update Signature and Verification": CPUID puts it there. The write of 0 before it, which would tell 0 from old, is left out. */
@@ -79,7 +79,7 @@ static void tell_of_microcode(const struct loader *loader)
 	if (!text_equal(loader->machine.vendor, "GenuineIntel"))
 		return;
 	read_cpuid(1, 0, leaf);
-	complain("microcode: revision 0x%x", (u32)(read_msr(IA32_BIOS_SIGN_ID) >> 32));
+	tell("microcode: revision 0x%x", (u32)(read_msr(IA32_BIOS_SIGN_ID) >> 32));
 }
 
 /* Memory that an operating system may use, as the firmware's map has it now. */
@@ -97,7 +97,7 @@ static void tell_of_memory(const struct loader *loader)
 			pages += d->NumberOfPages;
 	}
 	loader->boot->FreePool(map.bytes);
-	complain("memory: %lu MB", pages / PAGES_PER_MEGABYTE);
+	tell("memory: %lu MB", pages / PAGES_PER_MEGABYTE);
 }
 
 struct look {
@@ -141,7 +141,7 @@ static u32 check_processor(const struct loader *loader, struct mp_services *mp, 
 	}
 	lacking = tell_of_faults(&look.machine, apic_id);
 	if (memcmp(&look.machine.basic, &own->basic, sizeof(*own) - offsetof(struct machine, basic)))
-		complain("  note: the VMX capabilities of the processor with APIC ID %u differ from the boot processor's", apic_id);
+		tell("  note: the VMX capabilities of the processor with APIC ID %u differ from the boot processor's", apic_id);
 	return lacking;
 }
 
@@ -152,7 +152,7 @@ static u32 check_processors(struct loader *loader)
 
 	if (EFI_ERROR(choose_processors(loader)))
 		return 1;
-	complain("processors: %u, of which %u would run under Testudo", loader->processors_present, loader->processors);
+	tell("processors: %u, of which %u would run under Testudo", loader->processors_present, loader->processors);
 	/* What this one lacks, all lack; and where there are no MP Services there is no other. */
 	if (loader->faults.count || EFI_ERROR(loader->boot->LocateProtocol(&mp_services_protocol, NULL, (void **)&mp)))
 		return 0;
@@ -160,7 +160,7 @@ static u32 check_processors(struct loader *loader)
 		if (!loader->processor[i].is_boot_processor)
 			lacking += check_processor(loader, mp, i);
 	if (!lacking)
-		complain("  found    all that is needed, on each of them");
+		tell("  found    all that is needed, on each of them");
 	return lacking;
 }
 
@@ -180,7 +180,7 @@ static void check_tables(struct loader *loader)
 		     "the firmware has none", "none; Linux then uses one processor"))
 		return;
 	look_for_sleep(loader);
-	complain("  note: %u port%s of sleep registers would be watched", loader->sleep_ports.count,
+	tell("  note: %u port%s of sleep registers would be watched", loader->sleep_ports.count,
 		 loader->sleep_ports.count == 1 ? "" : "s");
 }
 
@@ -188,12 +188,12 @@ static u32 check_all(struct loader *loader)
 {
 	u32 lacking;
 
-	complain("check: what is on this machine; nothing is started or changed");
+	tell("check: what is on this machine; nothing is started or changed");
 	tell_of_firmware(loader);
 	tell_of_microcode(loader);
 	tell_of_memory(loader);
 	lacking = report_machine(&loader->machine, put, NULL);
-	complain("of the firmware:");
+	tell("of the firmware:");
 	lacking += check_processors(loader);
 	lacking += check_block(loader);
 	check_tables(loader);
@@ -212,7 +212,7 @@ static u32 check_and_save(struct loader *loader)
 		return check_all(loader);
 	}
 	output_copy(text, SAVED_SIZE);
-	complain("Testudo " TESTUDO_VERSION_TEXT);
+	tell("Testudo " TESTUDO_VERSION_TEXT);
 	lacking = check_all(loader);
 	why = save_file(loader, SAVED_AS, text, output_copied());
 	output_copy(NULL, 0);
@@ -220,7 +220,7 @@ static u32 check_and_save(struct loader *loader)
 	if (why)
 		complain("check: " SAVED_AS " is not saved: %s", why);
 	else
-		complain("check: saved as " SAVED_AS);
+		tell("check: saved as " SAVED_AS);
 	return lacking;
 }
 
@@ -228,7 +228,7 @@ EFI_STATUS check_and_return(struct loader *loader)
 {
 	u32 lacking = loader->config.check == CONFIG_CHECK_SAVE ? check_and_save(loader) : check_all(loader);
 
-	complain("check: done; returning to the firmware");
+	tell("check: done; returning to the firmware");
 	wait_for_reader(loader);
 	return lacking ? EFI_UNSUPPORTED : EFI_SUCCESS;
 }

@@ -363,7 +363,7 @@ void config_read_load_options(struct config *config, struct config_notes *notes,
 void config_defaults(struct config *config)
 {
 	*config = (struct config){
-		.console = CONFIG_CONSOLE_COM1,
+		.console = { .base = 0x3f8, .kind = CONFIG_CONSOLE_PORT, .stride = 1, .width = 1 },
 		.log = LOG_INFO,
 		.cpus = CONFIG_ALL_CPUS,
 		.unsupported = CONFIG_UNSUPPORTED_STOP,

@@ -32,15 +32,20 @@
 #define CONFIG_MIN_TRACE 8
 #define CONFIG_MAX_TRACE 16384
 
-/* In the order of the words in config_keys.c. */
-enum config_console {
-	CONFIG_CONSOLE_NONE,
-	CONFIG_CONSOLE_COM1,
-	CONFIG_CONSOLE_COM2,
-	CONFIG_CONSOLE_COM3,
-	CONFIG_CONSOLE_COM4
+#define CONFIG_BAUD_KEEP 0
+#define CONFIG_MIN_BAUD 50
+
+/* What `console` names. */
+enum config_console_kind { CONFIG_CONSOLE_NONE, CONFIG_CONSOLE_AUTO, CONFIG_CONSOLE_PORT, CONFIG_CONSOLE_MEMORY, CONFIG_CONSOLE_PCI };
+
+struct config_console {
+	u64 base;	/* port, address, or segment << 16 | bus << 8 | device << 3 | function */
+	u8 kind;	/* enum config_console_kind */
+	u8 stride, width;
+	u8 bar;
 };
 
+/* In the order of the words in config_keys.c. */
 enum config_unsupported { CONFIG_UNSUPPORTED_STOP, CONFIG_UNSUPPORTED_BOOT };
 enum config_check { CONFIG_CHECK_OFF, CONFIG_CHECK_ON, CONFIG_CHECK_SAVE };
 enum config_unlaunched { CONFIG_UNLAUNCHED_STOP, CONFIG_UNLAUNCHED_LEAVE };
@@ -56,7 +61,10 @@ struct config_entry {
 struct config {
 	char l1[CONFIG_PATH_SIZE];		/* UTF-8, begins with a backslash; "" = nothing to start */
 	char options[CONFIG_OPTIONS_SIZE];	/* UTF-8 */
-	u32 console;				/* enum config_console */
+	struct config_console console;
+	u32 baud;				/* or CONFIG_BAUD_KEEP */
+	u32 timestamps;				/* 1: lines begin with their time */
+	u32 colours;				/* 1: lines are coloured on the serial port */
 	u32 log;				/* enum log_level of boot/handoff.h */
 	u32 cpus;				/* CONFIG_ALL_CPUS or how many */
 	u32 unsupported;			/* enum config_unsupported */

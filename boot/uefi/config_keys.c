@@ -8,7 +8,9 @@
 #include "arch/bits.h"
 #include "arch/compiler.h"
 #include "boot/handoff.h"
+#include "boot/uefi/config_console.h"
 #include "boot/uefi/text.h"
+#include "drivers/uart.h"
 
 #define AT(member) offsetof(struct config, member)
 #define H(word, control_word, controls, capabilities) ", " word
@@ -21,7 +23,11 @@ const struct key config_keys[KEY_COUNT] = {
 	[KEY_ENTRY] = { "entry", "the name of an entry", TEXT, IN_OPTIONS, AT(wanted_name), CONFIG_NAME_SIZE },
 	{ "title", "text of at most 63 bytes", TEXT, IN_ENTRY, AT(title), CONFIG_TITLE_SIZE },
 	{ "timeout", "never, or a number of seconds from 0 to 3600", SECONDS, IN_FILE | IN_OPTIONS, AT(timeout), 0 },
-	{ "console", "none, com1, com2, com3, com4", CHOICE, IN_FILE | IN_OPTIONS, AT(console), 0 },
+	{ "console", "none, auto, com1 to com4, port:0xPORT[,STRIDE], mmio:0xADDRESS[,STRIDE], mmio32:0xADDRESS[,STRIDE], "
+	  "pci:BUS:DEVICE.FUNCTION[,BAR[,STRIDE]], pci32:...", CONSOLE, IN_FILE | IN_OPTIONS, AT(console), 0 },
+	{ "baud", "keep, or a part of 115200 from 50 on: 9600, 19200, 38400, 57600, 115200", BAUD, IN_FILE | IN_OPTIONS, AT(baud), 0 },
+	{ "timestamps", ON_OFF, CHOICE, IN_FILE | IN_OPTIONS, AT(timestamps), 0 },
+	{ "colours", ON_OFF, CHOICE, IN_FILE | IN_OPTIONS, AT(colours), 0 },
 	{ "log", "quiet, info, debug, trace", CHOICE, ANYWHERE, AT(log), 0 },
 	{ "cpus", "all, or a number from 1 to 256", CPUS, ANYWHERE, AT(cpus), 0 },
 	{ "unsupported", "stop, boot", CHOICE, IN_FILE | IN_OPTIONS, AT(unsupported), 0 },
@@ -153,6 +159,18 @@ static bool assign_control(struct span value, u32 *chosen)
 	return true;
 }
 
+/* Only what the divisor gives exactly. */
+static bool assign_baud(struct span value, u32 *chosen)
+{
+	u32 baud;
+
+	if (!assign_number(value, "keep", CONFIG_BAUD_KEEP, CONFIG_MIN_BAUD, UART_MAX_BAUD, &baud) ||
+	    (baud != CONFIG_BAUD_KEEP && UART_MAX_BAUD % baud != 0))
+		return false;
+	*chosen = baud;
+	return true;
+}
+
 /* How long the text is with its doubled quotes made one and a path's backslash put in front; written only where `to` is given. */
 static size_t copy_text(char *to, struct span value, bool quoted, bool path)
 {
@@ -202,6 +220,10 @@ bool config_assign(struct config *config, const struct key *key, struct span *va
 		return true;
 	case CONTROL:
 		return assign_control(*value, to);
+	case BAUD:
+		return assign_baud(*value, to);
+	case CONSOLE:
+		return config_console_parse(*value, to);
 	case SECONDS:
 		return assign_number(*value, "never", CONFIG_TIMEOUT_NEVER, 0, CONFIG_MAX_TIMEOUT, to);
 	}

@@ -16,8 +16,8 @@ struct span {
 /* Where a key may stand. */
 enum place { IN_FILE = 1, IN_ENTRY = 2, IN_OPTIONS = 4, ANYWHERE = IN_FILE | IN_ENTRY | IN_OPTIONS };
 
-/* What a key takes: text of bounded length, one of the listed words, some of them, a control key, or a number. */
-enum kind { TEXT, PATH, CHOICE, CHOICES, CONTROL, CPUS, SECONDS, KILOBYTES };
+/* What a key takes: text of bounded length, one of the listed words, some of them, a control key, a number, or a place. */
+enum kind { TEXT, PATH, CHOICE, CHOICES, CONTROL, CPUS, SECONDS, KILOBYTES, BAUD, CONSOLE };
 
 struct key {
 	char name[12];
@@ -28,7 +28,7 @@ struct key {
 };
 
 /* config.c knows these by name. */
-enum { KEY_L1, KEY_OPTIONS, KEY_DEFAULT, KEY_ENTRY, KEY_COUNT = 19 };
+enum { KEY_L1, KEY_OPTIONS, KEY_DEFAULT, KEY_ENTRY, KEY_COUNT = 22 };
 extern const struct key config_keys[KEY_COUNT];
 
 bool span_is(struct span s, const char *word);

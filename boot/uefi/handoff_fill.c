@@ -76,7 +76,7 @@ EFI_STATUS fill_handoff(struct loader *loader)
 	handoff->use_vmcs_shadowing = loader->config.shadowing;
 	handoff->hide = loader->config.hide;
 	handoff->trace_kilobytes = loader->config.trace;
-	handoff->console = *output_console();
+	output_console(&handoff->console);
 	handoff->monitor_key = loader->config.monitor ? loader->config.hotkey : 0;
 	handoff->cpu_count = loader->processors;
 	memcpy(handoff->cpus, loader->processor, loader->processors * sizeof(loader->processor[0]));

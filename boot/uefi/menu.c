@@ -73,10 +73,10 @@ static const char *title_of(const struct config_entry *entry)
 
 static void show_menu(const struct config *config)
 {
-	complain("what is to be started:");
+	tell("what is to be started:");
 	for (u32 i = 0; i < config->entries; i++)
-		complain("%s %2u  %s", i == config->default_entry ? "->" : "  ", i + 1, title_of(&config->entry[i]));
-	complain("choose by digit, or by the arrow keys and Enter");
+		tell("%s %2u  %s", i == config->default_entry ? "->" : "  ", i + 1, title_of(&config->entry[i]));
+	tell("choose by digit, or by the arrow keys and Enter");
 }
 
 /* One dot a second until a key comes, which it returns, or time is up. */
@@ -86,7 +86,7 @@ static int count_down(const struct loader *loader)
 	int key = NO_KEY;
 
 	if (timeout != CONFIG_TIMEOUT_NEVER)
-		complain("%s is started in %u s; any key stops that",
+		tell("%s is started in %u s; any key stops that",
 			 title_of(&loader->config.entry[loader->config.default_entry]), timeout);
 	for (u32 polls = 0; key == NO_KEY; polls++) {
 		if (timeout != CONFIG_TIMEOUT_NEVER && polls == timeout * POLLS_PER_SECOND)
@@ -121,7 +121,7 @@ static u32 ask(const struct loader *loader)
 			return (u32)(key - KEY_FIRST);
 		if (key == KEY_UP || key == KEY_DOWN) {
 			chosen = (chosen + (key == KEY_UP ? config->entries - 1 : 1)) % config->entries;
-			complain("-> %2u  %s", chosen + 1, title_of(&config->entry[chosen]));
+			tell("-> %2u  %s", chosen + 1, title_of(&config->entry[chosen]));
 		}
 		loader->boot->Stall(POLL);
 	}

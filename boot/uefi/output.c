@@ -8,11 +8,17 @@
 #include "boot/uefi/output.h"
 
 #include "arch/string.h"
+#include "boot/uefi/clock.h"
+#include "boot/uefi/config_console.h"
+#include "boot/uefi/console_port.h"
+#include "boot/uefi/ports.h"
 #include "boot/uefi/text.h"
+#include "drivers/line_style.h"
 #include "drivers/uart.h"
 
 #define MAX_SCREENS 8
-#define LINE_SIZE 640
+#define LINE_SIZE 672
+#define TIME_SIZE 30	/* the longest */
 #define PREFIX "testudo[0]: "
 
 /* Microseconds. */
@@ -26,12 +32,13 @@ static EFI_GUID console_out_device = {
 static EFI_GUID text_output = EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL_GUID;
 static EFI_GUID device_path_protocol = EFI_DEVICE_PATH_PROTOCOL_GUID;
 
-static_assert(sizeof(PREFIX) + CONFIG_LINE_SIZE + 2 <= LINE_SIZE, "the longest note fits");
+static_assert(TIME_SIZE + sizeof(PREFIX) + CONFIG_LINE_SIZE + 2 <= LINE_SIZE, "the longest note fits");
 
 static struct {
 	SIMPLE_TEXT_OUTPUT_INTERFACE *screen[MAX_SCREENS];
 	u32 screens;
 	struct uart uart;
+	struct handoff_console console;	/* but for its port, which is uart.at */
 	const struct config *config;
 	char *copy;
 	size_t copy_size, copied;
@@ -50,8 +57,28 @@ static u32 com_port_of(EFI_DEVICE_PATH *path)
 	return 0;
 }
 
+/* Does `path` begin with all of `start`? */
+static bool begins_with(EFI_DEVICE_PATH *path, EFI_DEVICE_PATH *start)
+{
+	/* A node that differs in its length differs in its first four bytes. */
+	for (; !IsDevicePathEnd(start); path = NextDevicePathNode(path), start = NextDevicePathNode(start))
+		if (memcmp(path, start, (size_t)DevicePathNodeLength(start)) != 0)
+			return false;
+	return true;
+}
+
+/* The firmware's terminal on the port that we write to ourselves; `port` is the device path of one on PCI. */
+static bool is_own_port(EFI_DEVICE_PATH *path, EFI_DEVICE_PATH *port)
+{
+	if (output.uart.at.kind == CONSOLE_NONE)
+		return false;
+	if (port)
+		return begins_with(path, port);
+	return output.uart.at.kind == CONSOLE_PORT_16550 && com_port_of(path) && com_port_of(path) == config_com_of(output.uart.at.base);
+}
+
 /* Every console device but the serial port that we write to ourselves. */
-static void find_screens(const struct loader *loader)
+static void find_screens(const struct loader *loader, EFI_DEVICE_PATH *port)
 {
 	EFI_HANDLE *handles = NULL;
 	UINTN count = 0;
@@ -63,40 +90,44 @@ static void find_screens(const struct loader *loader)
 		SIMPLE_TEXT_OUTPUT_INTERFACE *screen;
 		EFI_DEVICE_PATH *path;
 
-		if (EFI_ERROR(loader->boot->HandleProtocol(handles[i], &device_path_protocol, (void **)&path)) ||
-		    EFI_ERROR(loader->boot->HandleProtocol(handles[i], &text_output, (void **)&screen)))
-			continue;
-		if (output.uart.at.kind == CONSOLE_NONE || com_port_of(path) != loader->config.console)
+		if (!EFI_ERROR(loader->boot->HandleProtocol(handles[i], &device_path_protocol, (void **)&path)) &&
+		    !EFI_ERROR(loader->boot->HandleProtocol(handles[i], &text_output, (void **)&screen)) && !is_own_port(path, port))
 			output.screen[output.screens++] = screen;
 	}
 	loader->boot->FreePool(handles);
 }
 
+static void set_up_lines(const struct loader *loader)
+{
+	output.console.colours = loader->config.colours;
+	output.console.timestamps = loader->config.timestamps;
+	output.console.tsc_start = read_tsc();
+	if (loader->config.timestamps)
+		output.console.tsc_hz = tsc_frequency(loader);
+}
+
 void output_open(const struct loader *loader)
 {
-	static const u16 ports[] = {
-		[CONFIG_CONSOLE_NONE] = 0, [CONFIG_CONSOLE_COM1] = 0x3f8, [CONFIG_CONSOLE_COM2] = 0x2f8,
-		[CONFIG_CONSOLE_COM3] = 0x3e8, [CONFIG_CONSOLE_COM4] = 0x2e8,
-	};
-	u16 port = ports[loader->config.console];
+	EFI_DEVICE_PATH *path = NULL;
+	const char *fault;
+	char place[CONFIG_CONSOLE_TEXT];
 
 	output.config = &loader->config;
 	output.screen[0] = loader->system->ConOut;
 	output.screens = output.screen[0] ? 1 : 0;
-	output.uart.at = (struct handoff_console){
-		.base = port, .kind = port ? CONSOLE_PORT_16550 : CONSOLE_NONE, .stride = 1, .width = 1,
-	};
-	if (!uart_answers(&output.uart) || !uart_prepare(&output.uart, 0))
-		output.uart.at.kind = CONSOLE_NONE;
-	find_screens(loader);
-	if (port && output.uart.at.kind == CONSOLE_NONE)
-		complain("there is no serial port at 0x%x (console = com%u): going on without", port,
-			 loader->config.console);
+	set_up_lines(loader);
+	fault = console_port_open(loader, &output.uart, &path);
+	find_screens(loader, path);
+	if (fault) {
+		config_console_text(&loader->config.console, place, sizeof(place));
+		complain("console = %s: %s; going on without a serial port", place, fault);
+	}
 }
 
-const struct handoff_console *output_console(void)
+void output_console(struct handoff_console *console)
 {
-	return &output.uart.at;
+	*console = output.console;
+	console->uart = output.uart.at;
 }
 
 bool output_receive(char *c)
@@ -104,27 +135,45 @@ bool output_receive(char *c)
 	return uart_receive(&output.uart, (u8 *)c);
 }
 
-void output_text(const char *text)
+static void show(const char *text)
 {
 	static u16 wide[LINE_SIZE];
 
-	uart_write(&output.uart, text, text_length(text));
 	text_to_ucs2(wide, LINE_SIZE, text);
 	for (u32 i = 0; i < output.screens; i++)
 		output.screen[i]->OutputString(output.screen[i], wide);
 }
 
-static void put_line(const char *format, va_list arguments)
+void output_text(const char *text)
+{
+	uart_write(&output.uart, text, text_length(text));
+	show(text);
+}
+
+static size_t put_time(char *line, size_t size)
+{
+	struct uptime time = uptime_at(&output.console, read_tsc());
+
+	if (!output.console.timestamps)
+		return 0;
+	if (!output.console.tsc_hz)
+		return text_format(line, size, "[%lu] ", time.seconds);
+	return text_format(line, size, "[%5lu.%06u] ", time.seconds, time.microseconds);
+}
+
+static void put_line(const char *colour, const char *format, va_list arguments)
 {
 	static char line[LINE_SIZE];
-	size_t length = text_format(line, sizeof(line), PREFIX);
+	size_t length = put_time(line, sizeof(line));
 
 	/* Two bytes stay for the line end. */
+	length += text_format(line + length, sizeof(line) - 2 - length, PREFIX);
 	length += text_vformat(line + length, sizeof(line) - 2 - length, format, arguments);
 	line[length++] = '\r';
 	line[length++] = '\n';
 	line[length] = '\0';
-	output_text(line);
+	uart_write_line(&output.uart, output.console.colours ? colour : NULL, line, length);
+	show(line);
 	if (length > output.copy_size - output.copied)
 		length = output.copy_size - output.copied;
 	if (length)
@@ -152,7 +201,16 @@ void say(const char *format, ...)
 	if (output.config && output.config->log == LOG_QUIET)
 		return;
 	va_start(arguments, format);
-	put_line(format, arguments);
+	put_line(NULL, format, arguments);
+	va_end(arguments);
+}
+
+void tell(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	put_line(NULL, format, arguments);
 	va_end(arguments);
 }
 
@@ -161,7 +219,7 @@ void complain(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	put_line(format, arguments);
+	put_line(LINE_RED, format, arguments);
 	va_end(arguments);
 }
 

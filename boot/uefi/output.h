@@ -11,12 +11,14 @@
 /* Before it, lines go to the firmware's console alone. */
 void output_open(const struct loader *loader);
 
-/* What L0 is to write to. */
-const struct handoff_console *output_console(void);
+/* What L0 is to write to, and how. */
+void output_console(struct handoff_console *console);
 
 /* For those who want to know (log is not quiet). */
 void say(const char *format, ...) printf_like(1, 2);
-/* For everyone: something is wrong, or has to be answered. */
+/* For everyone. */
+void tell(const char *format, ...) printf_like(1, 2);
+/* For everyone: something is wrong. */
 void complain(const char *format, ...) printf_like(1, 2);
 
 /* As it is, for everyone. At most a line. */

@@ -27,6 +27,13 @@ static inline u64 read_cr4(void)
 	return value;
 }
 
+static inline u64 read_tsc(void)
+{
+	u32 low, high;
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (u64)high << 32 | low;
+}
+
 static inline void read_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 {
 	__asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(subleaf));

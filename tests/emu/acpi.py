@@ -43,6 +43,15 @@ def fadt():
     return table(b"FACP", 1, bytes(body))
 
 
+def spcr(port):
+    """The firmware's console is a 16550 at that port. The path of the table's file."""
+    body = bytearray(80 - 36)
+    struct.pack_into("<B3xBBBBQ", body, 0, 0, 1, 8, 0, 1, port)
+    path = BUILD / "acpi" / "spcr.aml"
+    path.write_bytes(table(b"SPCR", 2, bytes(body)))
+    return path
+
+
 def files():
     """Writes the tables; returns their paths, FADT first."""
     folder = BUILD / "acpi"

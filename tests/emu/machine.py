@@ -45,6 +45,7 @@ class Options:
     log: Path = None                    # where COM1 is kept
     log2: Path = None                   # where COM2 is kept; without it there is no COM2
     base2: int = 0                      # QEMU: another address for that port, 0x3e8 or 0x2e8
+    device2: str = ""                   # QEMU: another device for it, "pci-serial,addr=5"
     emulator_log: Path = None           # where the emulator's own log is kept
     emulator_errors: bool = False       # Bochs: say why each VM entry or VMX instruction failed
     strict_msrs: bool = False           # Bochs: unknown MSRs fault; OVMF starts so on 3.1 only, and Linux nowhere

@@ -53,11 +53,12 @@ class Qemu:
 
     def second(self, work):
         """COM2, or a port at an address where OVMF has no console."""
-        if not self.options.log2 or not self.options.base2:
+        place = self.options.device2 or f"isa-serial,iobase={self.options.base2:#x},irq=4"
+        if not self.options.log2 or not (self.options.base2 or self.options.device2):
             return "-serial", self.port(work, 2) if self.options.log2 else "none"
         device = self.devices.get(2)
         kind = f"serial,path={device}" if device else f"file,path={work / 'com2'}"
-        return "-chardev", f"{kind},id=second", "-device", f"isa-serial,chardev=second,iobase={self.options.base2:#x},irq=4"
+        return "-chardev", f"{kind},id=second", "-device", place + (",chardev=second" if "serial" in place else "")
 
     def read_log(self, line, result):
         """QEMU's log is kept for people; it carries no sign."""

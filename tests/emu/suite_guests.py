@@ -13,7 +13,7 @@ CPU_WITHOUT_SHADOWING = "corei7_ivy_bridge_3770k"
 CPU_WITH_SUB_PAGES = "corei7_icelake_u"
 WITHOUT_SHADOWING = ("caches", "hyper", "insn")
 # Guests that other suites run.
-ELSEWHERE = ("abort", "borders", "echo", "races", "smp", "storm", "trace")
+ELSEWHERE = ("abort", "borders", "console", "echo", "races", "smp", "storm", "trace")
 
 
 def print_measures(report, bare, testudo):

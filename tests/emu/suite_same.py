@@ -94,7 +94,7 @@ def judge_launches(report, bare, result):
 
 def guests():
     names = sorted(image.stem for image in (disks.BUILD / "guests").glob("*.efi"))
-    return [name for name in names if name not in WITHOUT_RESULTS + ON_MORE_PROCESSORS + ("borders",)]
+    return [name for name in names if name not in WITHOUT_RESULTS + ON_MORE_PROCESSORS + ("borders", "console")]
 
 
 def add_all(suite, depth, count, seed):

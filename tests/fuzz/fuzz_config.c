@@ -11,6 +11,7 @@
 
 #include "boot/handoff.h"
 #include "boot/uefi/config.h"
+#include "boot/uefi/config_console.h"
 #include "boot/uefi/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,6 +29,19 @@ static void require(bool condition)
 		abort();
 }
 
+/* What is written is read as the same place. */
+static void check_console(const struct config_console *console)
+{
+	struct config_console again = { 0 };
+	char text[CONFIG_CONSOLE_TEXT];
+
+	require(console->kind <= CONFIG_CONSOLE_PCI && console->bar <= 5);
+	config_console_text(console, text, sizeof(text));
+	require(config_console_parse((struct span){ text, strlen(text) }, &again));
+	require(again.base == console->base && again.kind == console->kind && again.stride == console->stride);
+	require(again.width == console->width && again.bar == console->bar);
+}
+
 static void check(const struct config *config, const struct config_notes *notes)
 {
 	char text[CONFIG_LINE_SIZE];
@@ -37,7 +51,10 @@ static void check(const struct config *config, const struct config_notes *notes)
 	require(!config->l1[0] || config->l1[0] == '\\');
 	require(!strchr(config->l1, '/'));
 	require(text_is_plain_utf8(config->options, strlen(config->options)));
-	require(config->console <= CONFIG_CONSOLE_COM4 && config->log <= LOG_TRACE && config->cpus <= CONFIG_MAX_CPUS);
+	require(config->log <= LOG_TRACE && config->cpus <= CONFIG_MAX_CPUS);
+	check_console(&config->console);
+	require(!config->baud || 115200 % config->baud == 0);
+	require(config->timestamps <= 1 && config->colours <= 1);
 	require(config->unsupported <= CONFIG_UNSUPPORTED_BOOT && config->leaves <= 1 && config->shadowing <= 1);
 	require(config->unlaunched <= CONFIG_UNLAUNCHED_LEAVE && config->refusals <= 1 && config->hide >> HIDE_ROWS == 0);
 	require(!config->trace || (config->trace >= CONFIG_MIN_TRACE && config->trace <= CONFIG_MAX_TRACE));
@@ -69,7 +86,7 @@ static void check_entries(const struct config *config, const char *text, size_t 
 		used = *config;
 		used.title[0] = '\0';
 		config_use_entry(&used, text, i);
-		require(strcmp(used.title, e->title) == 0 && used.console == config->console && used.timeout == config->timeout);
+		require(strcmp(used.title, e->title) == 0 && used.console.base == config->console.base && used.timeout == config->timeout);
 		check(&used, &none);
 	}
 }

@@ -78,7 +78,9 @@ static void make_handoff(bool sleep_ports)
 	model.handoff.hide = model_hide;
 	if (model_monitor_key) {
 		model.handoff.monitor_key = model_monitor_key;
-		model.handoff.console = (struct handoff_console){ .base = MODEL_UART, .kind = CONSOLE_PORT_16550, .stride = 1, .width = 1 };
+		model.handoff.console.uart = (struct handoff_uart){
+			.base = MODEL_UART, .kind = CONSOLE_PORT_16550, .stride = 1, .width = 1,
+		};
 	}
 	if (!sleep_ports)
 		return;

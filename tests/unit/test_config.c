@@ -56,7 +56,7 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	file("");
 	assert_string_equal(config.l1, "");
 	assert_string_equal(config.options, "");
-	assert_int_equal(config.console, CONFIG_CONSOLE_COM1);
+	assert_int_equal(config.console.base, 0x3f8);
 	assert_int_equal(config.log, LOG_INFO);
 	assert_int_equal(config.cpus, CONFIG_ALL_CPUS);
 	assert_int_equal(config.unsupported, CONFIG_UNSUPPORTED_STOP);
@@ -85,7 +85,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(notes.count, 0);
 	assert_string_equal(config.l1, "\\EFI\\testudo\\l1\\vmlinuz.efi");
 	assert_string_equal(config.options, "console=ttyS0,115200 initrd=\\EFI\\initrd x=\"a # b\"");
-	assert_int_equal(config.console, CONFIG_CONSOLE_COM3);
+	assert_int_equal(config.console.base, 0x3e8);
 	assert_int_equal(config.log, LOG_TRACE);
 	assert_int_equal(config.cpus, 4);
 	assert_int_equal(config.unsupported, CONFIG_UNSUPPORTED_BOOT);
@@ -133,7 +133,7 @@ static void an_unknown_key_is_named_with_its_line(void **state)
 	(void)state;
 	file("log = info\n\nconsle = com1\n");
 	assert_noted(3, CONFIG_UNKNOWN_KEY, "testudo.cfg line 3: there is no key \"consle\" here; there are l1, options, "
-		     "default, timeout, console, log, "
+		     "default, timeout, console, baud, timestamps, colours, log, "
 		     "cpus, unsupported, unlaunched, check, leaves, refusals, shadowing, trace, monitor, hotkey, hide; ignored");
 }
 
@@ -331,7 +331,7 @@ static void load_options_win_over_the_file(void **state)
 	options("log=debug options=\"quiet x=\"\"1 2\"\"\"");
 	assert_int_equal(notes.count, 0);
 	assert_int_equal(config.log, LOG_DEBUG);
-	assert_int_equal(config.console, CONFIG_CONSOLE_COM2);
+	assert_int_equal(config.console.base, 0x2f8);
 	assert_string_equal(config.l1, "\\a.efi");
 	assert_string_equal(config.options, "quiet x=\"1 2\"");
 }

@@ -83,7 +83,7 @@ static void an_entry_in_use_goes_over_the_files_settings(void **state)
 	assert_string_equal(config.options, "quiet");
 	assert_int_equal(config.log, LOG_TRACE);
 	assert_int_equal(config.cpus, 2);
-	assert_int_equal(config.console, CONFIG_CONSOLE_COM2);
+	assert_int_equal(config.console.base, 0x2f8);
 	assert_int_equal(config.shadowing, 1);
 }
 
@@ -219,7 +219,7 @@ static void a_key_at_the_wrong_place_is_reported(void **state)
 	(void)state;
 	file("[a]\nconsole = com2\n");
 	assert_noted(2, CONFIG_MISPLACED_KEY, "console has no effect here: it stands before the first [entry]; ignored");
-	assert_int_equal(config.console, CONFIG_CONSOLE_COM1);
+	assert_int_equal(config.console.base, 0x3f8);
 	fresh(NULL);
 	file("title = x\n[a]");
 	assert_noted(1, CONFIG_MISPLACED_KEY, "title has no effect here: it stands behind an [entry]");

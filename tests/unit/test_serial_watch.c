@@ -29,7 +29,7 @@ static struct serial_watch watch;
 static u8 bitmaps[IO_BITMAP_BYTES];
 static u64 now;
 
-static const struct handoff_console port_console = { .base = BASE, .kind = CONSOLE_PORT_16550, .stride = 1, .width = 1 };
+static const struct handoff_uart port_console = { .base = BASE, .kind = CONSOLE_PORT_16550, .stride = 1, .width = 1 };
 
 static void type(u8 byte)
 {

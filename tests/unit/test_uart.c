@@ -190,6 +190,17 @@ static void ports_may_lie_apart(void **state)
 	assert_sent("apart");
 }
 
+/* Expect: the colour goes around the line's text and not around its end. */
+static void a_line_may_be_coloured(void **state)
+{
+	(void)state;
+	uart_write_line(&uart, NULL, "plain\r\n", 7);
+	assert_sent("plain\r\n");
+	model.sent_count = 0;
+	uart_write_line(&uart, "\x1b[31m", "red\r\n", 5);
+	assert_sent("\x1b[31mred\x1b[0m\r\n");
+}
+
 /* Expect: the text goes out as text, and L1 finds divisor and latch as it has left them. */
 static void a_speed_that_l1_is_setting_survives(void **state)
 {
@@ -291,7 +302,7 @@ static void memory_is_touched_at_the_registers_alone(void **state)
 		u8 stride = rows[i].stride, width = rows[i].width;
 
 		memset(file, 0xa5, sizeof(file));
-		uart.at = (struct handoff_console){ (u64)(uintptr_t)file, CONSOLE_MEMORY_16550, stride, width };
+		uart.at = (struct handoff_uart){ (u64)(uintptr_t)file, CONSOLE_MEMORY_16550, stride, width };
 		assert_int_equal(uart_span(&uart.at), 7 * stride + width);
 		for (u32 reg = 0; reg < UART_REGISTERS; reg++)
 			memset(file + reg * stride, 0, width);
@@ -313,7 +324,7 @@ static void wide_registers_are_written_whole(void **state)
 	u32 file[UART_REGISTERS] = { 0 };
 
 	(void)state;
-	uart.at = (struct handoff_console){ (u64)(uintptr_t)file, CONSOLE_MEMORY_16550, 4, 4 };
+	uart.at = (struct handoff_uart){ (u64)(uintptr_t)file, CONSOLE_MEMORY_16550, 4, 4 };
 	file[UART_DATA] = 0xdeadbeef;
 	file[UART_LINE_STATUS] = 0xffffff00u | LINE_STATUS_ROOM;
 	assert_true(uart_answers(&uart));
@@ -331,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup(what_keeps_nothing_is_no_16550, fresh),
 		cmocka_unit_test_setup(text_waits_for_room, fresh),
 		cmocka_unit_test_setup(ports_may_lie_apart, fresh),
+		cmocka_unit_test_setup(a_line_may_be_coloured, fresh),
 		cmocka_unit_test_setup(a_speed_that_l1_is_setting_survives, fresh),
 		cmocka_unit_test_setup(a_stuck_one_is_waited_for_once, fresh),
 		cmocka_unit_test_setup(a_stuck_one_gets_its_latch_back, fresh),

@@ -10,7 +10,7 @@ FUZZ_TIME = $(SECONDS)
 endif
 
 # libc's mem* serve on the host; the kernel's own would collide with the sanitizers'.
-HOST_PURE := $(filter-out arch/string.c,$(PURE)) $(wildcard $(addprefix boot/uefi/,acpi.c config*.c elf_load.c machine_check.c machine_options.c machine_report.c madt.c sleep_states.c text.c unpack.c))
+HOST_PURE := $(filter-out arch/string.c,$(PURE)) $(wildcard $(addprefix boot/uefi/,acpi.c spcr.c config*.c elf_load.c machine_check.c machine_options.c machine_report.c madt.c sleep_states.c text.c unpack.c))
 HOST_HELPERS := $(wildcard tests/fake/*.c) $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
 HOST_CFLAGS := -std=gnu17 -DHOST_TEST -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I.
 
@@ -42,8 +42,9 @@ $(BUILD)/unit/test_unpack $(BUILD)/coverage/test_unpack: | $(BUILD)/tools/pack
 
 # With the firmware's headers, as the loader itself has them.
 FIRMWARE_CFLAGS = -fshort-wchar -DGNU_EFI_USE_MS_ABI -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
-$(BUILD)/unit/obj/tests/unit/test_first_stage.o: UNIT_CFLAGS += $(FIRMWARE_CFLAGS)
-$(BUILD)/coverage/obj/tests/unit/test_first_stage.o: COVERAGE_CFLAGS += $(FIRMWARE_CFLAGS)
+WITH_FIRMWARE := tests/unit/test_first_stage.o tests/unit/test_console_port.o
+$(addprefix $(BUILD)/unit/obj/,$(WITH_FIRMWARE)): UNIT_CFLAGS += $(FIRMWARE_CFLAGS)
+$(addprefix $(BUILD)/coverage/obj/,$(WITH_FIRMWARE)): COVERAGE_CFLAGS += $(FIRMWARE_CFLAGS)
 
 # Tables for documents: tools/refusals.
 $(BUILD)/unit/refusals: $(BUILD)/unit/obj/tests/tables/refusals.o $(UNIT_LIB)
