@@ -4,9 +4,13 @@
 Each step waits for what the one before has brought on the line, so that a lost byte is a test that fails.
 """
 import re
+import sys
 
 import disks
 from results import CPU, SECONDS
+
+sys.path.insert(0, str(disks.ROOT / "tools"))
+from tracing.rings import from_lines  # noqa: E402  (after the path is set)
 
 KEY = "\x1d"
 PROMPT = r"monitor\[\d\]> $"
@@ -210,10 +214,27 @@ def linux_two(report):
     report.judge(wrong, good=str(result))
 
 
+def trace_and_reboot(report):
+    """The ring is off, read and on again by commands; what `trace dump` prints is what tools/trace reads. A reset of the machine ends it."""
+    keys = [(r"^I ready$", KEY, 1)] + ask("trace off", "trace dump", "trace on", "reboot")
+    result = report.machine("testudo", files=disks.guest("echo", 1, ["trace = 8"]), cpu=CPU, seconds=SECONDS, keys=keys)
+    wrong = [] if result.end == "reset" else [f"the run ended by {result}"]
+    wrong += answered(result.lines, (("trace off", r"^CPU 0: trace is off$"), ("trace on", r"^CPU 0: trace is on$")))
+    dumped = [line for name, text in answers(result.lines) if name == "trace dump" for line in text]
+    rings, told = from_lines("\n".join(dumped).encode())
+    records = sum(len(ring.records) for ring in rings)
+    wrong += told + [complaint for ring in rings for complaint in ring.complaints]
+    wrong += [] if len(rings) == 1 and records else [f"{len(rings)} rings, {records} records"]
+    # The guest's own read of the key is what opened the monitor: the last exit there is.
+    wrong += [] if rings and records and rings[0].records[-1].reason == 30 else ["the last exit was no I/O instruction"]
+    report.judge(wrong, good=f"{records} records")
+
+
 def add(suite):
     suite.add("monitor/echo", echo)
     suite.add("monitor/garbage", garbage)
     suite.add("monitor/off", off)
+    suite.add("monitor/trace-and-reboot", trace_and_reboot)
     suite.add("monitor/two-processors", two_processors)
     suite.add("monitor/linux", linux)
     suite.add("monitor/linux-two-processors", linux_two)
