@@ -250,7 +250,7 @@ def add(suite):
     suite.add("kernel/panic-without-apic", panic_under_load("PANIC_AT_INVLPG", 2, 3))
     suite.add("kernel/panic-of-another", panic_under_load("PANIC_OF_OTHER_AT_RDPMC", 4, 2, 3))
     suite.add("kernel/lock-order", last_words(
-        "LOCK_ORDER", 'lock order: "self test, lower" (rank 1) is wanted while "console" (rank 2) is held'))
+        "LOCK_ORDER", 'lock order: "self test, lower" (rank 1) is wanted while "console" (rank 3) is held'))
     suite.add("kernel/lock-ranks-equal", last_words(
         "LOCK_RANKS_EQUAL", 'lock order: "self test, lower" (rank 1) is wanted while "self test, equal" (rank 1) is held'))
     suite.add("kernel/lock-at-entry", last_words("LOCK_AT_ENTRY", 'VM entry while lock "self test, lower" is held', entered=True))
