@@ -153,5 +153,4 @@ void pause_here(struct vcpu *vcpu)
 		work_if_asked(vcpu);
 		cpu_pause();
 	}
-	stop_leave(vcpu->cpu);
 }

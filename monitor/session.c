@@ -144,10 +144,8 @@ static void give_rest_back(void)
 	handle_serial_give(rest, count);
 }
 
-static void converse(void)
+static void converse(u32 stopped, u32 others)
 {
-	u32 others, stopped = pause_others(&others);
-
 	(void)out_text(&session.out, "\n");
 	out_line(&session.out, "Testudo's monitor, on CPU %u; %u of %u other processors have stopped. \"help\" tells what there is.",
 		 session.monitor.home, stopped, others);
@@ -157,8 +155,11 @@ static void converse(void)
 	out_line(&session.out, "the guests go on");
 }
 
+/* The others stop first: what one of them does to the UART until then is the guest's, and is put back. */
 static void open(struct vcpu *vcpu)
 {
+	u32 others, stopped = pause_others(&others);
+
 	session.vcpu = vcpu;
 	session.out.write = write;
 	session.broken_off = false;
@@ -167,7 +168,7 @@ static void open(struct vcpu *vcpu)
 	session.monitor.handoff = vcpu->machine->handoff;
 	session.monitor.home = session.monitor.cpu = vcpu->cpu->index;
 	take_uart(&vcpu->machine->handoff->console.uart);
-	converse();
+	converse(stopped, others);
 	give_uart_back();
 	give_rest_back();
 }

@@ -79,6 +79,9 @@ bool handle_serial(struct vcpu *vcpu, const struct vm_exit *exit)
 
 	if (!serial_watch_touches(&serial.watch, port, size))
 		return false;
+	/* The registers are the monitor's: this one stops, too, and executes the instruction once more when they are the guest's again. */
+	if (stop_is_wanted())
+		return true;
 	if (size != 1 || (exit->qualification & IO_STRING) || serial.watch.key == 0) {
 		give_up(port);
 		return true;

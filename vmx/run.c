@@ -68,6 +68,8 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
 	enum reflect_owner owner;
+	/* The processor's: one of L1's that has waited is nobody else's. */
+	bool is_init = exit->basic == EXIT_INIT_SIGNAL;
 
 	count_exit_reason(true, exit->basic);
 	if (unlikely(nested->waiting))
@@ -78,7 +80,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 		switch_note_exit(vcpu);
 	if (!reflect_is_known(exit->basic))
 		tell_unknown(exit);
-	if (unlikely(exit->basic == EXIT_INIT_SIGNAL) && stop_takes_init(vcpu->cpu)) {
+	if (unlikely(is_init) && stop_takes_init(vcpu->cpu)) {
 		resume_l2(vcpu, exit);
 		return;
 	}
@@ -167,6 +169,7 @@ static void after_exit(struct vcpu *vcpu)
 		vcpu->machine->stop_point(vcpu);
 		handle_serial_resume(vcpu);
 	}
+	stop_leave(vcpu->cpu);
 }
 
 static void handle_exit(struct vcpu *vcpu, struct vm_exit *exit)

@@ -8,8 +8,6 @@
 #include "arch/bits.h"
 #include "arch/compiler.h"
 
-/* Milliseconds on the processors of today, seconds on none. */
-#define LOOK_TICKS UINT64_C(30000000)
 #define UNREAD_TICKS UINT64_C(150000000)
 /* Where L0 does not see what the guest reads, and what it takes is lost to the guest. */
 #define UNREAD_UNSEEN_TICKS UINT64_C(4000000000)
@@ -221,7 +219,7 @@ bool serial_watch_look(struct serial_watch *watch, u64 now)
 	u64 patience = watch->bitmaps ? UNREAD_TICKS : UNREAD_UNSEEN_TICKS;
 	bool waited = watch->waits;
 
-	__atomic_store_n(&watch->next_look, now + LOOK_TICKS, __ATOMIC_RELAXED);
+	__atomic_store_n(&watch->next_look, now + SERIAL_LOOK_TICKS, __ATOMIC_RELAXED);
 	watch->waits = is_nobodys(watch, now);
 	if (!watch->waits)
 		return false;
@@ -232,8 +230,12 @@ bool serial_watch_look(struct serial_watch *watch, u64 now)
 	watch->waits = false;
 	for (u32 i = 0; i < LOOK_BYTES && has_byte(watch, now); i++) {
 		u8 byte;
+		bool is_key = take_byte(watch, &byte);
 
-		if (take_byte(watch, &byte))
+		/* As in read_data(): it may have been hidden. */
+		if (shows_divisor(watch))
+			return false;
+		if (is_key)
 			return true;
 		serial_watch_keep(watch, byte);
 	}

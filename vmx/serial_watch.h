@@ -10,6 +10,9 @@
 
 #define SERIAL_KEPT 16
 
+/* From one look to the next: milliseconds on the processors of today, seconds on none. */
+#define SERIAL_LOOK_TICKS UINT64_C(30000000)
+
 /* A byte for a driver that was promised one when the key came: terminals take it for "go on sending". */
 #define SERIAL_INSTEAD 0x11
 
@@ -44,10 +47,10 @@ u8 serial_watch_instead(struct serial_watch *watch, u64 now);
 /* Its OUT of one byte. */
 void serial_watch_out(struct serial_watch *watch, u16 port, u64 now, u8 value);
 
-/* Is a look due? Not sooner than some milliseconds after the last one. */
+/* Is a look due? Also where the next one is further away than it ever was: L1 has set the TSC back. */
 static inline bool serial_watch_is_due(const struct serial_watch *watch, u64 now)
 {
-	return watch->key && now >= __atomic_load_n(&watch->next_look, __ATOMIC_RELAXED);
+	return watch->key && __atomic_load_n(&watch->next_look, __ATOMIC_RELAXED) - 1 - now >= SERIAL_LOOK_TICKS;
 }
 
 /* Has the key come, and lain there, as no guest reads the port? */

@@ -10,9 +10,6 @@
 /* For how long after a stop an INIT may still come out: the entry that lets it is a matter of microseconds. */
 #define INIT_TICKS UINT64_C(64000000)
 
-/* own_init_until: L0 has sent an INIT, and it may come at any time. */
-#define INIT_IS_SENT UINT64_MAX
-
 static u32 owner;	/* index + 1 of the processor that asked; 0: none */
 
 static u32 own_mark(void)
@@ -43,21 +40,28 @@ void stop_end(void)
 
 void stop_note_init(struct percpu *target)
 {
-	__atomic_store_n(&target->own_init_until, INIT_IS_SENT, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&target->own_init_until, STOP_INIT_IS_SENT, __ATOMIC_SEQ_CST);
 }
 
-void stop_leave(struct percpu *cpu)
+void stop_await_init(struct percpu *cpu)
 {
-	if (__atomic_load_n(&cpu->own_init_until, __ATOMIC_SEQ_CST) == INIT_IS_SENT)
-		__atomic_store_n(&cpu->own_init_until, rdtsc() + INIT_TICKS, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cpu->own_init_until, rdtsc() + INIT_TICKS, __ATOMIC_SEQ_CST);
+}
+
+/* L1 may have set the TSC: further away than it ever was is over, too. */
+static bool is_awaited(u64 until)
+{
+	u64 left = until - rdtsc();
+
+	return until != 0 && left != 0 && left <= INIT_TICKS;
 }
 
 bool stop_takes_init(struct percpu *cpu)
 {
 	u64 until = __atomic_load_n(&cpu->own_init_until, __ATOMIC_SEQ_CST);
 
-	if (until != INIT_IS_SENT)
-		return until != 0 && rdtsc() < until;
+	if (until != STOP_INIT_IS_SENT)
+		return is_awaited(until);
 	/* It has come after the stop for which it was meant; during one another may follow. */
 	if (!stop_is_wanted())
 		__atomic_store_n(&cpu->own_init_until, 0, __ATOMIC_SEQ_CST);

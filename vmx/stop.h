@@ -10,6 +10,7 @@
 #include "drivers/panic.h"
 
 #define STOP_WANTED (UINT64_C(1) << 32)		/* in stop_reasons */
+#define STOP_INIT_IS_SENT UINT64_MAX		/* in own_init_until: L0 has sent an INIT, and it may come at any time */
 
 static inline bool stop_is_wanted(void)
 {
@@ -25,7 +26,18 @@ void stop_end(void);
 
 /* Before INIT is sent to that processor, which has not stopped yet. */
 void stop_note_init(struct percpu *target);
-/* A processor goes on after a stop: an INIT that came while it was in L0 makes it exit at its next entry, and not much later. */
-void stop_leave(struct percpu *cpu);
+
+void stop_await_init(struct percpu *cpu);
+
+/*
+ * Before each entry after an exit that took the long way: an INIT that came while the processor was in L0 makes it exit at this
+ * entry, and not much later, if it comes at all. Where L1 waits for SIPI it is blocked, and awaited from the SIPI on.
+ */
+static inline void stop_leave(struct percpu *cpu)
+{
+	if (unlikely(__atomic_load_n(&cpu->own_init_until, __ATOMIC_RELAXED) == STOP_INIT_IS_SENT) && !cpu->waits_for_sipi)
+		stop_await_init(cpu);
+}
+
 /* Whose is the INIT by which this processor has exited? True: L0's own, and nothing has happened to the guest. */
 bool stop_takes_init(struct percpu *cpu);

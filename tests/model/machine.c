@@ -17,6 +17,8 @@
 #include "vmx/apic_reset.h"
 #include "vmx/shutdown.h"
 
+u64 model_ticks;
+
 /* --- CPUID, MSRs, ports ------------------------------------------------------- */
 
 struct cpuid_result cpuid(u32 leaf, u32 subleaf)

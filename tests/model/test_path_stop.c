@@ -17,13 +17,15 @@
 #define IO_BITMAP UINT64_C(0xa8000)
 #define IN_AL (UINT64_C(1) << 3)
 #define IS_STRING (UINT64_C(1) << 4)
-#define SENT UINT64_MAX
+#define SENT STOP_INIT_IS_SENT
+#define WINDOW UINT64_C(64000000)
 
 static struct {
 	u32 count;
 	bool in_l2, bent;
 	u64 rip;
 	u8 next;			/* comes in meanwhile */
+	u8 line_control;
 } stops;
 
 /* What the monitor does to the guests: nothing. */
@@ -33,6 +35,7 @@ static void spend_stop(struct vcpu *vcpu)
 	stops.in_l2 = nested_in_l2(vcpu);
 	stops.bent = vcpu->nested->immediate.armed;
 	stops.rip = scene_running(VMCS_GUEST_RIP);
+	stops.line_control = model.uart[UART_LINE_CONTROL];
 	model.uart[UART_LINE_STATUS] = stops.next ? LINE_STATUS_BYTE : 0;
 	model.uart[UART_DATA] = stops.next;
 	if (stop_is_mine())
@@ -155,6 +158,56 @@ static void l1s_own_waits_meanwhile(void **state)
 	assert_true(stops.count != 0);
 }
 
+/* Expect: one that L1 was sent long ago, and that has waited for L2, is L1's also in the moment after a stop. */
+static void one_that_has_waited_is_l1s(void **state)
+{
+	static const u64 marks[] = { SENT, 0 };
+
+	(void)state;
+	for (u32 i = 0; i < array_size(marks); i++) {
+		play();
+		assert_true(model_exit_for(EXIT_INIT_SIGNAL, 0));
+		assert_int_equal(model.vcpu.nested->waiting, WAITING_INIT);
+		model.cpu.own_init_until = marks[i] ? marks[i] : rdtsc() + WINDOW / 2;
+		assert_int_equal(l1_vmlaunch().outcome, L1_EXITED);
+		assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_INIT_SIGNAL);
+		assert_int_equal(model.vcpu.nested->waiting, 0);
+	}
+}
+
+/* Expect: one that L0 has sent and that never came, as L1 had disabled the APIC, is not waited for at any time later. */
+static void an_init_that_never_came(void **state)
+{
+	(void)state;
+	play();
+	model.cpu.own_init_until = SENT;
+	assert_true(model_exit_for(EXIT_CPUID, 0));
+	assert_true(model_exit_for(EXIT_RDMSR, 0));
+	assert_true(model.cpu.own_init_until <= rdtsc() + WINDOW);
+	/* In the wait-for-SIPI state it may come after the SIPI. */
+	assert_true(model_boot(&scene.hardware, false));
+	model.machine->stop_point = spend_stop;
+	assert_true(model_exit_for(EXIT_INIT_SIGNAL, 0));
+	assert_true(model.cpu.waits_for_sipi);
+	model.cpu.own_init_until = SENT;
+	stop_leave(&model.cpu);
+	assert_true(model.cpu.own_init_until == SENT);
+	assert_true(model_exit_for(EXIT_SIPI, 0x12));
+	assert_true(model.cpu.own_init_until != SENT && model.cpu.own_init_until > rdtsc());
+	assert_true(model_exit_for(EXIT_INIT_SIGNAL, 0));
+	assert_int_equal(scene_running(VMCS_GUEST_ACTIVITY_STATE), ACTIVITY_ACTIVE);
+}
+
+/* Expect: a TSC that L1 has set back since the stop does not make L1's INITs L0's for hours. */
+static void a_tsc_that_was_set_back(void **state)
+{
+	(void)state;
+	play();
+	scene_enter();
+	model.cpu.own_init_until = rdtsc() + 100 * WINDOW;
+	scene_exit_to_l1(EXIT_INIT_SIGNAL, 0);
+}
+
 /* Expect: an NMI that came while the processor stood still is L2's afterwards. */
 static void an_nmi_during_the_stop(void **state)
 {
@@ -206,6 +259,7 @@ static void play_with_key(void)
 	model_monitor_key = KEY;
 	play();
 	model_monitor_key = 0;
+	memset(model.uart, 0, sizeof(model.uart));
 	model.uart[UART_LINE_STATUS] = LINE_STATUS_BYTE;
 	model.uart[UART_DATA] = KEY;
 	model.vcpu.regs.gpr[REG_RAX] = 0x1122334455667788;
@@ -275,6 +329,25 @@ static void a_guest_writes(void **state)
 	assert_int_equal(stops.count, 0);
 }
 
+/* Expect: while the registers are the monitor's, an access waits, and is made afterwards. */
+static void a_guest_writes_during_a_stop(void **state)
+{
+	u64 rip;
+
+	(void)state;
+	play_with_key();
+	model.uart[UART_LINE_CONTROL] = 3;
+	rip = scene_running(VMCS_GUEST_RIP);
+	stop_reasons |= STOP_WANTED;
+	assert_true(model_exit(access(MODEL_UART + UART_LINE_CONTROL, 0)));
+	assert_int_equal(stops.count, 1);
+	assert_int_equal(stops.line_control, 3);
+	assert_true(scene_running(VMCS_GUEST_RIP) == rip);
+	assert_true(model_exit(access(MODEL_UART + UART_LINE_CONTROL, 0)));
+	assert_int_equal(model.uart[UART_LINE_CONTROL], 0x88);
+	assert_true(scene_running(VMCS_GUEST_RIP) == rip + 1);
+}
+
 /* Expect: the instruction is the guest's own from then on, in L1 and in L2, and the key is nobody's. */
 static void given_up(u64 bits, bool in_l2)
 {
@@ -329,12 +402,16 @@ int main(void)
 		cmocka_unit_test(an_init_long_after_the_stop_is_l1s),
 		cmocka_unit_test(two_inits_for_one_stop),
 		cmocka_unit_test(l1s_own_waits_meanwhile),
+		cmocka_unit_test(one_that_has_waited_is_l1s),
+		cmocka_unit_test(an_init_that_never_came),
+		cmocka_unit_test(a_tsc_that_was_set_back),
 		cmocka_unit_test(an_nmi_during_the_stop),
 		cmocka_unit_test(a_stop_changes_nothing),
 		cmocka_unit_test(a_key_that_l1_reads),
 		cmocka_unit_test(a_key_that_l2_reads),
 		cmocka_unit_test(a_port_that_l1_intercepts),
 		cmocka_unit_test(a_guest_writes),
+		cmocka_unit_test(a_guest_writes_during_a_stop),
 		cmocka_unit_test(other_accesses_are_the_guests_own),
 		cmocka_unit_test(a_key_that_nobody_reads),
 	};

@@ -23,6 +23,7 @@ static struct {
 	u8 last;			/* read once more where there is nothing new */
 	u32 reads;			/* of data */
 	bool absent;
+	u32 hidden_for;			/* divisor: reads of the line status, for L0's output on another processor */
 } uart;
 
 static struct serial_watch watch;
@@ -48,6 +49,8 @@ u8 uart_port_read(u16 port)
 	if (uart.absent)
 		return 0xff;
 	assert_true(reg < UART_REGISTERS);
+	if (reg == UART_LINE_STATUS && uart.hidden_for && --uart.hidden_for == 0)
+		uart.reg[UART_LINE_CONTROL] |= LINE_CONTROL_DIVISOR;
 	if (reg == UART_LINE_STATUS)
 		return LINE_STATUS_ROOM | (uart.count ? LINE_STATUS_BYTE : 0);
 	if (reg != UART_DATA)
@@ -162,6 +165,23 @@ static void the_divisor_is_not_the_key(void **state)
 	assert_false(serial_watch_look(&watch, now + 2 * MANY_TICKS));
 	out(UART_LINE_CONTROL, 3);
 	assert_int_equal(in(UART_DATA), FOUND);
+}
+
+/* Expect: nor one that another processor's output has hidden until now. */
+static void a_hidden_divisor_is_not_the_key(void **state)
+{
+	(void)state;
+	type('x');
+	type(KEY);
+	uart.divisor = KEY;
+	uart.hidden_for = 1;
+	assert_int_equal(in(UART_DATA), KEY);
+	uart.reg[UART_LINE_CONTROL] = 0;
+	assert_false(serial_watch_look(&watch, now));
+	uart.hidden_for = 2;
+	assert_false(serial_watch_look(&watch, now + MANY_TICKS));
+	assert_int_equal(uart.count, 2);
+	assert_int_equal(watch.kept_count, 0);
 }
 
 /* Expect: not within loopback, not what is left of it, not the one byte that was on its way; the next one is. */
@@ -289,6 +309,8 @@ static void looks_are_rare(void **state)
 	assert_false(look_after(0));
 	assert_false(serial_watch_is_due(&watch, now + 1000));
 	assert_true(serial_watch_is_due(&watch, now + MOMENT));
+	/* L1 has set the TSC back. */
+	assert_true(serial_watch_is_due(&watch, 0));
 }
 
 /* Expect: of more than L0 can keep the newest are there, and the key behind them is still found. */
@@ -368,6 +390,7 @@ int main(void)
 		TEST(the_key_is_found_among_other_bytes),
 		TEST(a_byte_read_twice_is_not_the_key),
 		TEST(the_divisor_is_not_the_key),
+		TEST(a_hidden_divisor_is_not_the_key),
 		TEST(loopback_is_not_the_key),
 		TEST(loopback_ages_only_while_nothing_is_there),
 		TEST(loopback_that_was_there_before),

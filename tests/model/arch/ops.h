@@ -59,11 +59,11 @@ static inline struct descriptor_register sidt(void)
 
 void write_cr2(u64 value);
 
+extern u64 model_ticks;
+
 static inline u64 rdtsc(void)
 {
-	static u64 ticks;
-
-	return ticks += 100;
+	return model_ticks += 100;
 }
 
 #define DEFINE_NO_EFFECT(name)              \
