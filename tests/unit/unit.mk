@@ -46,6 +46,10 @@ WITH_FIRMWARE := tests/unit/test_first_stage.o tests/unit/test_console_port.o te
 $(addprefix $(BUILD)/unit/obj/,$(WITH_FIRMWARE)): UNIT_CFLAGS += $(FIRMWARE_CFLAGS)
 $(addprefix $(BUILD)/coverage/obj/,$(WITH_FIRMWARE)): COVERAGE_CFLAGS += $(FIRMWARE_CFLAGS)
 
+# With the model's headers in place of privileged instructions.
+WITH_MODEL := tests/unit/test_screen_output.o
+$(addprefix $(BUILD)/unit/obj/,$(WITH_MODEL)): UNIT_CFLAGS := -Itests/model $(UNIT_CFLAGS)
+
 # Tables for documents: tools/refusals.
 $(BUILD)/unit/refusals: $(BUILD)/unit/obj/tests/tables/refusals.o $(UNIT_LIB)
 	$(Q)$(CC) $(UNIT_CFLAGS) $^ -o $@
