@@ -56,7 +56,8 @@ enum { RSDP = 0x10, XSDT = 0x100, SPCR = 0x200, CUT = PAGES * 4096 - 48 };
 /* Expect: the one table that is there is found behind all that are not. */
 static void what_is_not_mapped_is_passed_over(void **state)
 {
-	const u64 lists[] = { UINT64_C(0xf000000000), UINT64_C(1) << 51, address_of(CUT), address_of(0) + sizeof(mapped) - 8, address_of(SPCR) };
+	const u64 lists[] = { UINT64_C(0xf000000000), UINT64_C(1) << 51, address_of(CUT), address_of(sizeof(mapped) - 8),
+			      address_of(SPCR) };
 	struct handoff_uart uart;
 
 	(void)state;
