@@ -105,6 +105,7 @@ void console_line_va(enum log_level level, const char *format, va_list arguments
 {
 	char line[LINE_BYTES];
 	const size_t room = sizeof(line) - 2;	/* for the line's end */
+	console_show *show;
 	size_t length;
 	bool locked;
 
@@ -120,8 +121,10 @@ void console_line_va(enum log_level level, const char *format, va_list arguments
 
 	locked = lock_if_possible();
 	emit(level, line, length);
-	if (console.show != NULL && level <= LOG_INFO)
-		console.show(line, length - 2);
+	/* Read once: without the lock another CPU may be taking it away. */
+	show = __atomic_load_n(&console.show, __ATOMIC_RELAXED);
+	if (show != NULL && level <= LOG_INFO)
+		show(line, length - 2);
 	if (locked)
 		lock_release(&console_lock);
 }

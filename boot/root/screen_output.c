@@ -83,14 +83,17 @@ static void show(const char *line, size_t length)
 	/* A CPU that is just coming in has the firmware's tables: its turn is a later line. */
 	if (is_outside_block(output.handoff, read_cr3() & ~UINT64_C(0xfff), 1))
 		return;
-	/* Still set, with the lock taken or given up: whoever drew last did not come back from it. */
-	if (output.drawing || !firmware_has_it()) {
-		console_set_show(NULL);
+	/*
+	 * In a panic the console's lock is not waited for for long, and a large screen is slow to clear: the line of a CPU that comes
+	 * meanwhile is left out here. Whoever does not come back from drawing leaves out all that follow.
+	 */
+	if (__atomic_exchange_n(&output.drawing, true, __ATOMIC_ACQUIRE))
 		return;
-	}
-	output.drawing = true;
-	draw(line, length);
-	output.drawing = false;
+	if (firmware_has_it())
+		draw(line, length);
+	else
+		console_set_show(NULL);
+	__atomic_store_n(&output.drawing, false, __ATOMIC_RELEASE);
 }
 
 void screen_output_open(const struct handoff *handoff)

@@ -8,13 +8,15 @@
 #include "arch/compiler.h"
 #include "arch/string.h"
 #include "boot/uefi/acpi.h"
+#include "boot/uefi/executable.h"
 #include "boot/uefi/madt.h"
 #include "boot/uefi/output.h"
 #include "boot/uefi/spcr.h"
 #include "boot/uefi/text.h"
 
-/* 52 bits: no processor has more. */
-#define ADDRESS_END (UINT64_C(1) << 52)
+#define PAGE UINT64_C(4096)
+/* Where canonical addresses of 48 bits have their lower half's end. */
+#define ADDRESS_END (UINT64_C(1) << 47)
 
 static EFI_GUID acpi_20_table = { 0x8868e871, 0xe4f1, 0x11d3, { 0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 } };
 static EFI_GUID acpi_10_table = { 0xeb9d2d30, 0x2d88, 0x11d3, { 0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d } };
@@ -22,7 +24,13 @@ static EFI_GUID acpi_10_table = { 0xeb9d2d30, 0x2d88, 0x11d3, { 0x9a, 0x16, 0x00
 static u8 *reach(void *context, u64 address, u64 size)
 {
 	(void)context;
-	return address < ADDRESS_END && size < ADDRESS_END ? (u8 *)(uintptr_t)address : NULL;
+	if (address >= ADDRESS_END || size >= ADDRESS_END)
+		return NULL;
+	/* A list may name what is not there. */
+	for (u64 page = address & ~(PAGE - 1); page < address + size; page += PAGE)
+		if (!is_mapped(page))
+			return NULL;
+	return (u8 *)(uintptr_t)address;
 }
 
 static const struct acpi_memory memory = { reach, NULL };

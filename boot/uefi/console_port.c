@@ -7,6 +7,7 @@
 #include "boot/uefi/console_port.h"
 
 #include "boot/uefi/acpi_look.h"
+#include "boot/uefi/executable.h"
 #include "boot/uefi/memory_map.h"
 #include "boot/uefi/ports.h"
 
@@ -52,35 +53,6 @@ static EFI_PCI_IO *find_pci(const struct loader *loader, u64 place, EFI_DEVICE_P
 	return found;
 }
 
-/* Where the BAR lies, with its decoding on. */
-static const char *open_pci(const struct loader *loader, struct handoff_uart *at, EFI_DEVICE_PATH **path)
-{
-	EFI_PCI_IO *pci = find_pci(loader, loader->config.console.base, path);
-	u32 bar[PCI_BARS + 1] = { 0 }, i = loader->config.console.bar;
-	u16 command, wanted;
-
-	if (!pci)
-		return "there is no such PCI device; lspci or the UEFI shell's pci names those that are";
-	if (EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint32, PCI_BAR, PCI_BARS, bar)) ||
-	    EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint16, PCI_COMMAND, 1, &command)))
-		return "the PCI device cannot be read";
-	if (bar[i] & BAR_IS_IO) {
-		at->kind = CONSOLE_PORT_16550;
-		at->base = bar[i] & BAR_IO_ADDRESS;
-		/* A port's registers have 8 bits. */
-		at->width = 1;
-	} else {
-		at->kind = CONSOLE_MEMORY_16550;
-		at->base = (bar[i] | (BAR_IS_64_BITS(bar[i]) ? (u64)bar[i + 1] << 32 : 0)) & BAR_MEMORY_ADDRESS;
-	}
-	if (at->base == 0)
-		return "the PCI device's BAR is empty; another BAR's number goes behind a comma";
-	wanted = (u16)(command | (bar[i] & BAR_IS_IO ? COMMAND_IO : COMMAND_MEMORY));
-	if (wanted != command)
-		pci->Pci.Write(pci, EfiPciIoWidthUint16, PCI_COMMAND, 1, &wanted);
-	return NULL;
-}
-
 static bool is_memory(const struct loader *loader, u64 address)
 {
 	struct memory_map map;
@@ -118,6 +90,43 @@ static const char *fault_of(const struct loader *loader, const struct handoff_ua
 		return "its registers must lie within one page";
 	if (at->base < PAGE || is_memory(loader, at->base))
 		return "there is memory, no device";
+	/* Firmware need not map what it does not know. */
+	if (!is_mapped(at->base))
+		return "the firmware's page tables do not have that address";
+	return NULL;
+}
+
+/* Where the BAR lies, with its decoding on. */
+static const char *open_pci(const struct loader *loader, struct handoff_uart *at, EFI_DEVICE_PATH **path)
+{
+	EFI_PCI_IO *pci = find_pci(loader, loader->config.console.base, path);
+	const char *fault;
+	u32 bar[PCI_BARS + 1] = { 0 }, i = loader->config.console.bar;
+	u16 command, wanted;
+
+	if (!pci)
+		return "there is no such PCI device; lspci or the UEFI shell's pci names those that are";
+	if (EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint32, PCI_BAR, PCI_BARS, bar)) ||
+	    EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint16, PCI_COMMAND, 1, &command)))
+		return "the PCI device cannot be read";
+	if (bar[i] & BAR_IS_IO) {
+		at->kind = CONSOLE_PORT_16550;
+		at->base = bar[i] & BAR_IO_ADDRESS;
+		/* A port's registers have 8 bits. */
+		at->width = 1;
+	} else {
+		at->kind = CONSOLE_MEMORY_16550;
+		at->base = (bar[i] | (BAR_IS_64_BITS(bar[i]) ? (u64)bar[i + 1] << 32 : 0)) & BAR_MEMORY_ADDRESS;
+	}
+	if (at->base == 0)
+		return "the PCI device's BAR is empty; another BAR's number goes behind a comma";
+	/* An address that nobody has looked after may be another's: it is not to be decoded. */
+	fault = fault_of(loader, at);
+	if (fault)
+		return fault;
+	wanted = (u16)(command | (bar[i] & BAR_IS_IO ? COMMAND_IO : COMMAND_MEMORY));
+	if (wanted != command)
+		pci->Pci.Write(pci, EfiPciIoWidthUint16, PCI_COMMAND, 1, &wanted);
 	return NULL;
 }
 

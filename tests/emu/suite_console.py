@@ -155,6 +155,7 @@ def add(suite):
     suite.add("console/absent", nowhere("com4", "nothing answers there"))
     suite.add("console/memory-refused", nowhere("mmio:0x100000,1", "there is memory, no device"))
     suite.add("console/out-of-reach", nowhere("mmio:0x7fffffff0000,1", "beyond the addresses"))
+    suite.add("console/not-mapped", nowhere("mmio:0xf000000000,1", "page tables do not have that address"))
     suite.add("console/memory", in_memory)
     suite.add("console/timestamps", time_stamps)
     suite.add("console/colours", colours)

@@ -22,7 +22,7 @@
 static struct loader loader;
 static struct uart uart;
 static EFI_DEVICE_PATH *path;
-static bool answers, is_16550, has_spcr;
+static bool answers, is_16550, has_spcr, firmware_maps;
 static u32 baud;
 
 bool uart_answers(const struct uart *u)
@@ -36,6 +36,12 @@ bool uart_prepare(const struct uart *u, u32 wanted)
 	(void)u;
 	baud = wanted;
 	return is_16550;
+}
+
+bool is_mapped(u64 address)
+{
+	assert_int_equal(address, uart.at.base);
+	return firmware_maps;
 }
 
 bool firmware_console(const struct loader *l, struct handoff_uart *at)
@@ -148,7 +154,7 @@ static int fresh(void **state)
 	memcpy(bars, all, sizeof(bars));
 	command = 0x4;
 	writes = 0;
-	answers = is_16550 = true;
+	answers = is_16550 = firmware_maps = true;
 	has_spcr = false;
 	return 0;
 }
@@ -224,6 +230,23 @@ static void bad_devices_and_bars_are_named(void **state)
 	/* A BAR in the middle of memory, as a firmware with a bug may leave it. */
 	bars[MEMORY_BAR] = 0x1000000;
 	assert_refused(open_at(CONFIG_CONSOLE_PCI, 5 << 3, 1, 1, MEMORY_BAR), "there is memory");
+	/* What is refused is not decoded either. */
+	assert_true(writes == 0 && command == 0x4);
+}
+
+/* Expect: no access where the loader would fault. */
+static void what_the_firmware_does_not_map_is_not_touched(void **state)
+{
+	(void)state;
+	firmware_maps = answers = false;
+	assert_refused(open_at(CONFIG_CONSOLE_MEMORY, UINT64_C(1) << 38, 1, 1, 0), "page tables");
+	assert_refused(open_at(CONFIG_CONSOLE_PCI, 5 << 3, 1, 1, WIDE_BAR), "page tables");
+	assert_int_equal(writes, 0);
+	has_spcr = true;
+	assert_refused(open_at(CONFIG_CONSOLE_AUTO, 0, 0, 0, 0), "page tables");
+	/* Ports need no map. */
+	answers = true;
+	assert_null(open_at(CONFIG_CONSOLE_PORT, 0x2f8, 1, 1, 0));
 }
 
 /* Expect: what the map calls reserved, I/O or does not know may be a device's; all else is memory, up to the last byte. */
@@ -263,6 +286,7 @@ int main(void)
 		cmocka_unit_test_setup(a_port_is_taken_as_it_is, fresh),
 		cmocka_unit_test_setup(a_bar_is_found, fresh),
 		cmocka_unit_test_setup(bad_devices_and_bars_are_named, fresh),
+		cmocka_unit_test_setup(what_the_firmware_does_not_map_is_not_touched, fresh),
 		cmocka_unit_test_setup(memory_is_never_a_device, fresh),
 		cmocka_unit_test_setup(auto_follows_the_firmware, fresh),
 	};

@@ -42,9 +42,13 @@ $(BUILD)/unit/test_unpack $(BUILD)/coverage/test_unpack: | $(BUILD)/tools/pack
 
 # With the firmware's headers, as the loader itself has them.
 FIRMWARE_CFLAGS = -fshort-wchar -DGNU_EFI_USE_MS_ABI -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
-WITH_FIRMWARE := tests/unit/test_first_stage.o tests/unit/test_console_port.o
+WITH_FIRMWARE := tests/unit/test_first_stage.o tests/unit/test_console_port.o tests/unit/test_acpi_look.o
 $(addprefix $(BUILD)/unit/obj/,$(WITH_FIRMWARE)): UNIT_CFLAGS += $(FIRMWARE_CFLAGS)
 $(addprefix $(BUILD)/coverage/obj/,$(WITH_FIRMWARE)): COVERAGE_CFLAGS += $(FIRMWARE_CFLAGS)
+
+# With the model's headers in place of privileged instructions.
+WITH_MODEL := tests/unit/test_screen_output.o
+$(addprefix $(BUILD)/unit/obj/,$(WITH_MODEL)): UNIT_CFLAGS := -Itests/model $(UNIT_CFLAGS)
 
 # Tables for documents: tools/refusals.
 $(BUILD)/unit/refusals: $(BUILD)/unit/obj/tests/tables/refusals.o $(UNIT_LIB)
