@@ -30,6 +30,7 @@ static struct {
 	u8 ahead[AHEAD];		/* typed while something was being written */
 	u32 ahead_first, ahead_count;
 	bool broken_off;		/* by Ctrl-C */
+	bool port_is_gone;
 } session;
 
 /* --- the terminal --------------------------------------------------------------------- */
@@ -66,7 +67,8 @@ static void note_keys(void)
 {
 	u8 key;
 
-	while (uart_receive(&session.uart, &key)) {
+	/* Bounded: a port out of order may have a byte at any time. */
+	for (u32 i = 0; i < AHEAD && uart_receive(&session.uart, &key); i++) {
 		if (key == CTRL_C) {
 			session.broken_off = true;
 			session.ahead_count = 0;
@@ -94,8 +96,10 @@ static u8 take_ahead(void)
 	return session.ahead[session.ahead_first++ % AHEAD];
 }
 
+/* The user may take hours. A port that is gone, as a card that was taken out, is given up after a second or so. */
 static u8 wait_for_key(void)
 {
+	u32 gone = 0;
 	u8 key;
 
 	if (session.ahead_count != 0)
@@ -103,6 +107,11 @@ static u8 wait_for_key(void)
 	while (!uart_receive(&session.uart, &key)) {
 		if (panic_is_active())
 			panic_stop_here();
+		gone = uart_answers(&session.uart) ? 0 : gone + 1;
+		if (gone == 1000000) {
+			session.port_is_gone = true;
+			return '\r';
+		}
 		cpu_pause();
 	}
 	return key;
@@ -146,11 +155,14 @@ static void give_rest_back(void)
 
 static void converse(u32 stopped, u32 others)
 {
+	char *line;
+
 	(void)out_text(&session.out, "\n");
 	out_line(&session.out, "Testudo's monitor, on CPU %u; %u of %u other processors have stopped. \"help\" tells what there is.",
 		 session.monitor.home, stopped, others);
-	while (monitor_command(&session.monitor, read_line()))
-		;
+	do
+		line = read_line();
+	while (!session.port_is_gone && monitor_command(&session.monitor, line));
 	session.broken_off = false;
 	out_line(&session.out, "the guests go on");
 }
@@ -163,6 +175,7 @@ static void open(struct vcpu *vcpu)
 	session.vcpu = vcpu;
 	session.out.write = write;
 	session.broken_off = false;
+	session.port_is_gone = false;
 	session.ahead_count = 0;
 	session.monitor.out = &session.out;
 	session.monitor.handoff = vcpu->machine->handoff;
