@@ -17,7 +17,7 @@
 #include "mm/phys.h"
 
 /* An exception tells of its registers before it is a panic. */
-#define LINES_BEFORE_PANIC 8
+#define LINES_BEFORE_PANIC 10
 
 static struct {
 	struct once opened;

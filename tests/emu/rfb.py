@@ -5,6 +5,7 @@ Knows no font: a line that should be there is compared as shapes. Equal characte
 ones different; so a picture with many known lines proves each.
 """
 import os
+import select
 import socket
 import struct
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 GLYPH = 8           # pixels, the width
 DESKTOP_SIZE = -223
+PATIENCE, ASK_AGAIN = 60, 2     # seconds
 
 
 class Picture:
@@ -90,13 +92,18 @@ def greet(port):
 
 
 def picture(port):
-    """One update of all of it."""
+    """One update of all of it, asked for until it comes: Bochs forgets a request that its own update of a part crosses."""
     connection, width, height = connect(port)
+    rows, missing, asked, begin = [bytearray(width) for _ in range(height)], set(range(height)), 0, time.monotonic()
     with connection:
-        connection.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, width, height))
-        rows = [bytearray(width) for _ in range(height)]
-        left = width * height
-        while left > 0:
+        while missing:
+            if time.monotonic() - begin > PATIENCE:
+                raise OSError("the emulator's screen server shows no whole picture")
+            if time.monotonic() - asked > ASK_AGAIN:
+                connection.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, width, height))
+                asked = time.monotonic()
+            if not select.select([connection], [], [], ASK_AGAIN)[0]:
+                continue
             kind, _, count = struct.unpack(">BBH", exactly(connection, 4))
             if kind != 0:
                 raise OSError(f"the emulator's screen server says {kind}")
@@ -108,5 +115,6 @@ def picture(port):
                     raise OSError(f"the emulator's screen server uses encoding {encoding}")
                 for row in range(y, y + h):
                     rows[row][x:x + w] = exactly(connection, w)
-                left -= w * h
+                if (x, w) == (0, width):
+                    missing -= set(range(y, y + h))
         return Picture(width, rows)
