@@ -16,4 +16,4 @@ exit_handler handle_exception_or_nmi, handle_triple_fault, handle_init_signal, h
 	handle_vmptrst, handle_vmread, handle_vmresume, handle_vmwrite, handle_vmxoff, handle_vmxon, handle_cr_access,
 	handle_rdmsr, handle_wrmsr, handle_entry_failure, handle_machine_check, handle_ept_violation,
 	handle_ept_misconfiguration, handle_io_instruction, handle_invept, handle_invvpid, handle_task_switch, handle_xsetbv,
-	handle_unexpected, handle_vmfunc, handle_descriptor_tables;
+	handle_preemption_timer, handle_unexpected, handle_vmfunc, handle_descriptor_tables;

@@ -97,6 +97,14 @@ void handle_unexpected(struct vcpu *vcpu, const struct vm_exit *exit)
 	panic("unexpected VM exit %u (%s), qualification 0x%lx", exit->basic, exit_name(exit->basic), exit->qualification);
 }
 
+/* L0's heartbeat (vmx/heartbeat.h): what it is for comes at the end of each exit. At 0 there would be nothing but exits. */
+void handle_preemption_timer(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	if (vcpu->machine->heartbeat == 0)
+		handle_unexpected(vcpu, exit);
+	nested_write(vcpu, VMCS_PREEMPTION_TIMER_VALUE, vcpu->machine->heartbeat);
+}
+
 void handle_descriptor_tables(struct vcpu *vcpu, const struct vm_exit *exit)
 {
 	if (!watch_ends_by_tables(vcpu))

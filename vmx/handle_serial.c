@@ -19,13 +19,15 @@ static struct {
 	struct vcpu *reader;		/* its IN has brought the key, and has no value yet */
 } serial = { .lock = LOCK("serial port", LOCK_RANK_SERIAL) };
 
-void handle_serial_init(const struct handoff *handoff, u8 *bitmaps)
+bool handle_serial_init(const struct handoff *handoff, u8 *bitmaps)
 {
 	u8 key = (u8)handoff->monitor_key;
 
 	serial_watch_init(&serial.watch, &handoff->console.uart, key, bitmaps);
-	if (serial.watch.key != 0)
-		log_info("monitor: Ctrl-%c on this serial port opens it", key | 0x40);
+	if (serial.watch.key == 0)
+		return false;
+	log_info("monitor: Ctrl-%c on this serial port opens it", key | 0x40);
+	return true;
 }
 
 static void set_al(struct vcpu *vcpu, u8 value)

@@ -8,8 +8,8 @@
 #include "vmx/exit.h"
 #include "vmx/vcpu.h"
 
-/* Once, before any processor runs a guest. `bitmaps`: L1's I/O bitmaps, or NULL. */
-void handle_serial_init(const struct handoff *handoff, u8 *bitmaps);
+/* Once, before any processor runs a guest. `bitmaps`: L1's I/O bitmaps, or NULL. False: there is no key to look for. */
+bool handle_serial_init(const struct handoff *handoff, u8 *bitmaps);
 
 /* False: the ports of this I/O instruction are none of the UART's. */
 bool handle_serial(struct vcpu *vcpu, const struct vm_exit *exit);

@@ -21,5 +21,6 @@ struct machine {
 	u64 eptp01;			/* for vmcs01 */
 	void *msr_bitmap;		/* of L1: one page, shared */
 	u8 *io_bitmaps;			/* of L1: two pages, shared; NULL: no port is watched */
+	u32 heartbeat;			/* VMX-preemption timer value; 0: L0 has none: vmx/heartbeat.h */
 	void (*stop_point)(struct vcpu *vcpu);	/* where a stop of all processors is spent: vmx/stop.h */
 };

@@ -9,8 +9,10 @@
 #include "arch/compiler.h"
 
 #define UNREAD_TICKS UINT64_C(150000000)
-/* Where L0 does not see what the guest reads, and what it takes is lost to the guest. */
-#define UNREAD_UNSEEN_TICKS UINT64_C(4000000000)
+/* Where the guest would come for it by itself, or L0 does not see what it reads and what L0 takes is lost to it. */
+#define UNREAD_LONG_TICKS UINT64_C(2000000000)
+/* So often for that, as each look at the line status may take a break or an error from the driver that was about to read it. */
+#define RARE_LOOK_TICKS (UNREAD_LONG_TICKS / 4)
 /* For a byte at a low speed, after the end of loopback. */
 #define LOOP_TICKS UINT64_C(4000000000)
 #define LOOK_BYTES 64u
@@ -207,25 +209,31 @@ void serial_watch_out(struct serial_watch *watch, u16 port, u64 now, u8 value)
 
 /* --- what it leaves lying ----------------------------------------------------------- */
 
-/* A driver that is interrupted will come and fetch it, and with it the errors in the line status. */
 static bool is_nobodys(struct serial_watch *watch, u64 now)
 {
-	return !shows_divisor(watch) && !(uart_get(&watch->uart, UART_INTERRUPTS) & INTERRUPTS_BYTE) && has_byte(watch, now) &&
-	       watch->origin != SERIAL_LOOPED;
+	return !shows_divisor(watch) && has_byte(watch, now) && watch->origin != SERIAL_LOOPED;
+}
+
+/* A driver that is interrupted will come and fetch it, unless the guest hangs. */
+static bool may_be_fetched(const struct serial_watch *watch)
+{
+	return !watch->bitmaps || shows_divisor(watch) || (uart_get(&watch->uart, UART_INTERRUPTS) & INTERRUPTS_BYTE);
 }
 
 bool serial_watch_look(struct serial_watch *watch, u64 now)
 {
-	u64 patience = watch->bitmaps ? UNREAD_TICKS : UNREAD_UNSEEN_TICKS;
-	bool waited = watch->waits;
+	bool waited = watch->waits, rarely = may_be_fetched(watch);
 
 	__atomic_store_n(&watch->next_look, now + SERIAL_LOOK_TICKS, __ATOMIC_RELAXED);
+	if (rarely && now - watch->looked_at < RARE_LOOK_TICKS)
+		return false;
+	watch->looked_at = now;
 	watch->waits = is_nobodys(watch, now);
 	if (!watch->waits)
 		return false;
 	if (!waited)
 		watch->waits_since = now;
-	if (now - watch->waits_since < patience)
+	if (now - watch->waits_since < (rarely ? UNREAD_LONG_TICKS : UNREAD_TICKS))
 		return false;
 	watch->waits = false;
 	for (u32 i = 0; i < LOOK_BYTES && has_byte(watch, now); i++) {

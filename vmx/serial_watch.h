@@ -26,7 +26,7 @@ struct serial_watch {
 	enum serial_origin origin;	/* of the next byte in the receiver */
 	u64 looped_at;
 	bool waits;			/* a byte lay there at the last look, and nobody has fetched it since */
-	u64 waits_since, next_look;
+	u64 waits_since, looked_at, next_look;
 	u8 kept[SERIAL_KEPT];		/* taken by L0, for the guest to read */
 	u32 kept_first, kept_count;
 };

@@ -13,6 +13,7 @@
 #include "vmx/apic_reset.h"
 #include "vmx/ept01.h"
 #include "vmx/handle_serial.h"
+#include "vmx/heartbeat.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/sleep_guard.h"
 
@@ -182,7 +183,8 @@ static enum launch_status prepare_once(const struct handoff *handoff, struct mac
 	apic_reset_prepare();
 	if (!make_io_bitmaps(machine))
 		return LAUNCH_NO_MEMORY;
-	handle_serial_init(handoff, machine->io_bitmaps);
+	if (handle_serial_init(handoff, machine->io_bitmaps))
+		machine->heartbeat = heartbeat_value(&machine->hardware);
 	return ept01_build(machine) ? LAUNCH_OK : LAUNCH_NO_MEMORY;
 }
 

@@ -8,6 +8,7 @@
 #include "arch/x86.h"
 #include "mm/page_alloc.h"
 #include "mm/phys.h"
+#include "vmx/heartbeat.h"
 #include "vmx/host_state.h"
 #include "vmx/nested/merge.h"
 
@@ -168,5 +169,6 @@ enum launch_status vmcs01_build(struct vcpu *vcpu, const struct firmware_state *
 	host_state_write(&vcpu->vmcs01, controls_of(vcpu, WORD_EXIT));
 	write_execution_controls(vcpu);
 	write_exit_and_entry_controls(vcpu, state);
+	heartbeat_begin(vcpu);
 	return LAUNCH_OK;
 }

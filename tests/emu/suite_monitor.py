@@ -214,6 +214,24 @@ def linux_two(report):
     report.judge(wrong, good=str(result))
 
 
+IN_HUNG_L1 = (("where", r"^CPU 0 runs L1: 64-bit"), ("regs", r"^RIP "))
+IN_HUNG_L2 = (("where", r"^CPU 0 runs L2: 64-bit"), ("diff 12 02 pin", r"only 02: ACTIVATE_PREEMPTION_TIMER"))
+
+
+def hung(report):
+    """Guests that never exit, or only in the quick way, among them one that has the port's interrupt on: the key stops them all the same."""
+    keys = [(r"^I ready$", "1", 1)] + session(r"^I L1 hangs$", *commands(IN_HUNG_L1)) + [(r"^I L1 goes on$", "I", 1)]
+    keys += session(r"^I L1 hangs$", *commands(IN_HUNG_L1)) + [(r"^I L1 goes on$", "2", 1)]
+    keys += session(r"^I L2 hangs$", *commands(IN_HUNG_L2)) + [(r"^T hang_in_l2", "B", 1)]
+    keys += session(r"^I L1 and L2 hang$", "cpus") + [(r"^T hang_between", "H", 1), (r"^I L1 halts$", KEY, 1)] + ask("where", "reboot")
+    result = report.machine("testudo", files=disks.guest("echo", 1), cpu=CPU, seconds=SECONDS, keys=keys)
+    wrong = [] if result.end == "reset" else [f"the run ended by {result}"]
+    wrong += answered(result.lines, IN_HUNG_L1 + IN_HUNG_L2)
+    wrong += lacks(result.lines, OPENED, r"^I L1 goes on$", OPENED, r"^I L1 goes on$", OPENED, r"^T hang_in_l2: exit 18$", OPENED,
+                   r"^T hang_between: 0 other exits$", r"^I L1 halts$", OPENED, r"^CPU 0 runs L1: .*HLT")
+    report.judge(wrong, good=str(result))
+
+
 def trace_and_reboot(report):
     """The ring is off, read and on again by commands; what `trace dump` prints is what tools/trace reads. A reset of the machine ends it."""
     keys = [(r"^I ready$", KEY, 1)] + ask("trace off", "trace dump", "trace on", "reboot")
@@ -234,6 +252,7 @@ def add(suite):
     suite.add("monitor/echo", echo)
     suite.add("monitor/garbage", garbage)
     suite.add("monitor/off", off)
+    suite.add("monitor/hung", hung)
     suite.add("monitor/trace-and-reboot", trace_and_reboot)
     suite.add("monitor/two-processors", two_processors)
     suite.add("monitor/linux", linux)

@@ -15,6 +15,7 @@
 #include "tests/model/look_hands.h"
 #include "tests/model/oracles.h"
 #include "tests/unit/merge_world.h"
+#include "vmx/stop.h"
 #include "vmx/trace_exits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -290,6 +291,14 @@ static u64 possible(u32 row, u64 value)
 	}
 }
 
+/* A timer counts down. */
+static u64 left_by_l2(vmcs_field field, u64 value)
+{
+	u64 before = *processor_field(field);
+
+	return field.index == VMCS_INDEX_PREEMPTION_TIMER_VALUE && value > before ? before : value;
+}
+
 /* L2 has run: its registers are others. Seldom such that entry would refuse them. */
 static void change_guest(void)
 {
@@ -301,7 +310,7 @@ static void change_guest(void)
 
 	for (u32 i = 0; i < array_size(tame); i++)
 		if (how & 1u << i && vmcs_field_exists(&vmcs_fields[tame[i].index], &processor.caps))
-			*processor_field(tame[i]) = (take(2) << 8) & vmcs_width_mask(tame[i].encoding);
+			*processor_field(tame[i]) = left_by_l2(tame[i], (take(2) << 8) & vmcs_width_mask(tame[i].encoding));
 	if (how & 0x80) {
 		u32 row = take8() % VMCS_FIELD_COUNT;
 
@@ -359,6 +368,12 @@ static void choose_processor(struct vmx_caps *caps, u8 choice)
 		caps->control[WORD_PROC2].may_be_1 &= ~PROC2_ENABLE_VPID;
 	if (choice & 8)
 		caps->ept_vpid &= ~(EPT_CAP_ACCESSED_DIRTY | EPT_CAP_EXECUTE_ONLY);
+}
+
+static void end_stop(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	stop_end();
 }
 
 static void fill_memory(void)
@@ -462,7 +477,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	model_hide = kind >> 6 == 2 ? take(4) & ~UINT64_C(1) : 0;
 	vmcs12_set(&builder.vmcs12, VMCS_HOST_CR3, L1_PAGING);
 	choose_processor(&builder.hardware, choice);
+	model_monitor_key = choice & 32 ? 0x1d : 0;
 	require(model_boot(&builder.hardware, choice & 16));
+	model.machine->stop_point = end_stop;
 	/* Every fourth input is traced, which must change nothing for the oracles. */
 	if (size % 4 == 3) {
 		model.handoff.trace_kilobytes = 8;

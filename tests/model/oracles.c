@@ -247,6 +247,9 @@ static void require_guest(void)
 		if (!skip)
 			require(processor.current->fields.value[i] == slot->vmcs12->fields.value[i]);
 	}
+	/* L1's value is nothing for L0's heartbeat: it would not come, or come at once, and again. */
+	if (model.machine->heartbeat && !vmcs12_has(slot->vmcs12, WORD_PIN, PIN_ACTIVATE_PREEMPTION_TIMER) && !nested->immediate.armed)
+		require(get(VMCS_PREEMPTION_TIMER_VALUE) <= model.machine->heartbeat);
 }
 
 /* Whose exits are is remembered from one entry to the next: it has to be what vmcs12 says now, and L1's bitmaps where it has them. */

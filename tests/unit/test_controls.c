@@ -66,7 +66,7 @@ static void a_control_left_to_l0_is_one_it_sets(void **state)
 {
 	(void)state;
 	for (u32 i = 0; i < controls_count; i++)
-		if (controls[i].merge == MERGE_L0 || controls[i].merge == MERGE_OR)
+		if (controls[i].merge == MERGE_L0)
 			assert_int_not_equal(controls[i].need, NEED_NO);
 }
 

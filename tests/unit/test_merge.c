@@ -174,18 +174,6 @@ static void hidden_controls_never_appear(void **state)
 			assert_false(has02((enum control_word)controls[i].word, UINT32_C(1) << controls[i].bit));
 }
 
-/* Expect: L0's exits, which L1 does not see, must not restart the timer. */
-static void a_running_preemption_timer_is_always_saved(void **state)
-{
-	(void)state;
-	start(BUILD_LONG);
-	do_merge();
-	assert_false(has02(WORD_EXIT, EXIT_SAVE_PREEMPTION_TIMER));
-	control12(WORD_PIN, PIN_ACTIVATE_PREEMPTION_TIMER, true);
-	do_merge();
-	assert_true(has02(WORD_EXIT, EXIT_SAVE_PREEMPTION_TIMER));
-}
-
 /* --- ports that L0 watches -------------------------------------------------------- */
 
 #define IO_BITMAPS01 (FAKE_BLOCK_BASE + 0xb000)
@@ -652,7 +640,6 @@ int main(void)
 		cmocka_unit_test(one_word_is_merged_as_in_the_whole),
 		cmocka_unit_test(what_l0_must_have_survives_every_merge),
 		cmocka_unit_test(hidden_controls_never_appear),
-		cmocka_unit_test(a_running_preemption_timer_is_always_saved),
 		cmocka_unit_test(without_watched_ports_io_is_l1s_affair),
 		cmocka_unit_test(watched_ports_always_exit),
 		cmocka_unit_test(a_change_of_bitmaps_is_noticed),

@@ -104,9 +104,11 @@ static void saved_is_what_the_controls_say(void **state)
 	for (u32 round = 0; round < 2000; round++) {
 		start((enum builder_kind)(round % BUILD_KIND_COUNT));
 		merge_world_random_controls(&world);
+		vmcs12_set(vmcs12, VMCS_PREEMPTION_TIMER_VALUE, UINT32_MAX);
 		before = *vmcs12;
 		for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
 			image02.value[i] = ~before.fields.value[i];
+		image_set(&image02, VMCS_PREEMPTION_TIMER_VALUE, round); /* it counts down */
 		save_all();
 		for (u32 i = 0; i < VMCS_FIELD_COUNT; i++) {
 			bool saved = merge_world_is_saved(vmcs12, &vmcs_fields[i]);
@@ -116,6 +118,20 @@ static void saved_is_what_the_controls_say(void **state)
 			if (vmcs12->fields.value[i] != (saved ? image02.value[i] : before.fields.value[i]))
 				fail_msg("%s", vmcs_fields[i].name);
 		}
+	}
+}
+
+/* Expect: a timer that was at 0 is so still, though the processor saves another: Bochs does. */
+static void a_timer_only_counts_down(void **state)
+{
+	(void)state;
+	for (u64 start_value = 0; start_value < 8; start_value++) {
+		start(BUILD_LONG);
+		exit_control(EXIT_SAVE_PREEMPTION_TIMER, true);
+		vmcs12_set(vmcs12, VMCS_PREEMPTION_TIMER_VALUE, start_value);
+		image_set(&image02, VMCS_PREEMPTION_TIMER_VALUE, 3);
+		save_all();
+		assert_int_equal(vmcs12_get(vmcs12, VMCS_PREEMPTION_TIMER_VALUE), start_value < 3 ? start_value : 3);
 	}
 }
 
@@ -380,6 +396,7 @@ int main(void)
 		cmocka_unit_test(in_and_out_again_is_the_identity),
 		cmocka_unit_test(what_is_saved_but_not_loaded_was_l1s),
 		cmocka_unit_test(saved_is_what_the_controls_say),
+		cmocka_unit_test(a_timer_only_counts_down),
 		cmocka_unit_test(hot_and_rare_are_all_there_is),
 		cmocka_unit_test(an_unrestricted_guest_has_its_mode_stored),
 		cmocka_unit_test(a_64_bit_host_is_loaded_as_the_sdm_says),

@@ -104,9 +104,11 @@ static void merge_controls(struct vmcs_image *image02, const struct merge_input 
 	if (unlikely(input->shadow))
 		proc2 |= PROC2_VMCS_SHADOWING;
 
-	/* An exit that L0 keeps to itself must not restart L1's timer. */
+	/* An exit that L0 keeps to itself must not restart L1's timer, and none at all L0's. */
 	if (pin & PIN_ACTIVATE_PREEMPTION_TIMER)
 		exit |= EXIT_SAVE_PREEMPTION_TIMER;
+	if ((pin & PIN_ACTIVATE_PREEMPTION_TIMER) && !vmcs12_has(vmcs12, WORD_PIN, PIN_ACTIVATE_PREEMPTION_TIMER))
+		image_set(image02, VMCS_PREEMPTION_TIMER_VALUE, image_get(input->image01, VMCS_PREEMPTION_TIMER_VALUE));
 
 	image_set(image02, VMCS_PIN_BASED_CONTROLS, pin);
 	image_set(image02, VMCS_PROCESSOR_BASED_CONTROLS, control02(input, WORD_PROC));

@@ -135,7 +135,7 @@ struct nested {
 	const struct vmx_caps *hardware;
 	struct vmx_caps offered;	/* what L1 is shown */
 	const struct l1_memory *memory;
-	struct vmcs_image image01;	/* vmcs01's controls and L0's host state; guest rows are scratch */
+	struct vmcs_image image01;	/* vmcs01's controls and L0's host state; guest rows are scratch, but for the heartbeat's */
 	struct ept02 ept02;
 
 	u64 *msr_bitmap01;		/* L0's own, shared */
@@ -344,6 +344,10 @@ static inline void switch_prepare_resume(struct vcpu *vcpu)
 	if (unlikely(image_get(written, VMCS_ENTRY_MSR_LOAD_COUNT)) ||
 	    unlikely(image_get(written, VMCS_ENTRY_CONTROLS) & ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL))
 		switch_drop_once_only(nested->current);
+	/* L1's timer, due at entry, is so still, whatever the processor has saved: sync.c. */
+	if (unlikely(image_get(written, VMCS_PREEMPTION_TIMER_VALUE) == 0) &&
+	    (image_get(written, VMCS_PIN_BASED_CONTROLS) & PIN_ACTIVATE_PREEMPTION_TIMER))
+		vmcs_write(vcpu->running, VMCS_PREEMPTION_TIMER_VALUE, 0);
 	if (unlikely(nested->ept02.flush_needed))
 		switch_flush_ept02(nested);
 }

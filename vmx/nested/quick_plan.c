@@ -132,7 +132,7 @@ static bool is_saved(const struct vmcs12 *vmcs12, vmcs_field field)
 }
 
 /* Does vmcs02 have it as it is in vmcs12, and the processor judge it? What an event's injection needs besides is checked at the entry. */
-static bool is_passed(vmcs_field field)
+static bool is_passed(const struct vmcs12 *vmcs12, vmcs_field field)
 {
 	switch (field.index) {
 	case VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION:
@@ -143,6 +143,8 @@ static bool is_passed(vmcs_field field)
 	case VMCS_INDEX_CR0_READ_SHADOW:
 	case VMCS_INDEX_CR4_READ_SHADOW:
 		return true;
+	case VMCS_INDEX_PREEMPTION_TIMER_VALUE:	/* otherwise L0's heartbeat may be there */
+		return vmcs12_has(vmcs12, WORD_PIN, PIN_ACTIVATE_PREEMPTION_TIMER);
 	case VMCS_INDEX_GUEST_IA32_EFER:	/* the plan's */
 	case VMCS_INDEX_GUEST_IA32_PAT:
 	case VMCS_INDEX_GUEST_SMBASE:
@@ -161,7 +163,7 @@ void quick_plan_lists(struct quick_plan *plan, const struct vmcs12 *vmcs12, cons
 		if (is_saved(vmcs12, reads[i]))
 			plan->save[plan->save_count++] = reads[i];
 	for (u16 i = 0; i < write_count; i++)
-		if (is_passed(writes[i]))
+		if (is_passed(vmcs12, writes[i]))
 			plan->pull[plan->pull_count++] = writes[i];
 		else
 			plan->watch[plan->watch_count++] = writes[i];

@@ -58,7 +58,9 @@ static void save_conditional(struct vmcs12 *vmcs12, const struct vmcs_image *ima
 		copy(vmcs12, image02, VMCS_GUEST_DR7);
 		copy(vmcs12, image02, VMCS_GUEST_IA32_DEBUGCTL);
 	}
-	if (exit & EXIT_SAVE_PREEMPTION_TIMER)
+	/* It counts down. Bochs saves for a timer that started at 0 what is left of the one before it, such as L0's heartbeat. */
+	if ((exit & EXIT_SAVE_PREEMPTION_TIMER) &&
+	    image_get(image02, VMCS_PREEMPTION_TIMER_VALUE) < vmcs12_get(vmcs12, VMCS_PREEMPTION_TIMER_VALUE))
 		copy(vmcs12, image02, VMCS_PREEMPTION_TIMER_VALUE);
 	if (vmcs12_has(vmcs12, WORD_PROC2, PROC2_VIRTUAL_INTERRUPT_DELIVERY))
 		copy(vmcs12, image02, VMCS_GUEST_INTERRUPT_STATUS);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * echo: reads COM1, polled, and tells each byte on a line of its own, so that whoever types sees what gets through. Some
- * bytes ask for more: the port's registers, loopback with the monitor's key in it, an L2 that reads the port, and a port
- * that nobody reads for a while. It runs bare as well, where nothing but the guest itself gets a byte.
+ * bytes ask for more: the port's registers, loopback with the monitor's key in it, an L2 that reads the port, a port
+ * that nobody reads for a while, and guests that hang in some way until somebody else takes a byte. But for those it runs
+ * bare as well, where nothing but the guest itself gets a byte.
  */
 #include "tests/guests/lib/ops.h"
 #include "tests/guests/lib/report.h"
@@ -26,7 +27,7 @@
 #define REASON_VMCALL 18
 #define TRIES 1000000
 
-extern const u8 l2_reader[];
+extern const u8 l2_reader[], l2_hung[], l2_knocker[];
 
 static bool has_byte(void)
 {
@@ -178,9 +179,72 @@ static void leave_alone(void)
 	info("reading again");
 }
 
+/* --- hanging, until a byte has come and somebody else has taken it ------------------------ */
+
+/* In the emulator a port takes longer than many instructions. */
+static void idle(void)
+{
+	for (u64 begin = rdtsc(); rdtsc() - begin < 100000;)
+		;
+}
+
+/* Without an exit: the line status is not watched. */
+static void hang_in_l1(bool interrupts)
+{
+	wait_for(IS_EMPTY);
+	out8(INTERRUPTS, interrupts);
+	info("L1 hangs");
+	wait_for(IS_EMPTY);
+	while (!has_byte())
+		idle();
+	while (has_byte())
+		idle();
+	out8(INTERRUPTS, 0);
+	info("L1 goes on");
+}
+
+static void hang_in_l2(void)
+{
+	struct vm *vm = vm_create(l2_hung);
+
+	vm_clear(PROCESSOR_BASED_CONTROLS, PROC_UNCONDITIONAL_IO_EXITING);
+	vm_clear(PIN_BASED_CONTROLS, PIN_ACTIVATE_PREEMPTION_TIMER);
+	info("L2 hangs");
+	(void)vm_run(vm);
+	say("exit %u", vm->basic_reason);
+}
+
+/* The mistake that is made most often: L1 does not skip what made L2 exit. The exits come and go the quick way. */
+static void hang_between(void)
+{
+	struct vm *vm = vm_create(l2_knocker);
+	bool came = false;
+	u32 unexpected = 0;
+
+	vm_clear(PIN_BASED_CONTROLS, PIN_ACTIVATE_PREEMPTION_TIMER);
+	info("L1 and L2 hang");
+	wait_for(IS_EMPTY);
+	while (!came || has_byte()) {
+		came |= has_byte();
+		for (u32 i = 0; i < 1000; i++)
+			unexpected += !vm_run(vm) || vm->basic_reason != REASON_VMCALL;
+	}
+	say("%u other exits", unexpected);
+}
+
+/* For ever. */
+static void halt(void)
+{
+	info("L1 halts");
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
 static const struct scenario vm_scenarios[] = {
 	{ .name = "l2_reads", .run = read_in_l2, .expected = "all" },
 	{ .name = "fields_stay", .run = fields_stay },
+	{ .name = "hang_in_l2", .run = hang_in_l2, .expected = "exit 18" },
+	{ .name = "hang_between", .run = hang_between, .expected = "0 other exits" },
 };
 
 void guest_main(void)
@@ -200,6 +264,11 @@ void guest_main(void)
 		case 'V': scenarios_run(&vm_scenarios[0], 1); break;
 		case 'F': scenarios_run(&vm_scenarios[1], 1); break;
 		case 'N': leave_alone(); break;
+		case '1': hang_in_l1(false); break;
+		case 'I': hang_in_l1(true); break;
+		case '2': scenarios_run(&vm_scenarios[2], 1); break;
+		case 'B': scenarios_run(&vm_scenarios[3], 1); break;
+		case 'H': halt(); break;
 		default: break;
 		}
 	} while (byte != 'q');
