@@ -12,7 +12,7 @@ from results import BARE, CPU, SECONDS, complaints, judge, measures, results
 CPU_WITHOUT_SHADOWING = "corei7_ivy_bridge_3770k"
 CPU_WITH_SUB_PAGES = "corei7_icelake_u"
 WITHOUT_SHADOWING = ("caches", "hyper", "insn")
-# Guests that other suites run.
+# Guests that other suites run, each with more than its image, or without results to compare.
 ELSEWHERE = ("abort", "borders", "console", "echo", "races", "smp", "storm", "trace")
 
 

@@ -8,13 +8,13 @@ import disks
 from borders import NOT_OFFERED, TWO_FAILURES, read_run, unexplained
 from differences import RULES, SAVED, SCENARIOS
 from results import BARE, CPU, TALLY, judge, ran, results
+from suite_guests import ELSEWHERE
 
 CHECK_SEED, CHECK_LAUNCHES = 1, 2000
 LAUNCH_FAULTS = RULES | {fault.name: fault for fault in SAVED.values()}
 SETTINGS = ["log = debug"]
-# Guests with one processor that print results; `bench` only measures, and `stop` belongs to the self-tests.
+# `bench` only measures, and `stop` belongs to the self-tests.
 WITHOUT_RESULTS = ("bench", "stop")
-ON_MORE_PROCESSORS = ("abort", "races", "smp", "storm")
 SECONDS_FOR_A_DEPTH = {2: 300, 3: 1200, 4: 3600}
 # From this depth on the guests take fewer random steps, bare and on Testudo alike.
 DEEP, DEEP_OPTIONS = 4, "steps=300"
@@ -94,7 +94,7 @@ def judge_launches(report, bare, result):
 
 def guests():
     names = sorted(image.stem for image in (disks.BUILD / "guests").glob("*.efi"))
-    return [name for name in names if name not in WITHOUT_RESULTS + ON_MORE_PROCESSORS + ("borders", "console")]
+    return [name for name in names if name not in WITHOUT_RESULTS + ELSEWHERE]
 
 
 def add_all(suite, depth, count, seed):
