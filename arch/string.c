@@ -39,17 +39,17 @@ int memcmp(const void *a, const void *b, size_t size)
 {
 	size_t words = size / 8, bytes = size % 8;
 	const u8 *left, *right;
+	bool same;
 
-	/* Past the first words that differ, or past the last. */
-	__asm__ volatile("repe cmpsq" : "+S"(a), "+D"(b), "+c"(words) : : "memory", "cc");
-	bytes += words * 8;
-	if (size >= 8) {
-		a = (const u8 *)a - 8;
-		b = (const u8 *)b - 8;
-		bytes += 8;
-	}
+	/* Past the first words that differ, or past the last. Of none nothing is compared: the flag says "same" before. */
+	__asm__ volatile("cmpq %%rcx, %%rcx\n repe cmpsq" : "+S"(a), "+D"(b), "+c"(words), "=@ccz"(same) : : "memory");
 	left = a;
 	right = b;
+	if (!same) {
+		left -= 8;
+		right -= 8;
+		bytes = 8;
+	}
 	for (size_t i = 0; i < bytes; i++)
 		if (left[i] != right[i])
 			return left[i] < right[i] ? -1 : 1;

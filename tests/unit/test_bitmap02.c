@@ -126,10 +126,11 @@ static void pages_that_are_not_l1s(void **state)
 	memset(phys_to_ptr(hpa(FAKE_BLOCK_BASE + 0x4000)), 0, PAGE_SIZE);
 	memset(phys_to_ptr(builder.memory.scratch), 0x55, PAGE_SIZE);
 	l1.page[0] = l1_gpa(FAKE_BLOCK_BASE + 0x4000);
-	l1.page[1] = l1_gpa(BIT(51));
 	bitmap02_refresh(&bitmap, &l1, &builder.memory);
 	assert_int_equal(content[0], UINT64_C(0x5555555555555555));
-	assert_true(content[512] == ~UINT64_C(0));
+	l1.page[1] = l1_gpa(BIT(51));
+	bitmap02_refresh(&bitmap, &l1, &builder.memory);
+	assert_int_equal(words_that_pass(), 0);
 	assert_int_equal(bitmap12_read(&l1, &builder.memory, 0), UINT64_C(0x5555555555555555));
 	assert_true(bitmap12_read(&l1, &builder.memory, 512) == ~UINT64_C(0));
 }

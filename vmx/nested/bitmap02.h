@@ -14,9 +14,16 @@
 /* What is read again at each entry must stay little. */
 #define BITMAP02_WORDS 48
 
+/* A page of L1's bitmap (l1_gpa), and where L0 sees it: NULL where it cannot. That never changes. */
+struct bitmap02_place {
+	u64 address;
+	const u64 *page;
+};
+
 struct bitmap02 {
 	u64 *content;		/* one page or two, for hardware */
-	u32 count;
+	u32 count, pages;	/* of `word`; a bit for each page that they are in */
+	struct bitmap02_place at[BITMAP02_PAGES];
 	u16 word[BITMAP02_WORDS];	/* those that are not all ones */
 };
 
