@@ -64,6 +64,20 @@ static void tell_unknown(const struct vm_exit *exit)
 	log_info_within(&budget, "L2 exit with unknown reason %u: given to L1", exit->basic);
 }
 
+/*
+ * INIT goes before the monitor trap, which is then lost: SDM "Monitor Trap Flag". Where L1 does not see that INIT it gets the trap.
+ * With the flag L2 is elsewhere only once an instruction is over, or an event delivered.
+ */
+static bool has_lost_trap(const struct vcpu *vcpu)
+{
+	const struct vmcs12 *vmcs12 = vcpu->nested->current->vmcs12;
+	u64 injected = vmcs12_get(vmcs12, VMCS_ENTRY_INTERRUPTION_INFORMATION);
+
+	return ((injected & INTERRUPTION_VALID) && field_get(injected, INTERRUPTION_TYPE) == INTERRUPTION_OTHER_EVENT) ||
+	       (vmcs12_has(vmcs12, WORD_PROC, PROC_MONITOR_TRAP_FLAG) &&
+		vmcs_read(vcpu->running, VMCS_GUEST_RIP) != vmcs12_get(vmcs12, VMCS_GUEST_RIP));
+}
+
 static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct nested *nested = vcpu->nested;
@@ -81,6 +95,7 @@ static void handle_l2_exit(struct vcpu *vcpu, struct vm_exit *exit)
 	if (!reflect_is_known(exit->basic))
 		tell_unknown(exit);
 	if (unlikely(is_init) && stop_takes_init(vcpu->cpu)) {
+		nested->monitor_trap = has_lost_trap(vcpu);
 		resume_l2(vcpu, exit);
 		return;
 	}

@@ -88,6 +88,62 @@ static void an_own_init_in_l2(void **state)
 	scene_exit_to_l1(EXIT_INIT_SIGNAL, 0);
 }
 
+static void own_init(void)
+{
+	model.cpu.own_init_until = SENT;
+	assert_true(model_exit_for(EXIT_INIT_SIGNAL, 0));
+}
+
+static void expect_monitor_trap(void)
+{
+	assert_false(model_in_l2());
+	assert_int_equal(l1_get(VMCS_EXIT_REASON), EXIT_MONITOR_TRAP_FLAG);
+	assert_int_equal(l1_get(VMCS_EXIT_QUALIFICATION), 0);
+	assert_int_equal(l1_get(VMCS_IDT_VECTORING_INFORMATION), 0);
+	assert_int_equal(l1_get(VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID, 0);
+}
+
+/* Expect: L1 that steps L2 by the monitor trap flag misses no step, and has none too many. */
+static void an_own_init_and_the_monitor_trap(void **state)
+{
+	(void)state;
+	play();
+	round_trips(5);
+	l1_set(VMCS_PROCESSOR_BASED_CONTROLS, l1_get(VMCS_PROCESSOR_BASED_CONTROLS) | PROC_MONITOR_TRAP_FLAG);
+	for (u32 i = 0; i < 4; i++) {
+		u64 rip = l1_get(VMCS_GUEST_RIP);
+
+		if (i % 2)
+			l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, EVENT_NMI);
+		scene_enter();
+		own_init();
+		assert_true(model_in_l2());
+		*processor_field(VMCS_GUEST_RIP) += 3;
+		own_init();
+		expect_monitor_trap();
+		assert_true(l1_get(VMCS_GUEST_RIP) == rip + 3);
+	}
+	l1_set(VMCS_PROCESSOR_BASED_CONTROLS, l1_get(VMCS_PROCESSOR_BASED_CONTROLS) & ~(u64)PROC_MONITOR_TRAP_FLAG);
+	scene_enter();
+	*processor_field(VMCS_GUEST_RIP) += 3;
+	own_init();
+	assert_true(model_in_l2());
+	scene_exit_to_l1(EXIT_CPUID, 0);
+}
+
+/* Expect: also where L1 has injected it. */
+static void an_own_init_and_a_pending_monitor_trap(void **state)
+{
+	(void)state;
+	play();
+	round_trips(5);
+	l1_set(VMCS_ENTRY_INTERRUPTION_INFORMATION, INTERRUPTION_VALID | (u64)INTERRUPTION_OTHER_EVENT << 8);
+	model.cpu.own_init_until = SENT;
+	processor.init_pending = true;
+	assert_int_equal(l1_vmresume().outcome, L1_EXITED);
+	expect_monitor_trap();
+}
+
 /* Expect: neither reset nor held back for L1, in root operation and outside. */
 static void an_own_init_in_l1(void **state)
 {
@@ -398,6 +454,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_own_init_in_l2),
+		cmocka_unit_test(an_own_init_and_the_monitor_trap),
+		cmocka_unit_test(an_own_init_and_a_pending_monitor_trap),
 		cmocka_unit_test(an_own_init_in_l1),
 		cmocka_unit_test(an_init_long_after_the_stop_is_l1s),
 		cmocka_unit_test(two_inits_for_one_stop),
