@@ -10,7 +10,9 @@
 #include "drivers/panic.h"
 
 #define STOP_WANTED (UINT64_C(1) << 32)		/* in stop_reasons */
-#define STOP_INIT_IS_SENT UINT64_MAX		/* in own_init_until: L0 has sent an INIT, and it may come at any time */
+/* In own_init_until: L0 has sent an INIT, or more than one (bit 0), and it may come at any time. Otherwise until which TSC one may. */
+#define STOP_INIT_IS_SENT (UINT64_MAX - 1)
+#define STOP_INITS_ARE_SENT UINT64_MAX
 
 static inline bool stop_is_wanted(void)
 {
@@ -24,7 +26,7 @@ bool stop_is_mine(void);
 /* By the processor that asked. All go on. */
 void stop_end(void);
 
-/* Before INIT is sent to that processor, which has not stopped yet. */
+/* Before INIT is sent to that processor, which has not stopped yet, by the one that asked. */
 void stop_note_init(struct percpu *target);
 
 void stop_await_init(struct percpu *cpu);
@@ -35,7 +37,7 @@ void stop_await_init(struct percpu *cpu);
  */
 static inline void stop_leave(struct percpu *cpu)
 {
-	if (unlikely(__atomic_load_n(&cpu->own_init_until, __ATOMIC_RELAXED) == STOP_INIT_IS_SENT) && !cpu->waits_for_sipi)
+	if (unlikely(__atomic_load_n(&cpu->own_init_until, __ATOMIC_RELAXED) >= STOP_INIT_IS_SENT) && !cpu->waits_for_sipi)
 		stop_await_init(cpu);
 }
 

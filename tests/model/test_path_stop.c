@@ -180,22 +180,72 @@ static void an_init_long_after_the_stop_is_l1s(void **state)
 	scene_exit_to_l1(EXIT_INIT_SIGNAL, 0);
 }
 
-/* Expect: during a stop each INIT is L0's, as it may have been sent twice. */
-static void two_inits_for_one_stop(void **state)
+/* Expect: the one that L0 has sent has come: L1's own behind it is L1's, also at once after the stop. */
+static void one_init_for_one_stop(void **state)
+{
+	(void)state;
+	play();
+	for (u32 i = 0; i < 3; i++) {
+		scene_enter();
+		stop_reasons |= STOP_WANTED;
+		stop_note_init(&model.cpu);
+		assert_true(model_exit_for(EXIT_INIT_SIGNAL, 0));
+		assert_true(model_in_l2() && stops.in_l2);
+		assert_int_equal(stops.count, i + 1);
+		scene_exit_to_l1(EXIT_INIT_SIGNAL, 0);
+	}
+}
+
+/* Expect: the same where it comes at the entry after the stop, as it was blocked before. */
+static void one_init_after_the_stop(void **state)
 {
 	(void)state;
 	play();
 	scene_enter();
-	for (u32 i = 1; i <= 2; i++) {
-		model.cpu.own_init_until = SENT;
-		stop_reasons |= STOP_WANTED;
-		assert_true(model_exit_for(EXIT_INIT_SIGNAL, 0));
-		assert_true(model_in_l2() && stops.in_l2);
-		assert_int_equal(stops.count, i);
-	}
+	stop_note_init(&model.cpu);
 	stop_leave(&model.cpu);
+	assert_true(model.cpu.own_init_until < STOP_INIT_IS_SENT);
 	assert_true(model_exit_for(EXIT_INIT_SIGNAL, 0));
 	assert_true(model_in_l2());
+	scene_exit_to_l1(EXIT_INIT_SIGNAL, 0);
+}
+
+/* Expect: asked twice: all are L0's during the stop, and for a moment after it. */
+static void two_inits_for_one_stop(void **state)
+{
+	(void)state;
+	for (u32 early = 0; early < 2; early++) {
+		play();
+		scene_enter();
+		stop_note_init(&model.cpu);
+		if (early)
+			stop_leave(&model.cpu); /* the first is awaited when the second is sent */
+		stop_note_init(&model.cpu);
+		for (u32 i = 1; i <= 4; i++) {
+			if (i < 3)
+				stop_reasons |= STOP_WANTED;
+			assert_true(model_exit_for(EXIT_INIT_SIGNAL, 0));
+			assert_true(model_in_l2());
+			assert_int_equal(stops.count, i < 3 ? i : 2);
+		}
+		assert_true(model.cpu.own_init_until > rdtsc() && model.cpu.own_init_until <= rdtsc() + WINDOW + 1);
+		model.cpu.own_init_until = rdtsc() | 1;
+		scene_exit_to_l1(EXIT_INIT_SIGNAL, 0);
+	}
+}
+
+/* Expect: an answer that comes before it is asked again makes the second the only one. */
+static void the_second_after_the_first_has_come(void **state)
+{
+	(void)state;
+	play();
+	scene_enter();
+	stop_note_init(&model.cpu);
+	assert_true(model_exit_for(EXIT_INIT_SIGNAL, 0));
+	stop_note_init(&model.cpu);
+	assert_true(model_exit_for(EXIT_INIT_SIGNAL, 0));
+	assert_true(model_in_l2());
+	scene_exit_to_l1(EXIT_INIT_SIGNAL, 0);
 }
 
 /* Expect: L1's INIT, which waits for L2 to run, comes all the same, and the stop sees nothing that is bent for it. */
@@ -458,7 +508,10 @@ int main(void)
 		cmocka_unit_test(an_own_init_and_a_pending_monitor_trap),
 		cmocka_unit_test(an_own_init_in_l1),
 		cmocka_unit_test(an_init_long_after_the_stop_is_l1s),
+		cmocka_unit_test(one_init_for_one_stop),
+		cmocka_unit_test(one_init_after_the_stop),
 		cmocka_unit_test(two_inits_for_one_stop),
+		cmocka_unit_test(the_second_after_the_first_has_come),
 		cmocka_unit_test(l1s_own_waits_meanwhile),
 		cmocka_unit_test(one_that_has_waited_is_l1s),
 		cmocka_unit_test(an_init_that_never_came),
