@@ -184,6 +184,16 @@ def two_processors(report):
     report.judge(wrong, good="both stop and go on")
 
 
+def four_processors(report):
+    """While they send each other INITs and SIPIs, by xAPIC and then by x2APIC: those of the stops reach nobody, and none of theirs is lost."""
+    keys = session(r"^T storm\.", "cpus") + session(r"^I the APIC's mode is x2APIC$", "cpus")
+    result = report.machine("testudo", files=disks.guest("storm", 1), cpus=4, cpu=CPU, seconds=SECONDS, keys=keys)
+    stopped = sum("3 of 3 other processors have stopped" in line for line in result.lines)
+    wrong = ended(result) + ([] if stopped == 2 else [f"all have stopped {stopped} times instead of twice"])
+    wrong += lacks(result.lines, r"^I the APIC's mode is x2APIC$", r"^DONE passed=\d+ failed=0$")
+    report.judge(wrong, good=str(result))
+
+
 ON_LINUX = (
     ("cpus", r"^\* CPU 0 "),
     ("where", r"^CPU 0 runs L[12]: ", r"current VMCS [0-9a-f]+, launched", r"EPTP [0-9a-f]+"),
@@ -255,5 +265,6 @@ def add(suite):
     suite.add("monitor/hung", hung)
     suite.add("monitor/trace-and-reboot", trace_and_reboot)
     suite.add("monitor/two-processors", two_processors)
+    suite.add("monitor/four-processors", four_processors)
     suite.add("monitor/linux", linux)
     suite.add("monitor/linux-two-processors", linux_two)
