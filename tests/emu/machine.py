@@ -58,6 +58,8 @@ class Options:
     stop: object = None                 # a threading.Event that ends the run from another thread
     # (regex, text, port): typed on that serial port (0: QEMU's monitor) when a line of any matches, or the beginning of one, each once, in this order
     keys: list = field(default_factory=list)
+    keyboard: int = None                # a file descriptor: what is typed there goes to COM1
+    on_rest: object = None              # called with COM1's last line while it is not complete, such as a prompt, when it changes
     on_second: object = None            # called with the seconds since the start, about once a second
 
 
@@ -174,7 +176,7 @@ class Machine:
         self.result = Result()
         self.process = self.terminal = None
         # Only where something is to be typed: files are simpler.
-        numbers = ([1, 2] if options.log2 else [1]) if options.keys else []
+        numbers = ([1, 2] if options.log2 else [1]) if options.keys or options.keyboard is not None else []
         numbers += [0] if any(port == 0 for _, _, port in options.keys) else []
         self.ports = {number: Port(self.work / f"com{number}") for number in numbers}
         self.keys = [(re.compile(pattern), text, port) for pattern, text, port in options.keys]
@@ -205,16 +207,24 @@ class Machine:
         self.ports[to].type(typed)
         return True
 
+    def pass_on(self, keyboard):
+        """What is typed now; False at its end."""
+        typed = os.read(keyboard, 1024)
+        self.ports[1].type(typed.decode("latin-1").replace("\n", "\r"))
+        return bool(typed)
+
     def watch(self):
         """Runs until something ends it; fills in self.result."""
         options, result = self.options, self.result
         serial = [(1, Follower(self.work / "com1"), result.lines), (2, Follower(self.work / "com2"), result.lines2)]
         log = Follower(self.work / "emulator.log")
         until = re.compile(options.until) if options.until else None
-        begin, said, told, matched = time.monotonic(), "", 0, 0
+        begin, said, told, matched, rest = time.monotonic(), "", 0, 0, ""
+        keyboard = [] if options.keyboard is None else [options.keyboard]
         while not result.end:
             masters = {port.master: port for port in self.ports.values()}
-            ready, _, _ = select.select([self.terminal, *masters], [], [], 0.1)
+            ready, _, _ = select.select([self.terminal, *masters, *keyboard], [], [], 0.1)
+            keyboard = [k for k in keyboard if k not in ready or self.pass_on(k)]
             for port in set(ready) & set(masters):
                 masters[port].read()
             if self.terminal in ready:
@@ -236,6 +246,9 @@ class Machine:
                     self.type_after(line[follower.seen:])
                 if self.type_after(follower.unanswered()):
                     follower.seen = len(follower.rest)
+            if options.on_rest and serial[0][1].rest != rest:
+                rest = serial[0][1].rest
+                options.on_rest(ESCAPES.sub("", rest).replace("\r", ""))
             for line in log.lines(ended):
                 self.backend.read_log(line, result)
             if result.end == "reset" and options.allow_reset:

@@ -21,8 +21,10 @@ class Progress:
             self.shown = ""
 
     def line(self, text=""):
-        self.clear()
-        print(text, flush=True)
+        if not text.startswith(self.shown):
+            self.clear()
+        print(text[len(self.shown):], flush=True)
+        self.shown = ""
         self.last = time.monotonic()
 
     def status(self, text):
@@ -33,3 +35,11 @@ class Progress:
             self.shown = text
         elif time.monotonic() - self.last >= LOG_INTERVAL:
             self.line(text)
+
+    def partial(self, text):
+        """On a terminal: the beginning of a line, such as a prompt, as it grows."""
+        if not text.startswith(self.shown):
+            self.clear()
+        sys.stdout.write(text[len(self.shown):])
+        sys.stdout.flush()
+        self.shown = text

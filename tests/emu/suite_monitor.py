@@ -3,11 +3,16 @@
 
 Each step waits for what the one before has brought on the line, so that a lost byte is a test that fails.
 """
+import os
 import re
+import select
+import subprocess
 import sys
+import time
 
 import disks
 from results import CPU, SECONDS
+from suite import STOP
 
 sys.path.insert(0, str(disks.ROOT / "tools"))
 from tracing.rings import from_lines  # noqa: E402  (after the path is set)
@@ -258,6 +263,34 @@ def trace_and_reboot(report):
     report.judge(wrong, good=f"{records} records")
 
 
+def converse(command, steps, seconds):
+    """Runs a command on a terminal of its own, typing at each step; returns its status and what was on the terminal."""
+    said, at, end = b"", 0, time.monotonic() + seconds
+    with subprocess.Popen(["script", "-qec", command, "/dev/null"], cwd=disks.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        while time.monotonic() < end and not STOP.is_set():
+            if select.select([process.stdout], [], [], 0.5)[0]:
+                part = os.read(process.stdout.fileno(), 65536)
+                if not part:
+                    break
+                said += part
+            if steps and said.find(steps[0][0], at) >= 0:
+                at = said.find(steps[0][0], at) + len(steps[0][0])
+                process.stdin.write(steps.pop(0)[1].encode())
+                process.stdin.flush()
+        else:
+            process.terminate()
+    return process.returncode, said.decode("utf-8", "replace").replace("\r", "\n").splitlines()
+
+
+def on_a_terminal(report):
+    """The demonstration as a person has it: the key and the commands are typed where its lines appear."""
+    steps = [(b"L1 userspace: Linux version ", KEY), (b"monitor[0]> ", "where\n"), (b"monitor[0]> ", "continue\n")]
+    status, lines = converse("tools/run --backend bochs", steps, SECONDS)
+    report.log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    wrong = [] if status == 0 else [f"status {status}; see {report.log}"]
+    report.judge(wrong + lacks(lines, OPENED, r"monitor\[0\]> where$", r"CPU 0 runs L1: ", CLOSED, r"^  verdict +PASS$"), good="opened by its key")
+
+
 def add(suite):
     suite.add("monitor/echo", echo)
     suite.add("monitor/garbage", garbage)
@@ -266,5 +299,6 @@ def add(suite):
     suite.add("monitor/trace-and-reboot", trace_and_reboot)
     suite.add("monitor/two-processors", two_processors)
     suite.add("monitor/four-processors", four_processors)
+    suite.add("monitor/on-a-terminal", on_a_terminal)
     suite.add("monitor/linux", linux)
     suite.add("monitor/linux-two-processors", linux_two)
